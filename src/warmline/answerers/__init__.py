@@ -1,0 +1,1 @@
+"""Answerers: whoever turns a question and its passages into a draft."""

@@ -1,0 +1,1 @@
+"""Dispatch ("autopoll"): lease, recall, answer, verify, settle, without anyone polling by hand."""

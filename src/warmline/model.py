@@ -1,0 +1,282 @@
+"""START HERE: the nouns of the line as frozen values, and the life of a delivery as a table.
+
+Nothing in this file does I/O, reads a clock or knows a database. Everything that affects which
+state may follow which lives in NEXT_STATE and nowhere else: stores obey it, one conformance suite
+walks every cell of it, and the picture in docs/life-of-a-message.md is drawn from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum, unique
+from types import MappingProxyType
+from typing import NewType
+
+MessageId = NewType("MessageId", str)
+"""A ULID: 26 characters of Crockford's base 32, ordered by the time of creation."""
+
+ConversationId = NewType("ConversationId", str)
+
+DEFAULT_CONVERSATION = ConversationId("default")
+OWNER = "owner"
+MEMORY_MAILBOX_NAME = "memory"
+
+
+@unique
+class Kind(StrEnum):
+    """What a message is for."""
+
+    QUESTION = "question"
+    ANSWER = "answer"
+    NOTE = "note"
+    STATUS = "status"
+    HEARTBEAT = "heartbeat"
+    CONTROL = "control"
+
+
+@unique
+class State(StrEnum):
+    """Where a delivery stands."""
+
+    READY = "ready"
+    LEASED = "leased"
+    SETTLED = "settled"
+    DEAD = "dead"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+@unique
+class Event(StrEnum):
+    """What can happen to a delivery. *Expire* is the question's deadline, *lapse* the lease's end."""
+
+    LEASE = "lease"
+    ACK = "ack"
+    NACK = "nack"
+    RELEASE = "release"
+    LAPSE = "lapse"
+    BURY = "bury"
+    CANCEL = "cancel"
+    EXPIRE = "expire"
+    REQUEUE = "requeue"
+    DISCARD = "discard"
+
+
+NEXT_STATE: Mapping[State, Mapping[Event, State]] = MappingProxyType(
+    {
+        State.READY: {
+            Event.LEASE: State.LEASED,
+            Event.CANCEL: State.CANCELLED,
+            Event.EXPIRE: State.EXPIRED,
+        },
+        State.LEASED: {
+            Event.ACK: State.SETTLED,
+            Event.NACK: State.READY,
+            Event.RELEASE: State.READY,
+            Event.LAPSE: State.READY,
+            Event.BURY: State.DEAD,
+            Event.CANCEL: State.CANCELLED,
+            Event.EXPIRE: State.EXPIRED,
+        },
+        State.SETTLED: {},
+        State.DEAD: {Event.REQUEUE: State.READY, Event.DISCARD: State.CANCELLED},
+        State.EXPIRED: {Event.REQUEUE: State.READY},
+        State.CANCELLED: {},
+    }
+)
+
+ENDED = frozenset({State.SETTLED, State.DEAD, State.EXPIRED, State.CANCELLED})
+"""The states in which nobody works on a delivery any more: a wait ends here."""
+
+
+@unique
+class Outcome(StrEnum):
+    """How an answer came out. An error is never an answer."""
+
+    ANSWERED = "answered"
+    INSUFFICIENT_EVIDENCE = "insufficient_evidence"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@unique
+class CitationStatus(StrEnum):
+    """What a check of the quoted words against the file found.
+
+    VERIFIED: the named lines hold the quote. MOVED: other lines of the same file hold it, and the
+    citation now names those. CHANGED: the file holds something like it. UNSUPPORTED: none of these.
+    """
+
+    VERIFIED = "verified"
+    MOVED = "moved"
+    CHANGED = "changed"
+    UNSUPPORTED = "unsupported"
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """Where a role receives: a name within a conversation. Several workers may lease from one."""
+
+    conversation: ConversationId
+    name: str
+
+
+MEMORY_MAILBOX = Mailbox(DEFAULT_CONVERSATION, MEMORY_MAILBOX_NAME)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Consecutive lines of one file with their text, as recall found them.
+
+    path is `<root name>/<relative path>` with forward slashes. Lines count from 1, both ends
+    included; text is the lines joined by newlines, without the last line's end. score falls with
+    rank and means nothing across questions.
+    """
+
+    path: str
+    first_line: int
+    last_line: int
+    text: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recollection:
+    """What a memory found for a question, best passage first.
+
+    confidence is between 0 and 1: how far the best passages look like an answer at all. It can be
+    compared across questions and is what decides on insufficient_evidence.
+    """
+
+    passages: tuple[Passage, ...]
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A citation as an answerer made it, unchecked: these lines of this file hold these words."""
+
+    path: str
+    first_line: int
+    last_line: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A claim that was checked against the file.
+
+    The digests are lower-case hexadecimal SHA-256 of the file's bytes and of the cited lines' bytes
+    at the moment of the check; both are empty when there was no such file or no such lines.
+    """
+
+    path: str
+    first_line: int
+    last_line: int
+    quote: str
+    status: CitationStatus
+    file_digest: str = ""
+    span_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an answerer returns: an answer whose citations are still claims.
+
+    A text of None means: the text is the quotes that were verified, in the claims' order.
+    """
+
+    outcome: Outcome
+    text: str | None
+    claims: tuple[Claim, ...] = ()
+    usage: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a question came out: outcome, text, checked citations, who answered, and how long it took.
+
+    timings_ms maps a step's name to milliseconds; usage maps a counter's name (tokens) to a count.
+    """
+
+    outcome: Outcome
+    text: str
+    author: str
+    citations: tuple[Citation, ...] = ()
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    usage: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something said on the line. It is never changed after it was accepted.
+
+    body is at most settings.max_body_bytes of UTF-8. answer is set exactly when kind is ANSWER,
+    and body is then the answer's text. hops counts the machine-made messages before this one in
+    its trace. All times are aware and in UTC.
+    """
+
+    id: MessageId
+    conversation: ConversationId
+    sender: str
+    kind: Kind
+    body: str
+    sent_at: datetime
+    trace: str
+    hops: int = 0
+    in_reply_to: MessageId | None = None
+    idempotency_key: str | None = None
+    deadline_at: datetime | None = None
+    answer: Answer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The mutable half of a message, one a recipient, as it stood at one moment.
+
+    position counts from 1 within the mailbox, in the order of acceptance. deliveries only grows: it
+    counts hand-overs. failures and lapses have limits of their own. ready_at is set while a
+    delivery in READY waits for a time to come. holder and lease_lapses_at are set exactly while it
+    is leased. ended_at is set exactly in the states of ENDED.
+    """
+
+    mailbox: Mailbox
+    position: int
+    state: State
+    deliveries: int = 0
+    failures: int = 0
+    lapses: int = 0
+    ready_at: datetime | None = None
+    holder: str | None = None
+    lease_lapses_at: datetime | None = None
+    last_error: str | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A message that must be answered, with its one delivery and, once settled, its answer."""
+
+    message: Message
+    delivery: Delivery
+    answer: Answer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to settle one delivery until lapses_at, or until the store lets it lapse.
+
+    (deliveries, lease_id) is the fencing token: every settle, extend, nack, bury and release
+    matches both. failures and lapses are those before this hand-over.
+    """
+
+    message: Message
+    mailbox: Mailbox
+    deliveries: int
+    lease_id: str
+    holder: str
+    lapses_at: datetime
+    failures: int
+    lapses: int

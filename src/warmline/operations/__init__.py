@@ -1,0 +1,1 @@
+"""Operations: what an operator does with a line; benches, status, demo."""

@@ -1,0 +1,115 @@
+"""Every limit of the line in one place: its unit is in its type or name, its reason beside it.
+
+Settings are values: made once by the composition root and handed down, never read from a module.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeSettings:
+    """Limits on what may be said."""
+
+    max_body_bytes: int = 1024 * 1024
+    """Of UTF-8. A question longer than this is a file, and files belong into the memory."""
+
+    max_key_characters: int = 200
+    """Of an idempotency key: a UUID or a digest with a prefix fits many times over."""
+
+    question_deadline: timedelta = timedelta(minutes=10)
+    """When nobody else said so. Longer than a slow model's answer with retries, shorter than a coffee break."""
+
+    max_deadline: timedelta = timedelta(days=30)
+    """The longest deadline that may be asked for: an asker on holiday still finds the question alive."""
+
+    max_wait: timedelta = timedelta(hours=1)
+    """The longest single wait over one HTTP request; a ticket can be waited for again."""
+
+    max_listed: int = 1000
+    """Questions in one list: keeps a read of the store short."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatchSettings:
+    """Limits on how questions are worked on."""
+
+    lease: timedelta = timedelta(seconds=30)
+    """Long enough that a busy machine extends in time, short enough that a killed worker's question waits little."""
+
+    extend_share: int = 3
+    """A lease is extended when one part of this many has passed: two extensions may fail and it still holds."""
+
+    max_failures: int = 3
+    """Answerers that fail three times at a question fail a fourth time."""
+
+    retry_delay: timedelta = timedelta(seconds=1)
+    """Before the second try. Doubles with each failure, with jitter of a half either way."""
+
+    max_retry_delay: timedelta = timedelta(seconds=60)
+    """A tenth of the default deadline: a question is tried to the end of its limit before it expires."""
+
+    drain: timedelta = timedelta(seconds=10)
+    """How long a shutdown waits for answers in progress; what is left is released without blame."""
+
+    workers: int = 2
+    """Answerers at work side by side, for an answerer that is bound by the processor."""
+
+    passages: int = 40
+    """Lines of evidence asked of the memory for a question: about 2,000 tokens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    """Limits of the durable store."""
+
+    max_lapses: int = 100
+    """Lapses through 50 killed daemons in a row bury nothing; an endless crash loop ends."""
+
+    checkpoint_pages: int = 4000
+    """Of 4 KB: a WAL of 16 MB keeps checkpoints under one in a thousand questions."""
+
+    max_batch: int = 512
+    """Verbs committed together: bounds how long the first of them waits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemorySettings:
+    """Limits on what is read into the memory."""
+
+    max_file_bytes: int = 16 * 1024 * 1024
+    """A larger file is data rather than text to ask about."""
+
+    max_line_bytes: int = 1024 * 1024
+    """A longer line is not one that a person could be shown; its file is skipped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonSettings:
+    """Limits of the process that owns a home."""
+
+    host: str = "127.0.0.1"
+    port: int = 9276
+    """WARM on a telephone's keys. Where it is taken, the daemon serves its Unix socket and says so."""
+
+    idle_leave: timedelta = timedelta(minutes=15)
+    """An auto-started daemon with nothing to do leaves after this long; the next ask starts it again."""
+
+    start_limit: timedelta = timedelta(seconds=30)
+    """How long a client waits for the daemon that it started."""
+
+    stop_limit: timedelta = timedelta(seconds=30)
+    """How long `stop` waits: the drain, and as much again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All of them."""
+
+    bridge: BridgeSettings = field(default_factory=BridgeSettings)
+    dispatch: DispatchSettings = field(default_factory=DispatchSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    memory: MemorySettings = field(default_factory=MemorySettings)
+    daemon: DaemonSettings = field(default_factory=DaemonSettings)
