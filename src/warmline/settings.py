@@ -85,6 +85,21 @@ class MemorySettings:
     max_line_bytes: int = 1024 * 1024
     """A longer line is not one that a person could be shown; its file is skipped."""
 
+    max_listed_skips: int = 1000
+    """Skipped files that a report names; it counts all of them."""
+
+    batch_bytes: int = 64 * 1024 * 1024
+    """Of text, committed to the index together: what a killed indexer has to read again at most."""
+
+    writer_heap_bytes: int = 64 * 1024 * 1024
+    """Of the indexing process, before it writes a segment: the next step up gains nothing."""
+
+    writer_threads: int = 1
+    """One keeps pace with the reading of files, and makes the same index of the same files."""
+
+    blocks_read: int = 40
+    """Blocks whose lines are ranked for a question: more cost time and find nothing more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonSettings:

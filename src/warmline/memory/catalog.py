@@ -1,0 +1,219 @@
+"""Which roots and files the memory holds, in a small SQLite file beside the index.
+
+The catalog is what is true: a document of the index whose file number is not in the catalog is no
+longer, or not yet, part of the memory. The indexing process writes it, everyone may read it. Its
+methods must not run in two threads at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from warmline.errors import StoreDamagedError, StoreVersionError, UnknownRootError
+
+VERSION = 1
+
+SCHEMA = f"""
+create table roots (
+    name text primary key,
+    path text not null unique
+) without rowid;
+create table files (
+    id integer primary key,
+    root text not null references roots (name) on delete cascade,
+    relative text not null,
+    size integer not null,
+    mtime_ns integer not null,
+    digest blob not null check (length(digest) = 32),
+    kind integer not null,
+    lines integer not null,
+    unique (root, relative)
+);
+create table garbage (
+    id integer primary key -- documents of this file number may be in the index, and must leave it
+);
+pragma user_version = {VERSION};
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A named file or folder of the memory, and what of it is indexed."""
+
+    name: str
+    path: Path
+    files: int
+    lines: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """One version of one file, as it was indexed under the number id. digest is its SHA-256."""
+
+    id: int
+    root: str
+    relative: str
+    size: int
+    mtime_ns: int
+    digest: bytes
+    kind: int
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFile:
+    """A file that a search found: where it is, and what it was when it was indexed."""
+
+    root: str
+    relative: str
+    absolute: str
+    size: int
+    mtime_ns: int
+    kind: int
+
+    @property
+    def shown(self) -> str:
+        """The path as people see it."""
+        return shown_path(self.root, self.relative)
+
+
+def shown_path(root: str, relative: str) -> str:
+    """Return `<root name>/<relative>`, or the root's name alone when the root is a file."""
+    return f"{root}/{relative}" if relative else root
+
+
+class Catalog:
+    """The open catalog of a memory folder. Made when it is not there."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / "catalog.sqlite"
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        self._path = path
+        try:
+            self._connection = apsw.Connection(str(path))
+            self._prepare()
+        except (apsw.NotADBError, apsw.CorruptError) as error:
+            raise StoreDamagedError(
+                f"{path} is damaged; delete the folder {folder} and add your paths again"
+            ) from error
+
+    def _prepare(self) -> None:
+        self._connection.set_busy_timeout(5000)
+        version = self._connection.pragma("user_version")
+        if version > VERSION:
+            raise StoreVersionError(f"{self._path} was written by a newer version; use that version")
+        self._connection.pragma("journal_mode", "wal")
+        self._connection.pragma("synchronous", "full")
+        self._connection.pragma("foreign_keys", 1)
+        if version == 0:
+            with self._connection:
+                if self._connection.pragma("user_version") == 0:
+                    self._connection.execute(SCHEMA)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def transaction(self) -> AbstractContextManager[object]:
+        """Return a context whose writes happen all or not at all."""
+        return self._connection
+
+    def roots(self) -> list[Root]:
+        """List the roots by name."""
+        rows = self._connection.execute(
+            "select name, path, count(id), coalesce(sum(lines), 0), coalesce(sum(size), 0)"
+            " from roots left join files on root = name group by name order by name"
+        )
+        return [Root(name, Path(path), files, lines, size) for name, path, files, lines, size in rows]
+
+    def root_paths(self) -> dict[str, Path]:
+        """Return the real path of every root by its name."""
+        return {
+            name: Path(path) for name, path in self._connection.execute("select name, path from roots order by name")
+        }
+
+    def root_path(self, name: str) -> Path:
+        """Return the real path of one root. Raises UnknownRootError."""
+        for (path,) in self._connection.execute("select path from roots where name = ?", (name,)):
+            return Path(path)
+        raise UnknownRootError(f"the memory has no root {name!r}; `warmline memory list` shows which it has")
+
+    def add_root(self, name: str, path: Path) -> None:
+        """Remember a root; nothing happens when it is there already."""
+        self._connection.execute("insert or ignore into roots (name, path) values (?, ?)", (name, str(path)))
+
+    def remove_root(self, name: str) -> int:
+        """Forget a root; its files become garbage. Returns how many there were."""
+        with self._connection:
+            ids = [row[0] for row in self._connection.execute("select id from files where root = ?", (name,))]
+            self.add_garbage(ids)
+            self._connection.execute("delete from roots where name = ?", (name,))
+        return len(ids)
+
+    def files_of(self, root: str) -> dict[str, FileRow]:
+        """Return the files of a root by their relative paths."""
+        rows = self._connection.execute(
+            "select id, root, relative, size, mtime_ns, digest, kind, lines from files where root = ?", (root,)
+        )
+        return {row[2]: FileRow(*row) for row in rows}
+
+    def next_id(self) -> int:
+        """Return a file number above every one that documents of the index may have."""
+        (row,) = self._connection.execute(
+            "select 1 + max(coalesce((select max(id) from files), 0), coalesce((select max(id) from garbage), 0))"
+        )
+        return int(row[0])
+
+    def insert_files(self, rows: Iterable[FileRow]) -> None:
+        """Make these files part of the memory; those at the same places must have been deleted before."""
+        self._connection.executemany(
+            "insert into files (id, root, relative, size, mtime_ns, digest, kind, lines)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?)",
+            [(r.id, r.root, r.relative, r.size, r.mtime_ns, r.digest, r.kind, r.lines) for r in rows],
+        )
+
+    def delete_files(self, ids: Sequence[int]) -> None:
+        """Take files out of the memory; their numbers become garbage."""
+        self._connection.executemany("delete from files where id = ?", [(number,) for number in ids])
+        self.add_garbage(ids)
+
+    def touch_file(self, number: int, size: int, mtime_ns: int) -> None:
+        """Note a new stat for a file whose bytes are the same."""
+        self._connection.execute("update files set size = ?, mtime_ns = ? where id = ?", (size, mtime_ns, number))
+
+    def add_garbage(self, ids: Iterable[int]) -> None:
+        """Note file numbers whose documents must leave the index."""
+        self._connection.executemany("insert or ignore into garbage (id) values (?)", [(number,) for number in ids])
+
+    def drop_garbage(self, ids: Iterable[int]) -> None:
+        """Forget file numbers that became files, or whose documents have left the index."""
+        self._connection.executemany("delete from garbage where id = ?", [(number,) for number in ids])
+
+    def garbage(self) -> list[int]:
+        """Return the file numbers whose documents must leave the index."""
+        return [row[0] for row in self._connection.execute("select id from garbage order by id")]
+
+    def forget_files(self) -> None:
+        """Forget every file but no root: the index is gone."""
+        with self._connection:
+            self._connection.execute("delete from files; delete from garbage")
+
+    def live(self, ids: Iterable[int]) -> dict[int, LiveFile]:
+        """Return those of the file numbers that are part of the memory now."""
+        found = {}
+        for number in ids:
+            for root, path, relative, size, mtime_ns, kind in self._connection.execute(
+                "select root, path, relative, size, mtime_ns, kind from files join roots on name = root where id = ?",
+                (number,),
+            ):
+                absolute = f"{path}/{relative}" if relative else path
+                found[number] = LiveFile(root, relative, absolute, size, mtime_ns, kind)
+        return found

@@ -1,0 +1,118 @@
+"""The inverted index: one document a block, no text stored, in a folder of its own.
+
+Knows documents and numbers; which file a number stands for, and whether it still does, is the
+catalog's to say. One process writes, any may read; a searcher is a snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tantivy
+
+from warmline.errors import StoreDamagedError
+from warmline.memory.terms import ANALYZER, analyzer
+
+PLACE_FIELDS = ("file", "first_line", "start", "length", "heading_start", "heading_length")
+
+HEADING_BOOST = 0.5
+PATH_BOOST = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A block that the index found: its file's number, its place, and its score within this search."""
+
+    file: int
+    first_line: int
+    start: int
+    length: int
+    heading_start: int
+    heading_length: int
+    score: float
+
+
+def _schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    for name in ("body", "heading"):
+        builder.add_text_field(name, tokenizer_name=ANALYZER, index_option="freq")
+    builder.add_text_field("path", tokenizer_name=ANALYZER, index_option="freq")
+    builder.add_unsigned_field("file", indexed=True, fast=True)
+    for name in PLACE_FIELDS[1:]:
+        builder.add_unsigned_field(name, fast=True)
+    return builder.build()
+
+
+def open_index(folder: Path) -> tantivy.Index:
+    """Open the index in this folder, or make one. Raises StoreDamagedError."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        index = tantivy.Index(_schema(), str(folder))
+    except (ValueError, OSError) as error:
+        raise StoreDamagedError(f"the index in {folder} is damaged: {error}") from error
+    index.register_tokenizer(ANALYZER, analyzer())
+    index.config_reader("manual")
+    return index
+
+
+def exists(folder: Path) -> bool:
+    """Say whether there is an index to open."""
+    return (folder / "meta.json").is_file()
+
+
+@dataclass(frozen=True, slots=True)
+class BlockDocument:
+    """A block on its way into the index. heading and path are searched beside body."""
+
+    body: str
+    heading: str
+    path: str
+    place: tuple[int, int, int, int, int, int]
+
+
+def document(block: BlockDocument) -> tantivy.Document:
+    """Make the index's document of a block."""
+    made = tantivy.Document()
+    made.add_text("body", block.body)
+    if block.heading:
+        made.add_text("heading", block.heading)
+    made.add_text("path", block.path)
+    for name, value in zip(PLACE_FIELDS, block.place, strict=True):
+        made.add_unsigned(name, value)
+    return made
+
+
+class Snapshot:
+    """The index as it stood at one moment."""
+
+    def __init__(self, index: tantivy.Index) -> None:
+        self._schema = index.schema
+        self._searcher = index.searcher()
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks it holds."""
+        return int(self._searcher.num_docs)
+
+    def frequency(self, term: str) -> int:
+        """In how many blocks the term stands; blocks of replaced files may count for a while."""
+        return int(self._searcher.doc_freq("body", term))
+
+    def search(self, terms: Sequence[str], limit: int) -> list[Hit]:
+        """Return at most limit blocks that hold any of the terms, best first, equals by place."""
+        if not terms:
+            return []
+        should = tantivy.Occur.Should
+        parts: list[tuple[tantivy.Occur, tantivy.Query]] = []
+        for term in terms:
+            for field, boost in (("body", 1.0), ("heading", HEADING_BOOST), ("path", PATH_BOOST)):
+                query = tantivy.Query.term_query(self._schema, field, term, index_option="freq")
+                parts.append((should, query if boost == 1.0 else tantivy.Query.boost_query(query, boost)))
+        found = self._searcher.search(tantivy.Query.boolean_query(parts), limit, count=False).hits
+        addresses = [address for _, address in found]
+        columns = [self._searcher.fast_field_values(name, addresses) for name in PLACE_FIELDS]
+        scores = [score for score, _ in found]
+        hits = [Hit(*values) for values in zip(*columns, scores, strict=True)]
+        return sorted(hits, key=lambda hit: (-hit.score, hit.file, hit.start))

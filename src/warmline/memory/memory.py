@@ -1,0 +1,187 @@
+"""The memory as the rest of the program sees it: roots in, passages out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from warmline.errors import InvalidInputError, UnknownRootError, UnsafePathError
+from warmline.memory.catalog import Catalog, Root
+from warmline.memory.files import check_root
+from warmline.memory.indexing import run_indexer
+from warmline.memory.passages import answer_passages, line_passages
+from warmline.memory.recall import Found, Searcher
+from warmline.memory.report import IndexReport, IndexRequest, OnProgress
+from warmline.memory.writing import INDEX_FOLDER
+from warmline.model import Recollection
+from warmline.settings import MemorySettings
+
+_T = TypeVar("_T")
+
+
+def _ignore_progress(_: object) -> None:
+    """Nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryStats:
+    """How much the memory holds."""
+
+    roots: int
+    files: int
+    lines: int
+    size_bytes: int
+
+
+class Memory:
+    """The files of one memory folder's roots, searched by line. Satisfies `protocols.Recall`.
+
+    Opening makes the folder (0700) when it is not there, and reads which roots it has. Reading
+    happens on one thread of its own, writing in one process at a time; searches go on meanwhile.
+    A root's name is the last part of its path, with a number when that is taken. Passages are shown
+    as `<root name>/<relative path>`, or `<root name>` when the root is a file. `private` names
+    folders, such as the home of the line, that never become part of the memory.
+    Raises StoreDamagedError or StoreVersionError when the catalog cannot be used.
+    """
+
+    def __init__(self, folder: Path, settings: MemorySettings, *, private: Sequence[Path] = ()) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._catalog = Catalog(folder)
+        self._private = tuple(path.resolve() for path in (folder, *private))
+        self._roots = self._catalog.root_paths()
+        self._searcher = Searcher(self._catalog, folder / INDEX_FOLDER, settings)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="memory")
+        self._writing = asyncio.Lock()
+
+    async def close(self) -> None:
+        """Let go of the files and the thread. Waits for a search in progress, at most a few milliseconds."""
+        await self._on_thread(self._catalog.close)
+        self._thread.shutdown()
+
+    async def add(self, paths: Sequence[Path], on_progress: OnProgress = _ignore_progress) -> IndexReport:
+        """Make each path a root and index it; a path that is one already is brought up to date.
+
+        Nothing is added when one of the paths cannot be. Raises InvalidInputError for a path that is
+        missing, unreadable or private, UnsafePathError for one that is neither file nor folder.
+        """
+        checked = [await asyncio.to_thread(self._check, path) for path in paths]
+        async with self._writing:
+            return await self._index(IndexRequest(add=self._named(checked)), on_progress)
+
+    async def refresh(self, name: str | None = None, on_progress: OnProgress = _ignore_progress) -> IndexReport:
+        """Bring one root, or all, up to date: changed files are read again, vanished ones dropped.
+
+        Raises UnknownRootError.
+        """
+        async with self._writing:
+            names = tuple(self._roots) if name is None else (self._known(name),)
+            return await self._index(IndexRequest(refresh=names), on_progress)
+
+    async def remove(self, name: str) -> IndexReport:
+        """Forget a root and everything indexed below it. Raises UnknownRootError."""
+        async with self._writing:
+            return await self._index(IndexRequest(remove=(self._known(name),)), _ignore_progress)
+
+    async def roots(self) -> Sequence[Root]:
+        """List the roots by name, with counts of what is indexed."""
+        return await self._on_thread(self._catalog.roots)
+
+    async def stats(self) -> MemoryStats:
+        """Count what is indexed."""
+        roots = await self.roots()
+        return MemoryStats(
+            len(roots),
+            sum(root.files for root in roots),
+            sum(root.lines for root in roots),
+            sum(root.size_bytes for root in roots),
+        )
+
+    async def passages(self, question: str, limit: int) -> Recollection:
+        """Return at most limit passages of one to three lines, best first, none touching another."""
+        found = await self._find(question, limit)
+        return Recollection(answer_passages(found.lines), found.confidence)
+
+    async def search(self, question: str, limit: int) -> Recollection:
+        """Return at most limit single lines, best first."""
+        found = await self._find(question, limit)
+        return Recollection(line_passages(found.lines), found.confidence)
+
+    def resolve(self, shown: str) -> Path:
+        """Return the real path of a shown path, which need not exist.
+
+        Raises UnknownRootError for a root that the memory does not have, UnsafePathError for a path
+        that leaves its root by `..`, by being absolute or by a link, or that holds a NUL byte.
+        """
+        name, _, relative = shown.partition("/")
+        if "\0" in shown or shown.startswith("/"):
+            raise UnsafePathError(f"{shown!r} is no path of the memory; use `<root name>/<relative path>`")
+        root = self._roots[self._known(name)]
+        parts = PurePosixPath(relative).parts
+        if ".." in parts or PurePosixPath(relative).is_absolute():
+            raise UnsafePathError(f"{shown!r} leaves its root; name a file below it")
+        try:
+            real = root.joinpath(*parts).resolve()
+        except (OSError, RuntimeError, ValueError) as error:
+            raise UnsafePathError(f"{shown!r} cannot be followed: {error}") from error
+        if not real.is_relative_to(root):
+            raise UnsafePathError(f"{shown!r} leads out of its root by a link; name a file below it")
+        return real
+
+    def _known(self, name: str) -> str:
+        if name not in self._roots:
+            raise UnknownRootError(f"the memory has no root {name!r}; `warmline memory list` shows which it has")
+        return name
+
+    def _check(self, path: Path) -> Path:
+        real = check_root(path)
+        for private in self._private:
+            if real.is_relative_to(private):
+                raise InvalidInputError(f"{path} is part of the line's own home; give another path")
+        return real
+
+    def _named(self, paths: Sequence[Path]) -> dict[str, str]:
+        """Give every path a name: the one it has already, else the first that is free."""
+        taken = {name: str(path) for name, path in self._roots.items()}
+        names = {path: name for name, path in taken.items()}
+        added: dict[str, str] = {}
+        for path in map(str, paths):
+            name = names.get(path) or _free_name(Path(path).name or "root", taken)
+            taken[name], names[path], added[name] = path, name, path
+        return added
+
+    async def _index(self, request: IndexRequest, on_progress: OnProgress) -> IndexReport:
+        private = tuple(map(str, self._private))
+        request = IndexRequest(request.add, request.refresh, request.remove, private)
+        try:
+            return await run_indexer(self._folder, self._settings, request, on_progress)
+        finally:
+            self._roots = await self._on_thread(self._catalog.root_paths)
+
+    async def _find(self, question: str, limit: int) -> Found:
+        """Search; when files turn out to have changed, bring their roots up to date and search again.
+
+        While another run is writing, what has changed is left out instead.
+        """
+        found = await self._on_thread(lambda: self._searcher.search(question, limit))
+        if found.changed and not self._writing.locked():
+            async with self._writing:
+                names = tuple(dict.fromkeys(file.root for file in found.changed))
+                await self._index(IndexRequest(refresh=names), _ignore_progress)
+            found = await self._on_thread(lambda: self._searcher.search(question, limit))
+        return found
+
+    async def _on_thread(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _free_name(wanted: str, taken: dict[str, str]) -> str:
+    name, number = wanted, 1
+    while name in taken:
+        number += 1
+        name = f"{wanted}-{number}"
+    return name

@@ -1,0 +1,85 @@
+"""A search: the index's best blocks, then their lines, ranked.
+
+Runs in one thread at a time; follows commits of another process by itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tantivy
+
+from warmline.memory import index
+from warmline.memory.catalog import Catalog, LiveFile
+from warmline.memory.index import Snapshot
+from warmline.memory.ranking import ScoredLine, Term, prefix_of, score_lines
+from warmline.memory.regions import Reading, read_regions
+from warmline.memory.terms import Stemmer, question_words
+from warmline.settings import MemorySettings
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found: lines best first, how confident it is, and files that need indexing again."""
+
+    lines: Sequence[ScoredLine]
+    confidence: float
+    changed: Sequence[LiveFile]
+
+
+NOTHING = Found((), 0.0, ())
+
+
+class Searcher:
+    """Searches one memory folder, whose index may not be there yet."""
+
+    def __init__(self, catalog: Catalog, folder: Path, settings: MemorySettings) -> None:
+        self._catalog = catalog
+        self._folder = folder
+        self._settings = settings
+        self._stemmer = Stemmer()
+        self._index: tantivy.Index | None = None
+        self._snapshot: Snapshot | None = None
+        self._seen: tuple[int, int] | None = None
+
+    def search(self, question: str, limit: int) -> Found:
+        """Return at most limit lines. A line is returned only if its file is as it was when it was indexed."""
+        words = question_words(question)
+        stems = self._stemmer.terms(words)
+        snapshot = self._fresh_snapshot()
+        if snapshot is None or not stems:
+            return NOTHING
+        reading = self._read(snapshot, stems)
+        blocks = snapshot.blocks
+        terms = [Term(stem, prefix_of(stem), _idf(snapshot.frequency(stem), blocks)) for stem in stems]
+        scored = score_lines(reading.regions, terms, self._stemmer)
+        scored.sort(key=lambda line: (-line.score, line.region.file.shown, line.region.first_line + line.index))
+        best = scored[0].score if scored else 0.0
+        ceiling = sum(term.idf for term in terms)
+        return Found(scored[:limit], best / ceiling if ceiling else 0.0, reading.changed)
+
+    def _read(self, snapshot: Snapshot, stems: Sequence[str]) -> Reading:
+        hits = snapshot.search(stems, self._settings.blocks_read)
+        return read_regions(hits, self._catalog.live(dict.fromkeys(hit.file for hit in hits)))
+
+    def _fresh_snapshot(self) -> Snapshot | None:
+        """Return a snapshot of the last commit, or None before the first."""
+        try:
+            stat = (self._folder / "meta.json").stat()
+        except FileNotFoundError:
+            return None
+        seen = (stat.st_mtime_ns, stat.st_ino)
+        if seen != self._seen:
+            if self._index is None:
+                self._index = index.open_index(self._folder)
+            self._index.reload()
+            self._snapshot = Snapshot(self._index)
+            self._seen = seen
+        return self._snapshot
+
+
+def _idf(frequency: int, blocks: int) -> float:
+    return math.log(1 + (blocks - frequency + 0.5) / (frequency + 0.5)) if frequency < blocks else 0.01

@@ -1,0 +1,98 @@
+"""Hits of the index to regions of lines, read from the files as they are now.
+
+Only the bytes around the hits are read. A file that is not what was indexed gives no region.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from warmline.memory.catalog import LiveFile
+from warmline.memory.index import Hit
+
+MARGIN_BYTES = 800
+"""Read before and after a hit: the neighbours of its first and last lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Consecutive whole lines around one or more hits, decoded, counted from first_line."""
+
+    file: LiveFile
+    first_line: int
+    lines: Sequence[str]
+    heading: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read, and the files that are no longer what was indexed."""
+
+    regions: Sequence[Region]
+    changed: Sequence[LiveFile]
+
+
+def read_regions(hits: Iterable[Hit], files: Mapping[int, LiveFile]) -> Reading:
+    """Read the lines around those hits whose file is in files."""
+    regions: list[Region] = []
+    changed: list[LiveFile] = []
+    ordered = sorted((hit for hit in hits if hit.file in files), key=lambda hit: (hit.file, hit.start))
+    for number, group in groupby(ordered, key=lambda hit: hit.file):
+        file = files[number]
+        try:
+            regions += _read_file(file, list(group))
+        except _ChangedError:
+            changed.append(file)
+    return Reading(regions, changed)
+
+
+class _ChangedError(Exception):
+    """The file is gone, or its size or time of change is another."""
+
+
+def _read_file(file: LiveFile, hits: Sequence[Hit]) -> Iterator[Region]:
+    try:
+        descriptor = os.open(file.absolute, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        raise _ChangedError from None
+    try:
+        stat = os.fstat(descriptor)
+        if (stat.st_size, stat.st_mtime_ns) != (file.size, file.mtime_ns):
+            raise _ChangedError
+        return iter([_read_region(descriptor, file, near) for near in _neighbourhoods(hits)])
+    finally:
+        os.close(descriptor)
+
+
+def _neighbourhoods(hits: Sequence[Hit]) -> Iterator[list[Hit]]:
+    """Yield runs of hits whose surroundings touch."""
+    near = [hits[0]]
+    for hit in hits[1:]:
+        if hit.start - (near[-1].start + near[-1].length) > 2 * MARGIN_BYTES:
+            yield near
+            near = []
+        near.append(hit)
+    yield near
+
+
+def _read_region(descriptor: int, file: LiveFile, near: Sequence[Hit]) -> Region:
+    first, last = near[0], near[-1]
+    start = max(0, first.start - MARGIN_BYTES)
+    length = last.start + last.length + MARGIN_BYTES - start
+    data = os.pread(descriptor, length, start)
+    heading = os.pread(descriptor, first.heading_length, first.heading_start) if first.heading_length else b""
+    reaches_end = start + len(data) >= file.size
+    before = first.start - start
+    if start:
+        cut = data.find(b"\n", 0, before) + 1 or before
+        data, before = data[cut:], before - cut
+    if not reaches_end:
+        data = data[: max(data.rfind(b"\n") + 1, before)]
+    first_line = first.first_line - data.count(b"\n", 0, before)
+    lines = data.decode(errors="replace").split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return Region(file, first_line, [line.removesuffix("\r") for line in lines], heading.decode(errors="replace"))

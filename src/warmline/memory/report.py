@@ -1,0 +1,71 @@
+"""What an indexing run is asked, tells on its way, and reports: values that cross the pipe as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from warmline.memory.files import Skipped
+from warmline.settings import MemorySettings
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRequest:
+    """What to do, in this order: take roots out, add roots by name, bring these roots up to date.
+
+    private holds folders that are never read. Added roots are brought up to date as well.
+    """
+
+    add: Mapping[str, str] = field(default_factory=dict)
+    refresh: Sequence[str] = ()
+    remove: Sequence[str] = ()
+    private: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is. total counts the files that need reading, as far as they are known by now."""
+
+    root: str
+    files_done: int
+    files_total: int
+    bytes_done: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What a run did. Counts are files; lines and size_bytes are those of the files indexed by this run.
+
+    skipped lists at most settings.max_listed_skips of skipped_count.
+    """
+
+    roots: tuple[str, ...] = ()
+    indexed: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    skipped: tuple[Skipped, ...] = ()
+    skipped_count: int = 0
+    lines: int = 0
+    size_bytes: int = 0
+    seconds: float = 0.0
+
+
+OnProgress = Callable[[Progress], None]
+
+
+def request_to_json(folder: Path, settings: MemorySettings, request: IndexRequest) -> dict[str, Any]:
+    """Return the one object that an indexing process reads."""
+    return {"folder": str(folder), "settings": asdict(settings), "request": asdict(request)}
+
+
+def request_from_json(data: Mapping[str, Any]) -> tuple[Path, MemorySettings, IndexRequest]:
+    """Undo `request_to_json`."""
+    return Path(data["folder"]), MemorySettings(**data["settings"]), IndexRequest(**data["request"])
+
+
+def report_from_json(data: Mapping[str, Any]) -> IndexReport:
+    """Undo `asdict` of a report."""
+    skipped = tuple(Skipped(**entry) for entry in data["skipped"])
+    return IndexReport(**{**data, "skipped": skipped, "roots": tuple(data["roots"])})

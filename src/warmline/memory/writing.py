@@ -1,0 +1,199 @@
+"""Bring the index and the catalog in step with the files: the work of the indexing process.
+
+Index and catalog are two files, and a kill can fall between their commits. So a file number is
+noted as garbage before its documents can reach the index, and stops being garbage in the very
+transaction that makes it a file; a replaced file's number becomes garbage in that transaction, and
+its documents leave the index afterwards. Whenever the process is killed, every file of the catalog
+has its documents, and the next run clears what is left over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tantivy
+
+from warmline.errors import StoreDamagedError
+from warmline.memory import index
+from warmline.memory.catalog import Catalog, FileRow, shown_path
+from warmline.memory.documents import FileText
+from warmline.memory.files import FoundFile, NotTextError, Skipped, read_text, walk
+from warmline.memory.report import IndexReport, IndexRequest, OnProgress, Progress
+from warmline.settings import MemorySettings
+
+INDEX_FOLDER = "index"
+
+
+@dataclass(slots=True)
+class _Tally:
+    """A report in the making."""
+
+    roots: list[str] = field(default_factory=list)
+    indexed: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+    lines: int = 0
+    size_bytes: int = 0
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What is in the writer and not yet committed."""
+
+    rows: list[FileRow] = field(default_factory=list)
+    replaced: list[int] = field(default_factory=list)
+    size_bytes: int = 0
+
+
+class Indexer:
+    """One run over one memory folder. Holds the index's writer lock until `close`."""
+
+    def __init__(self, folder: Path, settings: MemorySettings, on_progress: OnProgress) -> None:
+        self._settings = settings
+        self._on_progress = on_progress
+        self._catalog = Catalog(folder)
+        self._writer = self._open_index(folder / INDEX_FOLDER).writer(
+            settings.writer_heap_bytes, settings.writer_threads
+        )
+        self._next_id = 0
+        self._tally = _Tally()
+        self._batch = _Batch()
+
+    def _open_index(self, folder: Path) -> tantivy.Index:
+        """Open the index; one that is gone or damaged is made again, and every file is due."""
+        try:
+            if not index.exists(folder):
+                self._catalog.forget_files()
+            return index.open_index(folder)
+        except StoreDamagedError:
+            shutil.rmtree(folder)
+            self._catalog.forget_files()
+            return index.open_index(folder)
+
+    def close(self) -> None:
+        """Let merges finish, and let go of the lock and the files."""
+        self._writer.wait_merging_threads()
+        self._catalog.close()
+
+    def run(self, request: IndexRequest) -> IndexReport:
+        """Do what is asked, and report."""
+        began = time.monotonic()
+        self._clear_garbage()
+        self._next_id = self._catalog.next_id()
+        for name in request.remove:
+            self._tally.removed += self._catalog.remove_root(name)
+        for name, path in request.add.items():
+            self._catalog.add_root(name, Path(path))
+        for name in dict.fromkeys((*request.add, *request.refresh)):
+            self._sync(name, [Path(path) for path in request.private])
+        self._clear_garbage()
+        return self._report(time.monotonic() - began)
+
+    def _report(self, seconds: float) -> IndexReport:
+        tally = self._tally
+        return IndexReport(
+            tuple(tally.roots),
+            tally.indexed,
+            tally.unchanged,
+            tally.removed,
+            tuple(tally.skipped[: self._settings.max_listed_skips]),
+            len(tally.skipped),
+            tally.lines,
+            tally.size_bytes,
+            seconds,
+        )
+
+    def _sync(self, root: str, private: Sequence[Path]) -> None:
+        self._tally.roots.append(root)
+        known = self._catalog.files_of(root)
+        due = self._find_due(root, known, private)
+        progress = Progress(root, 0, len(due), 0)
+        self._on_progress(progress)
+        for found in due:
+            self._take(root, found, known.pop(found.relative, None))
+            progress = Progress(root, progress.files_done + 1, len(due), progress.bytes_done + found.size)
+            self._on_progress(progress)
+        self._tally.removed += len(known)
+        self._batch.replaced += [row.id for row in known.values()]
+        self._commit()
+
+    def _find_due(self, root: str, known: dict[str, FileRow], private: Sequence[Path]) -> list[FoundFile]:
+        """Return the files to read; takes the unchanged ones out of known."""
+        path = self._catalog.root_path(root)
+        if not path.exists():
+            self._tally.skipped.append(Skipped(str(path), "no longer exists"))
+            return []
+        due: list[FoundFile] = []
+        for found in walk(path, self._settings, private):
+            if isinstance(found, Skipped):
+                self._tally.skipped.append(found)
+                continue
+            row = known.get(found.relative)
+            if row and (row.size, row.mtime_ns) == (found.size, found.mtime_ns):
+                self._tally.unchanged += 1
+                del known[found.relative]
+            else:
+                due.append(found)
+        return due
+
+    def _take(self, root: str, found: FoundFile, known: FileRow | None) -> None:
+        """Read one file, and put it into the batch unless its bytes are those that are known."""
+        try:
+            data, stat = read_text(found, self._settings)
+        except NotTextError as error:
+            self._tally.skipped.append(Skipped(found.absolute, str(error)))
+            if known:
+                self._tally.removed += 1
+                self._batch.replaced.append(known.id)
+            return
+        digest = hashlib.sha256(data).digest()
+        if known and known.digest == digest:
+            self._tally.unchanged += 1
+            self._catalog.touch_file(known.id, stat.st_size, stat.st_mtime_ns)
+            return
+        if known:
+            self._batch.replaced.append(known.id)
+        text = FileText(data, shown_path(root, found.relative), self._next_id)
+        for document in text.documents():
+            self._writer.add_document(document)
+        self._batch.rows.append(
+            FileRow(
+                self._next_id, root, found.relative, stat.st_size, stat.st_mtime_ns, digest, int(text.kind), text.lines
+            )
+        )
+        self._next_id += 1
+        self._tally.indexed += 1
+        self._tally.lines += text.lines
+        self._tally.size_bytes += len(data)
+        self._batch.size_bytes += len(data)
+        if self._batch.size_bytes >= self._settings.batch_bytes:
+            self._commit()
+
+    def _commit(self) -> None:
+        """Make the batch part of the memory, in the order that the head of this file gives."""
+        batch, self._batch = self._batch, _Batch()
+        if batch.rows:
+            new = [row.id for row in batch.rows]
+            with self._catalog.transaction():
+                self._catalog.add_garbage(new)
+            self._writer.commit()
+        if batch.rows or batch.replaced:
+            with self._catalog.transaction():
+                self._catalog.delete_files(batch.replaced)
+                self._catalog.insert_files(batch.rows)
+                self._catalog.drop_garbage(row.id for row in batch.rows)
+
+    def _clear_garbage(self) -> None:
+        numbers = self._catalog.garbage()
+        if numbers:
+            for number in numbers:
+                self._writer.delete_documents_by_term("file", number)
+            self._writer.commit()
+            with self._catalog.transaction():
+                self._catalog.drop_garbage(numbers)
