@@ -100,6 +100,12 @@ class MemorySettings:
     blocks_read: int = 40
     """Blocks whose lines are ranked for a question: more cost time and find nothing more."""
 
+    max_quote_bytes: int = 64 * 1024
+    """Of a claim, in UTF-8. Answers are shown in 10 KB: what is longer is no quote, and is not looked for."""
+
+    max_claims: int = 200
+    """Checked for one answer; the rest are unsupported. Nobody reads so many, and each costs up to 0.1 s."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonSettings:
