@@ -19,8 +19,7 @@ WarmlineError
 │   ├── StoreVersionError       written by a newer version
 │   └── StoreClosedError
 └── DaemonError                 the daemon could not start or be reached
-    ├── AlreadyRunningError     another daemon owns this home
-    └── VersionMismatchError    the daemon that runs is of another version
+    └── AlreadyRunningError     another daemon owns this home
 
 The text of an error is one line for a person: what was wrong, and what to do. It never holds a
 message's body or a credential.
@@ -107,7 +106,3 @@ class DaemonError(WarmlineError):
 
 class AlreadyRunningError(DaemonError):
     """Another daemon owns this home."""
-
-
-class VersionMismatchError(DaemonError):
-    """The daemon that runs is of another version than the client."""

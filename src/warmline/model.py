@@ -239,7 +239,8 @@ class Delivery:
     position counts from 1 within the mailbox, in the order of acceptance. deliveries only grows: it
     counts hand-overs. failures and lapses have limits of their own. ready_at is set while a
     delivery in READY waits for a time to come. holder and lease_lapses_at are set exactly while it
-    is leased. ended_at is set exactly in the states of ENDED.
+    is leased. ended_at is set exactly in the states of ENDED. deadline_at is the message's, or the
+    later one of a requeue.
     """
 
     mailbox: Mailbox
@@ -253,6 +254,7 @@ class Delivery:
     lease_lapses_at: datetime | None = None
     last_error: str | None = None
     ended_at: datetime | None = None
+    deadline_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

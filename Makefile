@@ -1,0 +1,44 @@
+# Every target says what it does in `make help`.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+RUN := .venv/bin
+
+help:  ## print this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+demo: .venv/installed  ## see it work: a throw-away home, three questions, nothing left running
+	@$(RUN)/warmline demo
+
+install: .venv/installed  ## make .venv with the program in it
+
+test: .venv/tested lint types layers  ## make .venv with the test extras, then every check and every test
+	$(RUN)/pytest -n 2 --dist loadgroup
+
+lint: .venv/tested  ## style, and the form of the code
+	$(RUN)/ruff check
+	$(RUN)/ruff format --check
+
+types: .venv/tested  ## mypy, strict
+	$(RUN)/mypy
+
+layers: .venv/tested  ## who may import whom
+	$(RUN)/lint-imports
+
+bench: .venv/installed  ## the figures, printed with the floor of the same run
+	$(RUN)/warmline bench bus
+
+wheel: .venv/tested  ## build the wheel that pipx installs
+	$(RUN)/pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
+
+clean:  ## remove what these targets made
+	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/installed: pyproject.toml scripts/make-venv.sh
+	@scripts/make-venv.sh
+	@touch $@
+
+.venv/tested: pyproject.toml scripts/make-venv.sh
+	@scripts/make-venv.sh dev
+	@touch $@ .venv/installed
+
+.PHONY: help demo install test lint types layers bench wheel clean

@@ -1,0 +1,294 @@
+"""The daemon as a process: who owns a home, how one is started and stopped, where it listens.
+
+It knows locks, processes and sockets, and nothing of questions. Clients import it too, so it imports
+nothing heavy.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from warmline.errors import AlreadyRunningError, DaemonError
+from warmline.home import Home
+from warmline.settings import DaemonSettings
+
+MAX_SOCKET_PATH_BYTES = 100
+"""sun_path holds 108 bytes on Linux and 104 on macOS, with a closing NUL."""
+
+PASSED_ON = ("HOME", "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME")
+"""All of the starter's environment that a started daemon sees."""
+
+READY = b"ready\n"
+
+PAUSE_SECONDS = 0.02
+PROBE_SECONDS = 0.5
+"""Longer than `owner_of` holds the lock to look whether it is free."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The daemon that owns a home, as it wrote itself into the lock's file."""
+
+    pid: int
+    started_at: str
+    version: str
+
+
+@contextmanager
+def own(home: Home, version: str) -> Iterator[Owner]:
+    """Own the home until the block ends.
+
+    Raises AlreadyRunningError, which names the owner, when another daemon owns it.
+    """
+    home.make()
+    with _open_private(home.lock) as file:
+        try:
+            _lock_within(file, PROBE_SECONDS)
+        except DaemonError as error:
+            raise AlreadyRunningError(_who(_read_owner(file), home)) from error
+        owner = Owner(os.getpid(), datetime.now(UTC).isoformat(timespec="seconds"), version)
+        _write(file, json.dumps({"pid": owner.pid, "started_at": owner.started_at, "version": owner.version}))
+        try:
+            yield owner
+        finally:
+            _write(file, "")
+
+
+def owner_of(home: Home) -> Owner | None:
+    """Return the daemon that owns the home now, or None."""
+    try:
+        with home.lock.open("r+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _read_owner(file)
+            return None
+    except FileNotFoundError:
+        return None
+
+
+def start(home: Home, settings: DaemonSettings) -> None:
+    """Start a daemon for this home, detached from everything of ours, and wait until it serves.
+
+    Of several starters one starts; the others wait for it and find it there. Raises DaemonError with
+    the daemon's own words when it refuses to start.
+    """
+    home.make()
+    with _open_private(home.starting) as turn:
+        _lock_within(turn, settings.start_limit.total_seconds())
+        if not _answers(home):
+            _spawn(home, settings.start_limit.total_seconds())
+
+
+def stop(home: Home, settings: DaemonSettings) -> Owner | None:
+    """Ask the owner to drain and leave, and wait until it has left; return who it was, or None.
+
+    Raises DaemonError when it has not left within settings.stop_limit.
+    """
+    owner = owner_of(home)
+    if owner is None:
+        return None
+    try:
+        os.kill(owner.pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return owner
+    with _open_private(home.lock) as file:
+        try:
+            _lock_within(file, settings.stop_limit.total_seconds())
+        except DaemonError as error:
+            raise DaemonError(f"the daemon (pid {owner.pid}) has not left yet: end it with kill -9") from error
+    return owner
+
+
+def connect(home: Home, timeout_seconds: float | None) -> socket.socket:
+    """Connect to the daemon's Unix socket, however long its path.
+
+    Raises OSError (FileNotFoundError, ConnectionRefusedError) when none listens.
+    """
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(timeout_seconds)
+    try:
+        with _short_path(home.socket) as path:
+            connection.connect(path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def listen_unix(home: Home) -> socket.socket:
+    """Bind the home's Unix socket (0600) and listen. Only the owner of the home may call this."""
+    home.socket.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        with _short_path(home.socket) as path:
+            listener.bind(path)
+    finally:
+        os.umask(before)
+    listener.listen(1024)
+    listener.setblocking(False)
+    return listener
+
+
+def listen_tcp(settings: DaemonSettings) -> socket.socket | None:
+    """Listen on settings.host and port, or return None when the port is taken. Port 0 picks a free one."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        if error.errno in {errno.EADDRINUSE, errno.EACCES}:
+            return None
+        raise DaemonError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
+    listener.setblocking(False)
+    return listener
+
+
+def announce(descriptor: int, refusal: str | None) -> None:
+    """Tell the starter, over the descriptor it left us, that we serve, or why not; then close it."""
+    message = READY if refusal is None else f"{refusal}\n".encode()
+    try:
+        os.write(descriptor, message)
+    except BrokenPipeError:
+        return  # the starter gave up waiting; that is its business
+    finally:
+        os.close(descriptor)
+
+
+def _spawn(home: Home, limit_seconds: float) -> None:
+    import subprocess  # noqa: PLC0415  # 10 ms that only the starter of a daemon pays
+
+    read_end, write_end = os.pipe()
+    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    try:
+        with _open_private(home.log) as log:
+            log.seek(0, os.SEEK_END)
+            process = subprocess.Popen(  # noqa: S603  # our own program, no shell
+                [
+                    *(sys.executable, "-m", "warmline", "--home", str(home.path)),
+                    *("serve", "--background", "--announce", str(write_end)),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                pass_fds=[write_end],
+                cwd="/",
+                env=environment,
+                start_new_session=True,
+            )
+    finally:
+        os.close(write_end)
+    try:
+        said = _read_line(read_end, limit_seconds)
+    finally:
+        os.close(read_end)
+    process.returncode = 0  # it outlives us on purpose: init reaps it, and nobody warns
+    if said != READY:
+        reason = said.decode(errors="replace").strip() or f"it ended without a word: see {home.log}"
+        raise DaemonError(f"the daemon did not start: {reason}")
+
+
+def _read_line(descriptor: int, limit_seconds: float) -> bytes:
+    deadline = time.monotonic() + limit_seconds
+    said = b""
+    while not said.endswith(b"\n"):
+        readable, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
+        if not readable:
+            raise DaemonError(f"the daemon did not answer within {limit_seconds:.0f} s of its start")
+        piece = os.read(descriptor, 4096)
+        if not piece:
+            break
+        said += piece
+    return said
+
+
+def _answers(home: Home) -> bool:
+    try:
+        connect(home, timeout_seconds=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def _lock_within(file: IO[str], limit_seconds: float) -> None:
+    """Take the lock, waiting in the kernel; an alarm is no choice in a library, so wait in slices."""
+    deadline = time.monotonic() + limit_seconds
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                raise DaemonError(f"{file.name} stayed locked for {limit_seconds:.0f} s") from error
+            time.sleep(PAUSE_SECONDS)
+        else:
+            return
+
+
+@contextmanager
+def _short_path(path: Path) -> Iterator[str]:
+    """Name the path within sun_path's length: by a descriptor of its folder, or from within it."""
+    if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
+        yield str(path)
+        return
+    if Path("/proc/self/fd").is_dir():
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            yield f"/proc/self/fd/{folder}/{path.name}"
+        finally:
+            os.close(folder)
+        return
+    before = Path.cwd()  # without /proc (macOS): a relative name, for the moment of the call
+    os.chdir(path.parent)
+    try:
+        yield path.name
+    finally:
+        os.chdir(before)
+
+
+def _open_private(path: Path) -> IO[str]:
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+", encoding="utf-8")
+
+
+def _write(file: IO[str], text: str) -> None:
+    file.seek(0)
+    file.truncate()
+    file.write(text)
+    file.flush()
+
+
+def _read_owner(file: IO[str]) -> Owner:
+    """Read who holds the lock; one that is just starting or leaving has not written, or has cleared it."""
+    deadline = time.monotonic() + PROBE_SECONDS
+    while True:
+        file.seek(0)
+        try:
+            said = json.loads(file.read())
+            return Owner(int(said["pid"]), str(said["started_at"]), str(said["version"]))
+        except (ValueError, KeyError, TypeError) as error:
+            if time.monotonic() > deadline:
+                raise DaemonError("a daemon is just starting or leaving: try again in a moment") from error
+            time.sleep(PAUSE_SECONDS)
+
+
+def _who(owner: Owner, home: Home) -> str:
+    return (
+        f"a daemon (pid {owner.pid}, started {owner.started_at}) owns {home.path}:"
+        " use it, or stop it with `warmline stop`"
+    )

@@ -1,0 +1,205 @@
+"""The dispatcher ("autopoll"): joins waiting questions and idle answerers, and nothing else.
+
+    Store.lease -> Recall.passages -> Answerer.answer -> Verifier.verify -> Store.settle
+                                   or retry.delay -> nack | bury; on shutdown -> release
+
+It meets askers only in the store. One worker serves one question at a time; a failing question, or a
+bug in an answerer, costs that question a try and its neighbours nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from warmline.dispatch import retry
+from warmline.dispatch.heartbeat import Heartbeat, Held
+from warmline.dispatch.verdict import conclude
+from warmline.errors import AnswererError, ConflictError, StoreClosedError, StoreError
+from warmline.ids import new_message_id
+from warmline.model import Answer, Kind, Lease, Mailbox, Message, Question
+from warmline.protocols import Answerer, Clock, Recall, Store, Verifier
+from warmline.settings import DispatchSettings
+
+logger = logging.getLogger(__name__)
+
+AFTER_STORE_TROUBLE = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a dispatcher joins."""
+
+    store: Store
+    recall: Recall
+    verifier: Verifier
+    answerer: Answerer
+    clock: Clock
+
+
+class Dispatcher:
+    """A Service with a fixed number of workers on one mailbox."""
+
+    def __init__(self, parts: Parts, mailbox: Mailbox, settings: DispatchSettings, *, holder: str) -> None:
+        self._parts = parts
+        self._store = parts.store
+        self._mailbox = mailbox
+        self._settings = settings
+        self._holder = holder
+        self._heartbeat = Heartbeat(parts.store, parts.clock, settings)
+        self._draining = False
+        self._workers: set[asyncio.Task[None]] = set()
+        self._busy: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Serve questions until cancelled, or until `drain` and the last answer in progress.
+
+        Cancelled, it releases what it holds, without blame.
+        """
+        async with asyncio.TaskGroup() as group:
+            heartbeat = group.create_task(self._heartbeat.run(), name="heartbeat")
+            self._workers = {
+                group.create_task(self._work(f"{self._holder}/{number}"), name=f"worker {number}")
+                for number in range(1, self._settings.workers + 1)
+            }
+            await asyncio.wait(self._workers)
+            heartbeat.cancel()
+
+    async def drain(self) -> None:
+        """Lease nothing more, give the answers in progress settings.drain to finish, release the rest."""
+        self._draining = True
+        for worker in self._workers - self._busy:
+            worker.cancel()
+        if not self._busy:
+            return
+        _, late = await asyncio.wait(self._busy.copy(), timeout=self._settings.drain.total_seconds())
+        for worker in late:
+            worker.cancel()
+        if late:
+            await asyncio.wait(late)
+
+    async def _work(self, holder: str) -> None:
+        """Lease and serve, one question after the other."""
+        me = asyncio.current_task()
+        assert me is not None  # noqa: S101  # a coroutine of ours always runs in a task
+        while not self._draining:
+            try:
+                lease = await self._store.lease(self._mailbox, holder, self._settings.lease)
+                self._busy.add(me)
+                await self._serve(lease)
+            except StoreClosedError:
+                return
+            except StoreError as error:
+                logger.warning("store in trouble", extra={"reason": str(error)})
+                await self._parts.clock.sleep(AFTER_STORE_TROUBLE)
+            finally:
+                self._busy.discard(me)
+
+    async def _serve(self, lease: Lease) -> None:
+        try:
+            reply = await self._reply(lease)
+            if reply is not None:
+                await self._store.settle(lease, reply)
+        except ConflictError:
+            logger.warning("lease lost", extra=_fields(lease))
+        except AnswererError as error:
+            await self._fail(lease, str(error))
+        except StoreError as error:
+            logger.warning("answer not stored", extra={**_fields(lease), "reason": str(error)})
+            await self._fail(lease, f"the answer could not be stored: {error}")
+        except asyncio.CancelledError:
+            await asyncio.shield(self._release(lease))
+            raise
+        except Exception as bug:  # a bug in one answerer must not stop its neighbours
+            logger.exception("answerer broke", extra=_fields(lease))
+            await self._fail(lease, f"{self._parts.answerer.name} broke: {type(bug).__name__}: {bug}")
+
+    async def _reply(self, lease: Lease) -> Message | None:
+        """Make the answer's message, or return None when the question ended or the lease was lost."""
+        scope = asyncio.timeout(None)
+        try:
+            async with scope:
+                with self._heartbeat.hold(lease, scope) as held:
+                    watch = asyncio.ensure_future(self._stop_when_ended(held))
+                    try:
+                        return await self._answer(lease)
+                    finally:
+                        watch.cancel()
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            logger.info("work stopped", extra=_fields(lease))
+            return None
+
+    async def _stop_when_ended(self, held: Held) -> None:
+        """Stop the work when its question was cancelled, expired or settled by another."""
+        try:
+            question: Question = await self._store.wait_until_ended(held.lease.message.id)
+        except StoreError:
+            return  # the settle that follows meets the same trouble, and reports it
+        logger.info("question ended", extra={**_fields(held.lease), "state": question.delivery.state.value})
+        held.lose()
+
+    async def _answer(self, lease: Lease) -> Message:
+        clock = self._parts.clock
+        leased_at = clock.now()
+        recollection = await self._parts.recall.passages(lease.message.body, self._settings.passages)
+        recalled_at = clock.now()
+        draft = await self._parts.answerer.answer(lease.message, recollection)
+        answered_at = clock.now()
+        citations = await self._parts.verifier.verify(draft.claims)
+        verified_at = clock.now()
+        timings = {
+            "queued": _ms(lease.message.sent_at, leased_at),
+            "recall": _ms(leased_at, recalled_at),
+            "answer": _ms(recalled_at, answered_at),
+            "verify": _ms(answered_at, verified_at),
+            "total": _ms(lease.message.sent_at, verified_at),
+        }
+        return self._message(lease, conclude(draft, citations, self._parts.answerer.name, timings), verified_at)
+
+    def _message(self, lease: Lease, answer: Answer, now: datetime) -> Message:
+        question = lease.message
+        return Message(
+            id=new_message_id(now),
+            conversation=question.conversation,
+            sender=answer.author,
+            kind=Kind.ANSWER,
+            body=answer.text,
+            sent_at=now,
+            trace=question.trace,
+            hops=question.hops + 1,
+            in_reply_to=question.id,
+            answer=answer,
+        )
+
+    async def _fail(self, lease: Lease, reason: str) -> None:
+        """Nack with backoff, or bury after the last failure; a store that cannot lets the lease lapse."""
+        try:
+            if retry.is_last(lease.failures, self._settings):
+                await self._store.bury(lease, reason)
+                logger.warning("question buried", extra={**_fields(lease), "reason": reason})
+            else:
+                delay = retry.delay(lease.failures, random.random(), self._settings)  # noqa: S311  # jitter, no secret
+                await self._store.nack(lease, reason, delay)
+                logger.info("question failed", extra={**_fields(lease), "reason": reason, "again_in": str(delay)})
+        except ConflictError:
+            logger.warning("lease lost", extra=_fields(lease))
+
+    async def _release(self, lease: Lease) -> None:
+        try:
+            await self._store.release(lease)
+        except (ConflictError, StoreError) as error:
+            logger.info("lease not released", extra={**_fields(lease), "reason": str(error)})
+
+
+def _fields(lease: Lease) -> Mapping[str, object]:
+    return {"question": lease.message.id, "delivery": lease.deliveries, "holder": lease.holder}
+
+
+def _ms(start: datetime, end: datetime) -> float:
+    return round((end - start) / timedelta(milliseconds=1), 3)

@@ -1,0 +1,105 @@
+"""Opening a store's file: what it must be, its modes, its migrations, and SQLite's errors as ours."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import apsw
+
+from warmline.errors import StoreDamagedError, StoreError, StoreFullError, StoreVersionError
+from warmline.settings import StoreSettings
+from warmline.stores.queries import load_migrations
+
+APPLICATION_ID = 0x57_41_52_4D
+"""WARM, in the file's header: tells our store from any other SQLite file."""
+
+
+def open_writer(path: Path, settings: StoreSettings, vfs: str | None = None) -> apsw.Connection:
+    """Open the one connection that writes, on a file that is ours, whole, and of this version.
+
+    The file is made (0600, its folder 0700) or migrated when needed. Raises StoreDamagedError or
+    StoreVersionError, and has then changed nothing.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    is_new = not path.exists() or path.stat().st_size == 0
+    if not is_new:
+        _check(path, vfs)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite gives -wal and -shm the mode of the file
+    path.chmod(0o600)
+    try:
+        connection = apsw.Connection(str(path), vfs=vfs, statementcachesize=200)
+        connection.set_busy_timeout(5000)
+        connection.pragma("journal_mode", "wal")
+        connection.pragma("synchronous", "full")
+        connection.pragma("foreign_keys", "on")
+        connection.pragma("wal_autocheckpoint", settings.checkpoint_pages)
+        connection.pragma("cache_size", -8192)
+        _migrate(connection)
+    except apsw.Error as error:
+        raise translated(error) from error
+    return connection
+
+
+def open_reader(path: Path, vfs: str | None = None) -> apsw.Connection:
+    """Open a connection for long reads, which never delay the writer."""
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
+    except apsw.Error as error:
+        raise translated(error) from error
+    connection.set_busy_timeout(5000)
+    return connection
+
+
+def translated(error: apsw.Error) -> StoreError:
+    """Turn an error of SQLite into the one that says what a caller can do."""
+    if isinstance(error, apsw.FullError) or _is_full(error):
+        return StoreFullError("the disk that holds the store is full: make room, then try again")
+    if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
+        return StoreDamagedError(f"the store is damaged ({error}): restore store.db from a copy")
+    return StoreError(f"the store cannot do this now ({type(error).__name__}: {error})")
+
+
+def _is_full(error: apsw.Error) -> bool:
+    """Tell an I/O error that is a full disk, as the last one of this thread's system calls says."""
+    return isinstance(error, apsw.IOError) and getattr(error, "os_errno", 0) in {errno.ENOSPC, errno.EDQUOT}
+
+
+def _check(path: Path, vfs: str | None) -> None:
+    """Look at an existing file without changing it."""
+    newest = load_migrations()[-1][0]
+    try:
+        # A read-only connection replays nothing and writes nothing but the -shm beside a -wal.
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
+        try:
+            application = connection.pragma("application_id")
+            version = connection.pragma("user_version")
+            if application == APPLICATION_ID and version <= newest:
+                trouble = connection.pragma("quick_check", 1)
+        finally:
+            connection.close()
+    except apsw.Error as error:
+        raise StoreDamagedError(f"{path} is damaged or no SQLite file ({error}): restore it from a copy") from error
+    if application != APPLICATION_ID:
+        raise StoreDamagedError(f"{path} is no store of Warmline: move it away, or name another home")
+    if version > newest:
+        raise StoreVersionError(
+            f"{path} was written by a newer Warmline (version {version} of the store, this program knows {newest}):"
+            " install the newer one"
+        )
+    if trouble != "ok":
+        raise StoreDamagedError(f"{path} is damaged ({trouble}): restore it from a copy")
+
+
+def _migrate(connection: apsw.Connection) -> None:
+    """Bring the schema to the newest version, in one transaction."""
+    version = connection.pragma("user_version")
+    steps = [(number, script) for number, script in load_migrations() if number > version]
+    if not steps:
+        return
+    with connection:
+        for number, script in steps:
+            connection.execute(script)
+            connection.pragma("user_version", number)
+        connection.pragma("application_id", APPLICATION_ID)

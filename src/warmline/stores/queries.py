@@ -1,0 +1,30 @@
+"""Named statements out of .sql files, so that SQL stands in SQL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from types import MappingProxyType
+
+_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+
+
+def load_queries(file: str) -> Mapping[str, str]:
+    """Read a .sql file of this package: each `-- name: x` begins the statement x.
+
+    Raises ValueError when a name stands twice.
+    """
+    text = (files("warmline.stores") / file).read_text(encoding="utf-8")
+    _, *pieces = _NAME.split(text)
+    names, bodies = pieces[::2], pieces[1::2]
+    if len(set(names)) != len(names):
+        raise ValueError(f"{file} names a statement twice")
+    return MappingProxyType({name: body.strip() for name, body in zip(names, bodies, strict=True)})
+
+
+def load_migrations() -> list[tuple[int, str]]:
+    """Return the numbered migrations, in order, as (number, script)."""
+    folder = files("warmline.stores") / "migrations"
+    found = [(int(entry.name[:4]), entry.read_text(encoding="utf-8")) for entry in folder.iterdir()]
+    return sorted(found)

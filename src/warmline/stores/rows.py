@@ -1,0 +1,146 @@
+"""Rows <-> model values, in one place. Times are integer microseconds since 1970 UTC in the database."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from warmline.model import (
+    Answer,
+    Citation,
+    CitationStatus,
+    ConversationId,
+    Delivery,
+    Kind,
+    Mailbox,
+    Message,
+    MessageId,
+    Outcome,
+    Question,
+    State,
+)
+
+Row = tuple[Any, ...]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(at: datetime) -> int:
+    """Turn a time into the database's form."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def micros_or_none(at: datetime | None) -> int | None:
+    """Turn a time that may be absent into the database's form."""
+    return None if at is None else (at - _EPOCH) // _MICROSECOND
+
+
+def time(at: int) -> datetime:
+    """Turn the database's form into a time."""
+    return _EPOCH + timedelta(microseconds=at)
+
+
+def time_or_none(at: int | None) -> datetime | None:
+    """Turn the database's form of a time that may be absent into a time."""
+    return None if at is None else _EPOCH + timedelta(microseconds=at)
+
+
+def message_values(message: Message) -> dict[str, object]:
+    """Return the named parameters that insert a message."""
+    return {
+        "id": message.id,
+        "conversation": message.conversation,
+        "sender": message.sender,
+        "kind": message.kind.value,
+        "body": message.body,
+        "sent_at": micros(message.sent_at),
+        "trace": message.trace,
+        "hops": message.hops,
+        "in_reply_to": message.in_reply_to,
+        "idempotency_key": message.idempotency_key,
+        "deadline_at": micros_or_none(message.deadline_at),
+        "answer": None if message.answer is None else answer_to_json(message.answer),
+    }
+
+
+def message_of(row: Row) -> Message:
+    """Read the twelve columns of a message."""
+    return Message(
+        id=MessageId(row[0]),
+        conversation=ConversationId(row[1]),
+        sender=row[2],
+        kind=Kind(row[3]),
+        body=row[4],
+        sent_at=time(row[5]),
+        trace=row[6],
+        hops=row[7],
+        in_reply_to=row[8],
+        idempotency_key=row[9],
+        deadline_at=time_or_none(row[10]),
+        answer=None if row[11] is None else answer_from_json(row[4], row[11]),
+    )
+
+
+def question_of(row: Row, answer: Message | None) -> Question:
+    """Read the columns of a message, its mailbox and its delivery."""
+    conversation, name, position, state, deliveries, failures, lapses, ready_at, holder, lapses_at, *rest = row[12:]
+    last_error, ended_at, deadline_at = rest
+    delivery = Delivery(
+        mailbox=Mailbox(conversation, name),
+        position=position,
+        state=State(state),
+        deliveries=deliveries,
+        failures=failures,
+        lapses=lapses,
+        ready_at=time_or_none(ready_at),
+        holder=holder,
+        lease_lapses_at=time_or_none(lapses_at),
+        last_error=last_error,
+        ended_at=time_or_none(ended_at),
+        deadline_at=time_or_none(deadline_at),
+    )
+    return Question(message_of(row[:12]), delivery, answer.answer if answer else None)
+
+
+def answer_to_json(answer: Answer) -> str:
+    """Write what an answer is beyond its text, which is its message's body."""
+    return json.dumps(
+        {
+            "outcome": answer.outcome.value,
+            "author": answer.author,
+            "citations": [
+                (
+                    each.path,
+                    each.first_line,
+                    each.last_line,
+                    each.quote,
+                    each.status,
+                    each.file_digest,
+                    each.span_digest,
+                )
+                for each in answer.citations
+            ],
+            "timings_ms": dict(answer.timings_ms),
+            "usage": dict(answer.usage),
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+
+
+def answer_from_json(text: str, rest: str) -> Answer:
+    """Undo `answer_to_json`."""
+    said = json.loads(rest)
+    return Answer(
+        outcome=Outcome(said["outcome"]),
+        text=text,
+        author=said["author"],
+        citations=tuple(
+            Citation(path, first, last, quote, CitationStatus(status), file_digest, span_digest)
+            for path, first, last, quote, status, file_digest, span_digest in said["citations"]
+        ),
+        timings_ms=said["timings_ms"],
+        usage=said["usage"],
+    )

@@ -1,0 +1,200 @@
+"""The Store on one SQLite file: one owner process, one writer thread, one reader thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+
+from warmline.errors import StoreClosedError
+from warmline.model import ENDED, Lease, Mailbox, Message, MessageId, Question, State
+from warmline.protocols import Accepted, Clock, QuestionFilter
+from warmline.settings import StoreSettings
+from warmline.stores import verbs
+from warmline.stores.opening import open_reader, open_writer, translated
+from warmline.stores.rows import micros
+from warmline.stores.transaction import News, Transaction
+from warmline.stores.waits import EndWaits, SoonerWait
+from warmline.stores.writer import Writer
+
+Result = TypeVar("Result")
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class SqliteStore:
+    """Keeps protocols.Store's promises on the file at `path`, which nobody else may write."""
+
+    def __init__(self, path: Path, settings: StoreSettings, clock: Clock, *, vfs: str | None = None) -> None:
+        self._path = path
+        self._settings = settings
+        self._clock = clock
+        self._vfs = vfs
+        self._ends = EndWaits()
+        self._sooner = SoonerWait()
+        self._mailboxes: dict[Mailbox, int] = {}
+        self._writer: Writer | None = None
+
+    async def open(self) -> None:
+        """Open or make the file, and start the threads."""
+        self._connection = await asyncio.to_thread(open_writer, self._path, self._settings, self._vfs)
+        self._reading = await asyncio.to_thread(open_reader, self._path, self._vfs)
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="store reader")
+        self._writer = Writer(self._connection, self._clock, self._settings.max_batch, self._on_news)
+
+    async def close(self) -> None:
+        """End the threads and close the file; safe to call twice."""
+        if self._writer is None:
+            return
+        writer, self._writer = self._writer, None
+        await writer.close()
+        await asyncio.to_thread(self._reader.shutdown)
+        self._reading.close()
+        self._connection.close()
+        error = StoreClosedError("the store was closed")
+        self._ends.fail(error)
+        self._sooner.fail(error)
+
+    async def add_mailbox(self, mailbox: Mailbox) -> None:
+        """Make sure that this mailbox and its conversation exist."""
+        await self._write(lambda tx: verbs.add_mailbox(tx, mailbox))
+
+    async def add(self, message: Message, mailbox: Mailbox) -> Accepted:
+        """Accept a message."""
+        box = await self._box(mailbox)
+        return await self._write(lambda tx: verbs.add(tx, message, mailbox, box))
+
+    async def lease(self, mailbox: Mailbox, holder: str, duration: timedelta) -> Lease:
+        """Wait for a due delivery and lease it."""
+        box = await self._box(mailbox)
+        length = duration // _MICROSECOND
+        writer = self._open_writer()
+        job = writer.submit(lambda tx: verbs.lease(tx, mailbox, box, holder, length), synced=False, parking=box)
+        try:
+            return await asyncio.shield(job.done)
+        except asyncio.CancelledError:
+            writer.abandon(job)
+            job.done.add_done_callback(self._give_back)
+            raise
+
+    async def extend(self, lease: Lease, duration: timedelta) -> Lease:
+        """Extend a lease."""
+        length = duration // _MICROSECOND
+        return replace(lease, lapses_at=await self._write(lambda tx: verbs.extend(tx, lease, length), synced=False))
+
+    async def settle(self, lease: Lease, answer: Message) -> None:
+        """Write the answer and settle."""
+        await self._write(lambda tx: verbs.settle(tx, lease, answer))
+
+    async def nack(self, lease: Lease, error: str, delay: timedelta) -> None:
+        """Give back with one failure more."""
+        box, length = await self._box(lease.mailbox), delay // _MICROSECOND
+        await self._write(lambda tx: verbs.nack(tx, lease, box, error, length))
+
+    async def release(self, lease: Lease) -> None:
+        """Give back without blame."""
+        box = await self._box(lease.mailbox)
+        await self._write(lambda tx: verbs.release(tx, lease, box), synced=False)
+
+    async def bury(self, lease: Lease, error: str) -> None:
+        """Set aside as a dead letter."""
+        await self._write(lambda tx: verbs.bury(tx, lease, error))
+
+    async def cancel(self, message_id: MessageId) -> Question:
+        """End what is ready or leased."""
+        return await self._write(lambda tx: verbs.cancel(tx, message_id))
+
+    async def requeue(self, message_id: MessageId, deadline_at: datetime | None) -> Question:
+        """Put back what is dead or expired."""
+        return await self._write(lambda tx: verbs.requeue(tx, message_id, deadline_at))
+
+    async def discard(self, message_id: MessageId) -> Question:
+        """Give up what is dead."""
+        return await self._write(lambda tx: verbs.discard(tx, message_id))
+
+    async def get(self, message_id: MessageId) -> Question:
+        """Return a question as it stands."""
+        return await self._read(lambda tx: verbs.get(tx, message_id))
+
+    async def wait_until_ended(self, message_id: MessageId) -> Question:
+        """Wait for the end of a question."""
+        self._open_writer()
+        with self._ends.watch(message_id) as ended:
+            if not self._ends.is_open(message_id):
+                question = await self.get(message_id)
+                if question.delivery.state in ENDED:
+                    return question
+            return await ended or await self.get(message_id)
+
+    async def questions(self, which: QuestionFilter, limit: int) -> Sequence[Question]:
+        """List questions."""
+        return await self._read(lambda tx: verbs.questions(tx, which, limit))
+
+    async def count(self, which: QuestionFilter) -> int:
+        """Count questions."""
+        return await self._read(lambda tx: verbs.count(tx, which))
+
+    async def tally(self) -> dict[State, int]:
+        """Count deliveries by state."""
+        return await self._read(verbs.tally)
+
+    async def sweep(self) -> datetime | None:
+        """Expire, lapse and make due."""
+        self._sooner.reset()
+        due: datetime | None = await self._write(lambda tx: verbs.sweep(tx, self._settings.max_lapses), synced=False)
+        return due
+
+    async def wait_until_sooner(self, than: datetime | None) -> None:
+        """Wait for an event that is due before `than`."""
+        self._open_writer()
+        await self._sooner.wait(None if than is None else micros(than))
+
+    def _open_writer(self) -> Writer:
+        if self._writer is None:
+            raise StoreClosedError("the store is closed")
+        return self._writer
+
+    async def _write(self, verb: Callable[[Transaction], Result], *, synced: bool = True) -> Result:
+        return await self._open_writer().submit(verb, synced=synced).done  # type: ignore[no-any-return]
+
+    async def _read(self, verb: Callable[[Transaction], Result]) -> Result:
+        self._open_writer()
+        return await asyncio.get_running_loop().run_in_executor(self._reader, self._read_now, verb)
+
+    def _read_now(self, verb: Callable[[Transaction], Result]) -> Result:
+        try:
+            self._reading.execute("begin")  # one snapshot for all of a verb's statements
+            try:
+                return verb(Transaction(self._reading, 0))
+            finally:
+                self._reading.execute("commit")
+        except apsw.Error as error:
+            raise translated(error) from error
+
+    async def _box(self, mailbox: Mailbox) -> int:
+        """Return a mailbox's number; numbers never change, so they are asked for once."""
+        known = self._mailboxes.get(mailbox)
+        if known is None:
+            known = self._mailboxes[mailbox] = await self._read(lambda tx: verbs.mailbox_id(tx, mailbox))
+        return known
+
+    def _give_back(self, done: asyncio.Future[Any]) -> None:
+        """Release a lease that was granted to a caller who had left."""
+        if done.cancelled() or done.exception() is not None or self._writer is None:
+            return
+        lease: Lease = done.result()
+        box = self._mailboxes[lease.mailbox]
+        released = self._writer.submit(lambda tx: verbs.release(tx, lease, box), synced=False).done
+        released.add_done_callback(lambda future: future.exception())  # it may have lapsed: that is a release too
+
+    def _on_news(self, news: News) -> None:
+        self._ends.opened(news.opened)
+        self._ends.ended(news.ended)
+        if news.next_event_at is not None:
+            self._sooner.event_at(news.next_event_at)

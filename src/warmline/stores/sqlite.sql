@@ -1,0 +1,159 @@
+-- The statements of the verbs, named <verb> or <verb>_<step>. Every settling statement matches the
+-- fencing token (deliveries, lease_id) of a leased delivery: no row back means that the lease is lost.
+
+-- name: mailbox
+select id from mailbox where conversation = :conversation and name = :name
+
+-- name: add_mailbox_conversation
+insert into conversation (id, created_at) values (:conversation, :now_at) on conflict do nothing
+
+-- name: add_mailbox
+insert into mailbox (conversation, name) values (:conversation, :name) on conflict do nothing
+
+-- name: add_same_key
+select m.id, m.kind, m.body, d.mailbox_id from message m join delivery d on d.message_id = m.id
+where m.conversation = :conversation and m.sender = :sender and m.idempotency_key = :idempotency_key
+
+-- name: add_position
+update mailbox set last_position = last_position + 1 where id = :mailbox_id returning last_position
+
+-- name: add_message
+insert into message
+    (id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at, answer)
+values
+    (:id, :conversation, :sender, :kind, :body, :sent_at, :trace, :hops, :in_reply_to, :idempotency_key,
+     :deadline_at, :answer)
+
+-- name: add_delivery
+insert into delivery (message_id, mailbox_id, position, state, deadline_at)
+values (:message_id, :mailbox_id, :position, 'ready', :deadline_at)
+
+-- name: lease
+update delivery
+set state = 'leased', deliveries = deliveries + 1, lease_id = :lease_id, holder = :holder,
+    lease_lapses_at = :lapses_at
+where mailbox_id = :mailbox_id
+    and message_id = (
+        select message_id from delivery
+        where mailbox_id = :mailbox_id and state = 'ready' and ready_at is null
+        order by position limit 1
+    )
+returning message_id, deliveries, failures, lapses
+
+-- name: message
+select id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at, answer
+from message where id = :id
+
+-- name: answer
+select id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at, answer
+from message where in_reply_to = :id and kind = 'answer'
+
+-- name: extend
+update delivery set lease_lapses_at = :lapses_at
+where message_id = :message_id and deliveries = :deliveries and lease_id = :lease_id and state = 'leased'
+    and lease_lapses_at > :now_at
+returning message_id
+
+-- name: settle
+update delivery
+set state = 'settled', lease_id = null, holder = null, lease_lapses_at = null, ended_at = :now_at
+where message_id = :message_id and deliveries = :deliveries and lease_id = :lease_id and state = 'leased'
+returning position, deliveries, failures, lapses, last_error, deadline_at
+
+-- name: nack
+update delivery
+set state = 'ready', failures = failures + 1, last_error = :error, ready_at = :ready_at,
+    lease_id = null, holder = null, lease_lapses_at = null
+where message_id = :message_id and deliveries = :deliveries and lease_id = :lease_id and state = 'leased'
+returning message_id
+
+-- name: release
+update delivery
+set state = 'ready', lease_id = null, holder = null, lease_lapses_at = null
+where message_id = :message_id and deliveries = :deliveries and lease_id = :lease_id and state = 'leased'
+returning message_id
+
+-- name: bury
+update delivery
+set state = 'dead', failures = failures + 1, last_error = :error, ended_at = :now_at,
+    lease_id = null, holder = null, lease_lapses_at = null
+where message_id = :message_id and deliveries = :deliveries and lease_id = :lease_id and state = 'leased'
+returning message_id
+
+-- name: cancel
+update delivery
+set state = 'cancelled', ended_at = :now_at, ready_at = null, lease_id = null, holder = null, lease_lapses_at = null
+where message_id = :message_id and state in ('ready', 'leased')
+returning message_id
+
+-- name: requeue
+update delivery
+set state = 'ready', failures = 0, lapses = 0, deadline_at = :deadline_at, ended_at = null
+where message_id = :message_id and state in ('dead', 'expired')
+returning mailbox_id
+
+-- name: discard
+update delivery set state = 'cancelled', ended_at = :now_at
+where message_id = :message_id and state = 'dead'
+returning message_id
+
+-- name: state
+select state from delivery where message_id = :message_id
+
+-- name: question
+select m.id, m.conversation, m.sender, m.kind, m.body, m.sent_at, m.trace, m.hops, m.in_reply_to, m.idempotency_key,
+    m.deadline_at, m.answer,
+    b.conversation, b.name, d.position, d.state, d.deliveries, d.failures, d.lapses, d.ready_at, d.holder,
+    d.lease_lapses_at, d.last_error, d.ended_at, d.deadline_at
+from message m join delivery d on d.message_id = m.id join mailbox b on b.id = d.mailbox_id
+where m.id = :id
+
+-- name: sweep_expire
+update delivery
+set state = 'expired', ended_at = :now_at, ready_at = null, lease_id = null, holder = null, lease_lapses_at = null
+where ended_at is null and deadline_at <= :now_at
+returning message_id
+
+-- name: sweep_bury
+update delivery
+set state = 'dead', lapses = lapses + 1, ended_at = :now_at, last_error = :error,
+    lease_id = null, holder = null, lease_lapses_at = null
+where lease_lapses_at <= :now_at and lapses >= :max_lapses
+returning message_id
+
+-- name: sweep_lapse
+update delivery
+set state = 'ready', lapses = lapses + 1, lease_id = null, holder = null, lease_lapses_at = null
+where lease_lapses_at <= :now_at
+returning mailbox_id
+
+-- name: sweep_make_due
+update delivery set ready_at = null where ready_at <= :now_at
+returning mailbox_id
+
+-- name: sweep_next
+select min(at) from (
+    select min(deadline_at) as at from delivery where ended_at is null and deadline_at is not null
+    union all select min(lease_lapses_at) from delivery where lease_lapses_at is not null
+    union all select min(ready_at) from delivery where ready_at is not null
+)
+
+-- name: questions
+select m.id, m.conversation, m.sender, m.kind, m.body, m.sent_at, m.trace, m.hops, m.in_reply_to, m.idempotency_key,
+    m.deadline_at, m.answer,
+    b.conversation, b.name, d.position, d.state, d.deliveries, d.failures, d.lapses, d.ready_at, d.holder,
+    d.lease_lapses_at, d.last_error, d.ended_at, d.deadline_at
+from delivery d join message m on m.id = d.message_id join mailbox b on b.id = d.mailbox_id
+where m.kind = 'question' and d.message_id >= :since_id and m.sent_at >= :since_at
+    and (:states is null or d.state in (select value from json_each(:states)))
+    and (:mailbox_id is null or d.mailbox_id = :mailbox_id)
+order by d.message_id desc limit :limit
+
+-- name: count
+select count(*) from delivery d join message m on m.id = d.message_id
+where m.kind = 'question' and d.message_id >= :since_id and m.sent_at >= :since_at
+    and (:states is null or d.state in (select value from json_each(:states)))
+    and (:mailbox_id is null or d.mailbox_id = :mailbox_id)
+
+-- name: tally
+select state, count(*) from delivery group by state

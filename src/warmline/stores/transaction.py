@@ -1,0 +1,57 @@
+"""What a verb sees: the connection's statements, and a note of what its caller must be told after the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import apsw
+
+from warmline.model import MessageId, Question
+from warmline.stores.queries import load_queries
+from warmline.stores.rows import Row
+
+QUERIES = load_queries("sqlite.sql")
+
+
+@dataclass(slots=True)
+class News:
+    """What a transaction changed that somebody may wait for.
+
+    due names the mailboxes in which something became due; opened the questions that were accepted or
+    requeued; ended those that ended, with the question where the verb had it at hand; next_event_at
+    is the earliest new event for a sweep.
+    """
+
+    due: dict[int, None] = field(default_factory=dict)
+    opened: list[MessageId] = field(default_factory=list)
+    ended: dict[MessageId, Question | None] = field(default_factory=dict)
+    next_event_at: int | None = None
+
+    def event_at(self, at: int | None) -> None:
+        """Note an event for a sweep."""
+        if at is not None and (self.next_event_at is None or at < self.next_event_at):
+            self.next_event_at = at
+
+
+class Transaction:
+    """The named statements on one connection. Lives for one batch of verbs."""
+
+    __slots__ = ("_connection", "news", "now")
+
+    def __init__(self, connection: apsw.Connection, now: int) -> None:
+        self._connection = connection
+        self.now = now
+        self.news = News()
+
+    def one(self, name: str, values: Mapping[str, object]) -> Row | None:
+        """Run a statement and return its only row, or None."""
+        return self._connection.execute(QUERIES[name], values).fetchone()
+
+    def all(self, name: str, values: Mapping[str, object]) -> list[Row]:
+        """Run a statement to its end and return its rows."""
+        return self._connection.execute(QUERIES[name], values).fetchall()
+
+    def run(self, name: str, values: Mapping[str, object]) -> None:
+        """Run a statement that returns nothing."""
+        self._connection.execute(QUERIES[name], values)

@@ -1,0 +1,188 @@
+"""The writer: one thread that owns the connection and commits together whatever waits.
+
+Verbs that were submitted in one turn of the event loop travel to the thread in one hand-over; each
+runs in a savepoint, so a bad one fails alone; then all are committed at once, and their results come
+back in one call. A batch is synced when one of its verbs must be; otherwise it is only written.
+
+A waiting lease is parked here: what a batch made due is handed to parked leases before the batch is
+committed, lowest position first, longest waiting first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+
+from warmline.errors import StoreClosedError
+from warmline.protocols import Clock
+from warmline.stores.opening import translated
+from warmline.stores.rows import micros
+from warmline.stores.transaction import News, Transaction
+
+Verb = Callable[[Transaction], Any]
+Told = Callable[[News], None]
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A verb on its way. One with a parking place waits there while its verb returns None."""
+
+    verb: Verb
+    synced: bool
+    done: asyncio.Future[Any]
+    parking: int | None = None
+    abandoned: bool = False
+
+
+class Writer:
+    """Runs verbs on its thread. `tell` is called on the event loop with the news of each commit."""
+
+    def __init__(self, connection: apsw.Connection, clock: Clock, max_batch: int, tell: Told) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._max_batch = max_batch
+        self._tell = tell
+        self._loop = asyncio.get_running_loop()
+        self._collected: list[Job] = []
+        self._inbox: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
+        self._waiting: deque[Job] = deque()
+        self._parked: defaultdict[int, deque[Job]] = defaultdict(deque)
+        self._full_sync = True
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="store writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, verb: Verb, *, synced: bool, parking: int | None = None) -> Job:
+        """Send a verb on its way; its `done` gets the result. Call on the event loop. Raises StoreClosedError."""
+        if self._closed:
+            raise StoreClosedError("the store is closed")
+        job = Job(verb, synced, self._loop.create_future(), parking)
+        if not self._collected:
+            self._loop.call_soon(self._hand_over)
+        self._collected.append(job)
+        return job
+
+    def abandon(self, job: Job) -> None:
+        """Let a parked job go: nobody waits for it any more. Its result may still come."""
+        job.abandoned = True
+        if not self._closed:
+            self.submit(lambda _: self._drop(job), synced=False)
+
+    async def close(self) -> None:
+        """Finish what was submitted, end the thread, and give StoreClosedError to what is parked."""
+        self._closed = True
+        self._hand_over()
+        self._inbox.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _hand_over(self) -> None:
+        if self._collected:
+            self._inbox.put(self._collected)
+            self._collected = []
+
+    def _work(self) -> None:
+        while self._fill():
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._max_batch))]
+            self._loop.call_soon_threadsafe(self._deliver, *self._run(batch))
+        closed = StoreClosedError("the store was closed")
+        left = [(job, closed) for parked in self._parked.values() for job in parked]
+        self._loop.call_soon_threadsafe(self._deliver, left, News())
+
+    def _fill(self) -> bool:
+        """Take in all that was handed over, waiting when there is nothing; False at the end."""
+        while not self._waiting:
+            jobs = self._inbox.get()
+            if jobs is None:
+                return False
+            self._waiting.extend(jobs)
+        while not self._inbox.empty():
+            jobs = self._inbox.get()
+            if jobs is None:
+                self._inbox.put(None)
+                break
+            self._waiting.extend(jobs)
+        return True
+
+    def _run(self, batch: list[Job]) -> tuple[list[tuple[Job, Any]], News]:
+        """Run a batch in one transaction; return each job with its result or error, and the news."""
+        tx = Transaction(self._connection, micros(self._clock.now()))
+        results: list[tuple[Job, Any]] = []
+        try:
+            self._begin(synced=any(job.synced for job in batch))
+            for job in batch:
+                result = self._guarded(job, tx)
+                if result is None and job.parking is not None:
+                    self._parked[job.parking].append(job)
+                else:
+                    results.append((job, result))
+            self._unpark(tx, results)
+            self._connection.execute("commit")
+        except apsw.Error as error:
+            if self._connection.in_transaction:
+                self._connection.execute("rollback")
+            trouble = translated(error)
+            answered = {job for job, _ in results}
+            unanswered = [job for job in batch if job not in answered and job.parking is None]
+            return [(job, trouble) for job in (*answered, *unanswered)], News()
+        return results, tx.news
+
+    def _begin(self, *, synced: bool) -> None:
+        if synced is not self._full_sync:
+            self._connection.execute("pragma synchronous = full" if synced else "pragma synchronous = normal")
+            self._full_sync = synced
+        self._connection.execute("begin immediate")
+
+    def _guarded(self, job: Job, tx: Transaction) -> Any:  # noqa: ANN401  # whatever the verb returns
+        """Run one verb in its savepoint; return its result, or its error once its traces are gone.
+
+        Raises apsw.Error when SQLite gave up the whole transaction.
+        """
+        self._connection.execute("savepoint verb")
+        try:
+            result = job.verb(tx)
+        except apsw.Error as error:
+            if not self._connection.in_transaction:
+                raise
+            result = translated(error)
+        except Exception as error:  # noqa: BLE001  # the edge of the thread: the caller gets it, neighbours go on
+            result = error
+        if isinstance(result, Exception):
+            self._connection.execute("rollback to verb")
+        self._connection.execute("release verb")
+        return result
+
+    def _unpark(self, tx: Transaction, results: list[tuple[Job, Any]]) -> None:
+        """Hand what became due to parked leases."""
+        for mailbox in tx.news.due:
+            parked = self._parked.get(mailbox)
+            while parked:
+                job = parked[0]
+                result = None if job.abandoned else self._guarded(job, tx)
+                if result is None and not job.abandoned:
+                    break
+                parked.popleft()
+                if result is not None:
+                    results.append((job, result))
+
+    def _drop(self, job: Job) -> None:
+        parked = self._parked.get(job.parking) if job.parking is not None else None
+        if parked and job in parked:
+            parked.remove(job)
+
+    def _deliver(self, results: list[tuple[Job, Any]], news: News) -> None:
+        """Hand results to their callers, and the news to whom it may concern. Runs on the event loop."""
+        self._tell(news)
+        for job, result in results:
+            if job.done.done():
+                continue
+            if isinstance(result, Exception):
+                job.done.set_exception(result)
+            else:
+                job.done.set_result(result)

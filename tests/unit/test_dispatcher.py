@@ -1,0 +1,233 @@
+"""The dispatcher, on the verified in-memory store and a clock that moves when told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from warmline.stores.memory import MemoryStore
+
+from manual_clock import ManualClock
+from warmline.bridge import Bridge
+from warmline.dispatch.dispatcher import Dispatcher, Parts
+from warmline.dispatch.timekeeper import Timekeeper
+from warmline.errors import AnswererError
+from warmline.model import MEMORY_MAILBOX, Citation, Claim, Draft, Message, Outcome, Question, Recollection, State
+from warmline.settings import BridgeSettings, DispatchSettings, StoreSettings
+
+Answering = Callable[[Message], Awaitable[Draft]]
+PATIENCE = timedelta(seconds=5)
+SECOND = timedelta(seconds=1)
+DONE = Draft(Outcome.ANSWERED, "done")
+
+
+class Bench:
+    """A line whose answerer is a function of the test."""
+
+    def __init__(self, answering: Answering, settings: DispatchSettings) -> None:
+        self.clock = ManualClock()
+        self.store = MemoryStore(StoreSettings(), self.clock)
+        self.bridge = Bridge(self.store, self.clock, BridgeSettings())
+        self._answering = answering
+        self.name = "test"
+        parts = Parts(store=self.store, recall=self, verifier=self, answerer=self, clock=self.clock)
+        self.dispatcher = Dispatcher(parts, MEMORY_MAILBOX, settings, holder="bench")
+
+    async def passages(self, _question: str, _limit: int) -> Recollection:
+        return Recollection((), 1.0)
+
+    async def verify(self, _claims: Sequence[Claim]) -> Sequence[Citation]:
+        return ()
+
+    async def answer(self, question: Message, _recollection: Recollection) -> Draft:
+        return await self._answering(question)
+
+    async def ask(self, body: str, seconds: float = 600) -> Question:
+        deadline = self.clock.now() + timedelta(seconds=seconds)
+        return (await self.bridge.ask("owner", body, deadline_at=deadline)).question
+
+    async def ended(self, question: Question) -> Question:
+        """Wait, at most 5 s of real time, until the question has ended."""
+        async with asyncio.timeout(5):
+            return await self.store.wait_until_ended(question.message.id)
+
+    async def until_failures(self, question: Question, failures: int) -> None:
+        """Let the line work, at most 5 s of real time, until the question has failed this often."""
+        async with asyncio.timeout(5):
+            while (await self.store.get(question.message.id)).delivery.failures < failures:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+
+    async def state(self, question: Question) -> State:
+        return (await self.store.get(question.message.id)).delivery.state
+
+
+@asynccontextmanager
+async def running(answering: Answering, **settings: object) -> AsyncIterator[Bench]:
+    chosen = replace(DispatchSettings(workers=1, drain=timedelta(0)), **settings)  # type: ignore[arg-type]
+    bench = Bench(answering, chosen)
+    await bench.store.open()
+    dispatching = asyncio.create_task(bench.dispatcher.run())
+    timekeeping = asyncio.create_task(Timekeeper(bench.store, bench.clock).run())
+    try:
+        yield bench
+    finally:
+        dispatching.cancel()
+        timekeeping.cancel()
+        await asyncio.wait({dispatching, timekeeping}, timeout=5)
+        await bench.store.close()
+
+
+async def at_once(_question: Message) -> Draft:
+    return DONE
+
+
+async def test_a_question_is_answered_and_the_answer_names_its_author_and_steps() -> None:
+    async with running(at_once) as bench:
+        question = await bench.ended(await bench.ask("why?"))
+    assert question.answer is not None
+    assert (question.answer.text, question.answer.author) == ("done", "test")
+    assert set(question.answer.timings_ms) == {"queued", "recall", "answer", "verify", "total"}
+
+
+async def test_a_failing_question_is_tried_again_and_buried_after_the_limit_with_its_reason() -> None:
+    tries = 0
+
+    async def failing(_question: Message) -> Draft:
+        nonlocal tries
+        tries += 1
+        raise AnswererError("the model is away")
+
+    async with running(failing, max_failures=3) as bench:
+        asked = await bench.ask("why?")
+        for failures in (1, 2):
+            await bench.until_failures(asked, failures)
+            bench.clock.advance(timedelta(minutes=2))
+        question = await bench.ended(asked)
+    assert (question.delivery.state, question.delivery.failures, tries) == (State.DEAD, 3, 3)
+    assert question.delivery.last_error == "the model is away"
+
+
+async def test_a_bug_in_the_answerer_costs_its_neighbours_nothing() -> None:
+    async def broken_for_one(question: Message) -> Draft:
+        if question.body == "bad":
+            raise ZeroDivisionError("a bug")
+        return DONE
+
+    async with running(broken_for_one, max_failures=1) as bench:
+        bad, good = await bench.ask("bad"), await bench.ask("good")
+        assert (await bench.ended(good)).delivery.state is State.SETTLED
+        buried = await bench.ended(bad)
+    assert buried.delivery.state is State.DEAD
+    assert buried.delivery.last_error == "test broke: ZeroDivisionError: a bug"
+
+
+async def test_workers_answer_side_by_side() -> None:
+    together = asyncio.Barrier(3)
+
+    async def meeting(_question: Message) -> Draft:
+        async with asyncio.timeout(5):
+            await together.wait()
+        return DONE
+
+    async with running(meeting, workers=3) as bench:
+        asked = [await bench.ask(f"{n}?") for n in range(3)]
+        states = [(await bench.ended(each)).delivery.state for each in asked]
+    assert states == [State.SETTLED] * 3
+
+
+class Hanging:
+    """An answerer that hangs until released, and tells when it was entered and cancelled."""
+
+    def __init__(self) -> None:
+        self.entered = asyncio.Event()
+        self.cancelled = asyncio.Event()
+        self.released = asyncio.Event()
+
+    async def __call__(self, _question: Message) -> Draft:
+        self.entered.set()
+        try:
+            await self.released.wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        return DONE
+
+
+async def test_a_lease_is_extended_at_a_third_for_as_long_as_the_work_takes() -> None:
+    hanging = Hanging()
+    async with running(hanging) as bench:
+        asked = await bench.ask("why?")
+        await hanging.entered.wait()
+        first = (await bench.store.get(asked.message.id)).delivery.lease_lapses_at
+        for _ in range(5):
+            await bench.clock.until_sleepers(2)
+            bench.clock.advance(10 * SECOND)
+            await bench.clock.until_sleepers(2)
+        held = (await bench.store.get(asked.message.id)).delivery
+        assert first is not None
+        assert held.lease_lapses_at == first + 50 * SECOND
+        hanging.released.set()
+        question = await bench.ended(asked)
+    assert (question.delivery.state, question.delivery.deliveries) == (State.SETTLED, 1)
+
+
+@pytest.mark.parametrize("end", ["cancel", "expire"])
+async def test_work_on_a_question_that_ended_is_stopped_at_once(end: str) -> None:
+    hanging = Hanging()
+    async with running(hanging) as bench:
+        asked = await bench.ask("why?", seconds=5)
+        await hanging.entered.wait()
+        if end == "cancel":
+            await bench.bridge.cancel(asked.message.id)
+        else:
+            await bench.clock.until_sleepers(2)
+            bench.clock.advance(6 * SECOND)
+        async with asyncio.timeout(5):
+            await hanging.cancelled.wait()
+        hanging.released.set()
+        other = await bench.ended(await bench.ask("another?"))
+        assert await bench.state(asked) is (State.CANCELLED if end == "cancel" else State.EXPIRED)
+    assert other.delivery.state is State.SETTLED
+
+
+async def test_a_lapsed_lease_stops_the_work_and_another_answers() -> None:
+    hanging = Hanging()
+    async with running(hanging) as bench:
+        asked = await bench.ask("why?")
+        await hanging.entered.wait()
+        await bench.clock.until_sleepers(2)
+        bench.clock.advance(31 * SECOND)  # the machine slept: no extension came in time
+        async with asyncio.timeout(5):
+            await hanging.cancelled.wait()
+        hanging.released.set()
+        question = await bench.ended(asked)
+    assert (question.delivery.state, question.delivery.deliveries) == (State.SETTLED, 2)
+    assert (question.delivery.lapses, question.delivery.failures) == (1, 0)
+
+
+async def test_a_shutdown_releases_without_blame() -> None:
+    hanging = Hanging()
+    async with running(hanging) as bench:
+        asked = await bench.ask("why?")
+        await hanging.entered.wait()
+        await bench.dispatcher.drain()
+        delivery = (await bench.store.get(asked.message.id)).delivery
+    assert (delivery.state, delivery.deliveries, delivery.failures, delivery.lapses) == (State.READY, 1, 0, 0)
+
+
+async def test_a_shutdown_lets_an_answer_in_progress_finish() -> None:
+    hanging = Hanging()
+    async with running(hanging, drain=timedelta(seconds=5)) as bench:
+        asked = await bench.ask("why?")
+        await hanging.entered.wait()
+        draining = asyncio.create_task(bench.dispatcher.drain())
+        hanging.released.set()
+        async with asyncio.timeout(5):
+            await draining
+        later = await bench.ask("after the drain?")
+        assert await bench.state(asked) is State.SETTLED
+        assert await bench.state(later) is State.READY
