@@ -24,13 +24,13 @@ class Bridge:
         self._store = store
         self._clock = clock
         self._settings = settings
-        self._closing = asyncio.Event()
-        self._waiting = 0
+        self._closing = False
+        self._patience: set[asyncio.Timeout] = set()
 
     @property
     def waiting(self) -> int:
         """How many callers wait for an answer now."""
-        return self._waiting
+        return len(self._patience)
 
     async def ask(
         self,
@@ -68,20 +68,23 @@ class Bridge:
 
         Patience is the asker's: when it ends, the question goes on, and can be waited for again.
         """
-        if patience <= timedelta(0) or self._closing.is_set():
+        if patience <= timedelta(0) or self._closing:
             return await self._store.get(message_id)
-        self._waiting += 1
+        scope = asyncio.timeout(min(patience, self._settings.max_wait).total_seconds())
         try:
-            async with asyncio.timeout(min(patience, self._settings.max_wait).total_seconds()):
-                return await self._ended_or_closing(message_id)
+            async with scope:
+                self._patience.add(scope)
+                return await self._store.wait_until_ended(message_id)
         except TimeoutError:
             return await self._store.get(message_id)
         finally:
-            self._waiting -= 1
+            self._patience.discard(scope)
 
     def end_waits(self) -> None:
         """Let every wait return now with what is known; for a shutdown."""
-        self._closing.set()
+        self._closing = True
+        for scope in self._patience:
+            scope.reschedule(asyncio.get_running_loop().time())
 
     async def get(self, message_id: MessageId) -> Question:
         """Return a question as it stands. Raises UnknownMessageError."""
@@ -116,17 +119,7 @@ class Bridge:
     async def is_idle(self) -> bool:
         """Tell whether nobody waits and nothing is ready, leased or delayed."""
         tally = await self._store.tally()
-        return self._waiting == 0 and all(tally[state] == 0 for state in State if state not in ENDED)
-
-    async def _ended_or_closing(self, message_id: MessageId) -> Question:
-        ended = asyncio.ensure_future(self._store.wait_until_ended(message_id))
-        closing = asyncio.ensure_future(self._closing.wait())
-        try:
-            await asyncio.wait({ended, closing}, return_when=asyncio.FIRST_COMPLETED)
-            return ended.result() if ended.done() else await self._store.get(message_id)
-        finally:
-            ended.cancel()
-            closing.cancel()
+        return not self._patience and all(tally[state] == 0 for state in State if state not in ENDED)
 
     def _check_body(self, body: str) -> None:
         if not body.strip():

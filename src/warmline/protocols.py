@@ -5,7 +5,8 @@ To change a protocol is to change its contract suite in tests/conformance in the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -129,6 +130,12 @@ class Store(Protocol):
 
     async def wait_until_ended(self, message_id: MessageId) -> Question:
         """Wait until the question's state is one of ENDED; return at once if it is. Never polls."""
+
+    def watching(self, message_id: MessageId, on_end: Callable[[], None]) -> AbstractContextManager[None]:
+        """Call on_end on the event loop when the question ends, while the block lasts.
+
+        A hint that costs next to nothing: it may be lost, and does not fire for what has ended before.
+        """
 
     async def questions(self, which: QuestionFilter, limit: int) -> Sequence[Question]:
         """List at most limit questions, newest first."""

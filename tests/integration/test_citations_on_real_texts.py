@@ -27,7 +27,7 @@ def long_lines(path: Path) -> list[tuple[int, str]]:
 
 def some_lines(seed: int) -> Iterator[tuple[Path, int, str]]:
     """Yield lines of 60 to 600 characters from all over the shared texts."""
-    chance = random.Random(seed)  # noqa: S311 - the same lines in every run
+    chance = random.Random(seed)
     for _ in range(QUOTES):
         path = chance.choice(TEXTS)
         if found := long_lines(path):
@@ -42,7 +42,7 @@ def check(path: Path, line: int, quote: str) -> tuple[CitationStatus, str]:
 
 
 def test_no_foreign_quote_is_accepted() -> None:
-    chance = random.Random(1)  # noqa: S311
+    chance = random.Random(1)
     accepted = []
     for source, line, quote in some_lines(1):
         other = chance.choice([text for text in TEXTS if text.parent != source.parent])

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from warmline.stores.memory import MemoryStore
 
 from manual_clock import ManualClock
 from warmline.bridge import Bridge
@@ -18,6 +17,7 @@ from warmline.dispatch.timekeeper import Timekeeper
 from warmline.errors import AnswererError
 from warmline.model import MEMORY_MAILBOX, Citation, Claim, Draft, Message, Outcome, Question, Recollection, State
 from warmline.settings import BridgeSettings, DispatchSettings, StoreSettings
+from warmline.stores.memory import MemoryStore
 
 Answering = Callable[[Message], Awaitable[Draft]]
 PATIENCE = timedelta(seconds=5)

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from warmline.dispatch import retry
-from warmline.dispatch.heartbeat import Heartbeat, Held
+from warmline.dispatch.heartbeat import Heartbeat
 from warmline.dispatch.verdict import conclude
 from warmline.errors import AnswererError, ConflictError, StoreClosedError, StoreError
 from warmline.ids import new_message_id
-from warmline.model import Answer, Kind, Lease, Mailbox, Message, Question
+from warmline.model import Answer, Kind, Lease, Mailbox, Message
 from warmline.protocols import Answerer, Clock, Recall, Store, Verifier
 from warmline.settings import DispatchSettings
 
@@ -123,26 +123,16 @@ class Dispatcher:
         scope = asyncio.timeout(None)
         try:
             async with scope:
-                with self._heartbeat.hold(lease, scope) as held:
-                    watch = asyncio.ensure_future(self._stop_when_ended(held))
-                    try:
-                        return await self._answer(lease)
-                    finally:
-                        watch.cancel()
+                with (
+                    self._heartbeat.hold(lease, scope) as held,
+                    self._store.watching(lease.message.id, held.lose),
+                ):
+                    return await self._answer(lease)
         except TimeoutError:
             if not scope.expired():
                 raise
             logger.info("work stopped", extra=_fields(lease))
             return None
-
-    async def _stop_when_ended(self, held: Held) -> None:
-        """Stop the work when its question was cancelled, expired or settled by another."""
-        try:
-            question: Question = await self._store.wait_until_ended(held.lease.message.id)
-        except StoreError:
-            return  # the settle that follows meets the same trouble, and reports it
-        logger.info("question ended", extra={**_fields(held.lease), "state": question.delivery.state.value})
-        held.lose()
 
     async def _answer(self, lease: Lease) -> Message:
         clock = self._parts.clock

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -181,6 +182,10 @@ class MemoryStore:
             return question
         with self._ends.watch(message_id) as ended:
             return await ended or await self.get(message_id)
+
+    def watching(self, message_id: MessageId, on_end: Callable[[], None]) -> AbstractContextManager[None]:
+        """Call on_end when the question ends."""
+        return self._ends.calling(message_id, on_end)
 
     async def questions(self, which: QuestionFilter, limit: int) -> Sequence[Question]:
         """List questions."""

@@ -36,6 +36,7 @@ def open_writer(path: Path, settings: StoreSettings, vfs: str | None = None) -> 
         connection.pragma("foreign_keys", "on")
         connection.pragma("wal_autocheckpoint", settings.checkpoint_pages)
         connection.pragma("cache_size", -8192)
+        connection.pragma("temp_store", "memory")
         _migrate(connection)
     except apsw.Error as error:
         raise translated(error) from error

@@ -112,15 +112,15 @@ def answer_to_json(answer: Answer) -> str:
             "author": answer.author,
             "citations": [
                 (
-                    each.path,
-                    each.first_line,
-                    each.last_line,
-                    each.quote,
-                    each.status,
-                    each.file_digest,
-                    each.span_digest,
+                    c.path,
+                    c.first_line,
+                    c.last_line,
+                    c.quote,
+                    c.status,
+                    c.file_digest,
+                    c.span_digest,
                 )
-                for each in answer.citations
+                for c in answer.citations
             ],
             "timings_ms": dict(answer.timings_ms),
             "usage": dict(answer.usage),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import apsw
 
@@ -75,22 +76,26 @@ class SqliteStore:
         box = await self._box(mailbox)
         length = duration // _MICROSECOND
         writer = self._open_writer()
-        job = writer.submit(lambda tx: verbs.lease(tx, mailbox, box, holder, length), synced=False, parking=box)
+        job = writer.submit(
+            lambda tx: verbs.lease(tx, mailbox, box, holder, length), synced=False, parking=box, undo=self._give_back
+        )
         try:
-            return await asyncio.shield(job.done)
+            return await job.done  # type: ignore[no-any-return]
         except asyncio.CancelledError:
             writer.abandon(job)
-            job.done.add_done_callback(self._give_back)
             raise
 
     async def extend(self, lease: Lease, duration: timedelta) -> Lease:
         """Extend a lease."""
-        length = duration // _MICROSECOND
-        return replace(lease, lapses_at=await self._write(lambda tx: verbs.extend(tx, lease, length), synced=False))
+        box, length = await self._box(lease.mailbox), duration // _MICROSECOND
+        return replace(
+            lease, lapses_at=await self._write(lambda tx: verbs.extend(tx, lease, box, length), synced=False)
+        )
 
     async def settle(self, lease: Lease, answer: Message) -> None:
         """Write the answer and settle."""
-        await self._write(lambda tx: verbs.settle(tx, lease, answer))
+        box = await self._box(lease.mailbox)
+        await self._write(lambda tx: verbs.settle(tx, lease, box, answer))
 
     async def nack(self, lease: Lease, error: str, delay: timedelta) -> None:
         """Give back with one failure more."""
@@ -104,7 +109,8 @@ class SqliteStore:
 
     async def bury(self, lease: Lease, error: str) -> None:
         """Set aside as a dead letter."""
-        await self._write(lambda tx: verbs.bury(tx, lease, error))
+        box = await self._box(lease.mailbox)
+        await self._write(lambda tx: verbs.bury(tx, lease, box, error))
 
     async def cancel(self, message_id: MessageId) -> Question:
         """End what is ready or leased."""
@@ -131,6 +137,10 @@ class SqliteStore:
                 if question.delivery.state in ENDED:
                     return question
             return await ended or await self.get(message_id)
+
+    def watching(self, message_id: MessageId, on_end: Callable[[], None]) -> AbstractContextManager[None]:
+        """Call on_end when the question ends."""
+        return self._ends.calling(message_id, on_end)
 
     async def questions(self, which: QuestionFilter, limit: int) -> Sequence[Question]:
         """List questions."""
@@ -184,11 +194,10 @@ class SqliteStore:
             known = self._mailboxes[mailbox] = await self._read(lambda tx: verbs.mailbox_id(tx, mailbox))
         return known
 
-    def _give_back(self, done: asyncio.Future[Any]) -> None:
+    def _give_back(self, lease: Lease) -> None:
         """Release a lease that was granted to a caller who had left."""
-        if done.cancelled() or done.exception() is not None or self._writer is None:
+        if self._writer is None:
             return
-        lease: Lease = done.result()
         box = self._mailboxes[lease.mailbox]
         released = self._writer.submit(lambda tx: verbs.release(tx, lease, box), synced=False).done
         released.add_done_callback(lambda future: future.exception())  # it may have lapsed: that is a release too

@@ -1,7 +1,6 @@
 """The verbs of a store, each one plain function in one transaction, with no wait inside.
 
-NEXT_STATE is the law; the statements obey it in their `where`, and no row back means that it does not
-allow the verb, or that the lease is lost.
+NEXT_STATE is the law. A verb looks before it writes: one that refuses has written nothing.
 """
 
 from __future__ import annotations
@@ -58,51 +57,64 @@ def add(tx: Transaction, message: Message, mailbox: Mailbox, box: int) -> Accept
             if same[1:] != (message.kind.value, message.body, box):
                 raise IdempotencyConflictError("this idempotency key was used for another question: choose a new one")
             return Accepted(get(tx, same[0]), created=False)
-    row = tx.one("add_position", {"mailbox_id": box})
-    assert row is not None  # noqa: S101  # mailboxes are never deleted
+    tx.run("add_position", {"mailbox_id": box})
+    (position,) = _certain(tx.one("add_position_now", {"mailbox_id": box}))
     tx.run("add_message", values)
     tx.run(
         "add_delivery",
-        {"message_id": message.id, "mailbox_id": box, "position": row[0], "deadline_at": values["deadline_at"]},
+        {"message_id": message.id, "mailbox_id": box, "position": position, "deadline_at": values["deadline_at"]},
     )
     tx.news.due[box] = None
     tx.news.opened.append(message.id)
     tx.news.event_at(micros_or_none(message.deadline_at))
-    delivery = Delivery(mailbox=mailbox, position=row[0], state=State.READY, deadline_at=message.deadline_at)
+    delivery = Delivery(mailbox=mailbox, position=position, state=State.READY, deadline_at=message.deadline_at)
     return Accepted(Question(message, delivery), created=True)
 
 
 def lease(tx: Transaction, mailbox: Mailbox, box: int, holder: str, duration: int) -> Lease | None:
     """Lease the due delivery with the lowest position, or return None. duration is in microseconds."""
-    lapses_at = tx.now + duration
-    lease_id = secrets.token_hex(8)
-    values = {"mailbox_id": box, "lease_id": lease_id, "holder": holder, "lapses_at": lapses_at}
-    row = tx.one("lease", values)
+    row = tx.one("lease_first", {"mailbox_id": box})
     if row is None:
         return None
-    message_id, deliveries, failures, lapses = row
-    message = tx.one("message", {"id": message_id})
-    assert message is not None  # noqa: S101  # a foreign key holds it
+    message_id, before, failures, lapses = row
+    message = message_of(_certain(tx.one("lease_message", {"message_id": message_id})))
+    deliveries = before + 1
+    lease_id, lapses_at = secrets.token_hex(8), tx.now + duration
+    tx.run(
+        "lease",
+        {
+            "message_id": message_id,
+            "mailbox_id": box,
+            "deliveries": deliveries,
+            "lease_id": lease_id,
+            "holder": holder,
+            "lapses_at": lapses_at,
+        },
+    )
     tx.news.event_at(lapses_at)
-    return Lease(message_of(message), mailbox, deliveries, lease_id, holder, time(lapses_at), failures, lapses)
+    return Lease(message, mailbox, deliveries, lease_id, holder, time(lapses_at), failures, lapses)
 
 
-def extend(tx: Transaction, lease: Lease, duration: int) -> datetime:
+def extend(tx: Transaction, lease: Lease, box: int, duration: int) -> datetime:
     """Return the new end of a lease that has not ended. duration is in microseconds."""
+    _, _, _, lapsed_at, _, _ = _held(tx, lease, box)
+    if lapsed_at <= tx.now:
+        raise _lost(lease)
     lapses_at = tx.now + duration
-    _fenced(tx, "extend", lease, lapses_at=lapses_at, now_at=tx.now)
+    _change(tx, "extend", lease, box, lapses_at=lapses_at)
     return time(lapses_at)
 
 
-def settle(tx: Transaction, lease: Lease, answer: Message) -> None:
+def settle(tx: Transaction, lease: Lease, box: int, answer: Message) -> None:
     """Write the answer and settle."""
-    position, deliveries, failures, lapses, last_error, deadline_at = _fenced(tx, "settle", lease, now_at=tx.now)
+    position, failures, lapses, _, last_error, deadline_at = _held(tx, lease, box)
+    _change(tx, "settle", lease, box, now_at=tx.now)
     tx.run("add_message", message_values(answer))
     delivery = Delivery(
         mailbox=lease.mailbox,
         position=position,
         state=State.SETTLED,
-        deliveries=deliveries,
+        deliveries=lease.deliveries,
         failures=failures,
         lapses=lapses,
         last_error=last_error,
@@ -114,8 +126,9 @@ def settle(tx: Transaction, lease: Lease, answer: Message) -> None:
 
 def nack(tx: Transaction, lease: Lease, box: int, error: str, delay: int) -> None:
     """Give back with one failure more. delay is in microseconds."""
+    _held(tx, lease, box)
     ready_at = tx.now + delay if delay > 0 else None
-    _fenced(tx, "nack", lease, error=error, ready_at=ready_at)
+    _change(tx, "nack", lease, box, error=error, ready_at=ready_at)
     if ready_at is None:
         tx.news.due[box] = None
     tx.news.event_at(ready_at)
@@ -123,13 +136,15 @@ def nack(tx: Transaction, lease: Lease, box: int, error: str, delay: int) -> Non
 
 def release(tx: Transaction, lease: Lease, box: int) -> None:
     """Give back without blame."""
-    _fenced(tx, "release", lease)
+    _held(tx, lease, box)
+    _change(tx, "release", lease, box)
     tx.news.due[box] = None
 
 
-def bury(tx: Transaction, lease: Lease, error: str) -> None:
+def bury(tx: Transaction, lease: Lease, box: int, error: str) -> None:
     """Set aside as a dead letter."""
-    _fenced(tx, "bury", lease, error=error, now_at=tx.now)
+    _held(tx, lease, box)
+    _change(tx, "bury", lease, box, error=error, now_at=tx.now)
     tx.news.ended[lease.message.id] = None
 
 
@@ -209,12 +224,25 @@ def _answer_to(tx: Transaction, message_id: MessageId) -> Message | None:
     return message_of(row) if row else None
 
 
-def _fenced(tx: Transaction, name: str, lease: Lease, **values: object) -> Row:
-    """Run a statement that presents a lease. Raises LeaseLostError."""
-    token = {"message_id": lease.message.id, "deliveries": lease.deliveries, "lease_id": lease.lease_id}
-    row = tx.one(name, {**token, **values})
+def _held(tx: Transaction, lease: Lease, box: int) -> Row:
+    """Read the delivery that is held under exactly this lease: that is the whole fencing. Raises LeaseLostError."""
+    token = {"deliveries": lease.deliveries, "lease_id": lease.lease_id}
+    row = tx.one("held", {"message_id": lease.message.id, "mailbox_id": box, **token})
     if row is None:
-        raise LeaseLostError(f"the lease on {lease.message.id} was settled, has lapsed, or was given to another")
+        raise _lost(lease)
+    return row
+
+
+def _change(tx: Transaction, name: str, lease: Lease, box: int, **values: object) -> None:
+    tx.run(name, {"message_id": lease.message.id, "mailbox_id": box, **values})
+
+
+def _lost(lease: Lease) -> LeaseLostError:
+    return LeaseLostError(f"the lease on {lease.message.id} was settled, has lapsed, or was given to another")
+
+
+def _certain(row: Row | None) -> Row:
+    assert row is not None  # noqa: S101  # the schema holds it
     return row
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from warmline.model import MessageId, Question
@@ -16,6 +16,7 @@ class EndWaits:
 
     def __init__(self) -> None:
         self._watchers: dict[MessageId, list[Ended]] = {}
+        self._calls: dict[MessageId, list[Callable[[], None]]] = {}
         self._open: set[MessageId] = set()
 
     def opened(self, message_ids: Sequence[MessageId]) -> None:
@@ -40,6 +41,18 @@ class EndWaits:
                 del self._watchers[message_id]
             ended.cancel()
 
+    @contextmanager
+    def calling(self, message_id: MessageId, on_end: Callable[[], None]) -> Iterator[None]:
+        """Call on_end when the question ends, while the block lasts."""
+        calls = self._calls.setdefault(message_id, [])
+        calls.append(on_end)
+        try:
+            yield
+        finally:
+            calls.remove(on_end)
+            if not calls and self._calls.get(message_id) is calls:
+                del self._calls[message_id]
+
     def ended(self, questions: Mapping[MessageId, Question | None]) -> None:
         """Tell the ends of these questions."""
         for message_id, question in questions.items():
@@ -47,6 +60,8 @@ class EndWaits:
             for ended in self._watchers.get(message_id, ()):
                 if not ended.done():
                     ended.set_result(question)
+            for on_end in tuple(self._calls.get(message_id, ())):
+                on_end()
 
     def fail(self, error: Exception) -> None:
         """Give an error to everyone who waits."""

@@ -1,8 +1,8 @@
 """The writer: one thread that owns the connection and commits together whatever waits.
 
-Verbs that were submitted in one turn of the event loop travel to the thread in one hand-over; each
-runs in a savepoint, so a bad one fails alone; then all are committed at once, and their results come
-back in one call. A batch is synced when one of its verbs must be; otherwise it is only written.
+Verbs that were submitted in one turn of the event loop travel to the thread in one hand-over, are
+committed at once, and their results come back in one call. A bad one fails alone. A batch is synced
+when one of its verbs must be; otherwise it is only written.
 
 A waiting lease is parked here: what a batch made due is handed to parked leases before the batch is
 committed, lowest position first, longest waiting first.
@@ -27,18 +27,31 @@ from warmline.stores.rows import micros
 from warmline.stores.transaction import News, Transaction
 
 Verb = Callable[[Transaction], Any]
+Undo = Callable[[Any], None]
 Told = Callable[[News], None]
 
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A verb on its way. One with a parking place waits there while its verb returns None."""
+    """A verb on its way.
+
+    One with a parking place waits there while its verb returns None. undo is called with a result
+    that nobody waits for any more.
+    """
 
     verb: Verb
     synced: bool
     done: asyncio.Future[Any]
     parking: int | None = None
+    undo: Undo | None = None
     abandoned: bool = False
+
+
+Results = list[tuple[Job, Any]]
+
+
+class _WrittenError(Exception):
+    """A verb failed after it had written."""
 
 
 class Writer:
@@ -59,20 +72,22 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="store writer", daemon=True)
         self._thread.start()
 
-    def submit(self, verb: Verb, *, synced: bool, parking: int | None = None) -> Job:
+    def submit(self, verb: Verb, *, synced: bool, parking: int | None = None, undo: Undo | None = None) -> Job:
         """Send a verb on its way; its `done` gets the result. Call on the event loop. Raises StoreClosedError."""
         if self._closed:
             raise StoreClosedError("the store is closed")
-        job = Job(verb, synced, self._loop.create_future(), parking)
+        job = Job(verb, synced, self._loop.create_future(), parking, undo)
         if not self._collected:
             self._loop.call_soon(self._hand_over)
         self._collected.append(job)
         return job
 
     def abandon(self, job: Job) -> None:
-        """Let a parked job go: nobody waits for it any more. Its result may still come."""
+        """Let a parked job go: nobody waits for it any more. When its result came already, it is undone."""
         job.abandoned = True
-        if not self._closed:
+        if job.done.done() and not job.done.cancelled() and job.done.exception() is None:
+            self._undo_result(job, job.done.result())
+        elif not self._closed:
             self.submit(lambda _: self._drop(job), synced=False)
 
     async def close(self) -> None:
@@ -92,7 +107,7 @@ class Writer:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._max_batch))]
             self._loop.call_soon_threadsafe(self._deliver, *self._run(batch))
         closed = StoreClosedError("the store was closed")
-        left = [(job, closed) for parked in self._parked.values() for job in parked]
+        left: Results = [(job, closed) for parked in self._parked.values() for job in parked]
         self._loop.call_soon_threadsafe(self._deliver, left, News())
 
     def _fill(self) -> bool:
@@ -110,34 +125,55 @@ class Writer:
             self._waiting.extend(jobs)
         return True
 
-    def _run(self, batch: list[Job]) -> tuple[list[tuple[Job, Any]], News]:
-        """Run a batch in one transaction; return each job with its result or error, and the news."""
-        tx = Transaction(self._connection, micros(self._clock.now()))
-        results: list[tuple[Job, Any]] = []
+    def _run(self, batch: list[Job]) -> tuple[Results, News]:
+        """Run a batch in one transaction; return each job with its result or error, and the news.
+
+        First all verbs run plainly; when one of them fails after it has written, everything is undone
+        and runs again with a savepoint around each verb, so that the bad one fails alone. Savepoints
+        cost a third of the whole, and such failures are bugs or a full disk.
+        """
         try:
-            self._begin(synced=any(job.synced for job in batch))
-            for job in batch:
-                result = self._guarded(job, tx)
-                if result is None and job.parking is not None:
-                    self._parked[job.parking].append(job)
-                else:
-                    results.append((job, result))
-            self._unpark(tx, results)
-            self._connection.execute("commit")
+            return self._attempt(batch, careful=False)
+        except _WrittenError:
+            self._undo()
         except apsw.Error as error:
-            if self._connection.in_transaction:
-                self._connection.execute("rollback")
-            trouble = translated(error)
-            answered = {job for job, _ in results}
-            unanswered = [job for job in batch if job not in answered and job.parking is None]
-            return [(job, trouble) for job in (*answered, *unanswered)], News()
-        return results, tx.news
+            return self._failed(batch, error)
+        try:
+            return self._attempt(batch, careful=True)
+        except apsw.Error as error:
+            return self._failed(batch, error)
+
+    def _attempt(self, batch: list[Job], *, careful: bool) -> tuple[Results, News]:
+        tx = Transaction(self._connection, micros(self._clock.now()))
+        results: Results = []
+        self._begin(synced=any(job.synced for job in batch))
+        for job in batch:
+            result = self._guarded(job, tx) if careful else self._plain(job, tx)
+            if result is None and job.parking is not None:
+                self._parked[job.parking].append(job)
+            else:
+                results.append((job, result))
+        granted = self._granted(tx, careful=careful)
+        self._connection.execute("commit")
+        for job, _ in granted:
+            self._drop(job)
+        return results + granted, tx.news
 
     def _begin(self, *, synced: bool) -> None:
         if synced is not self._full_sync:
             self._connection.execute("pragma synchronous = full" if synced else "pragma synchronous = normal")
             self._full_sync = synced
         self._connection.execute("begin immediate")
+
+    def _plain(self, job: Job, tx: Transaction) -> Any:  # noqa: ANN401  # whatever the verb returns
+        """Run one verb; return its result, or its error when it has written nothing. Raises _WrittenError."""
+        before = self._connection.total_changes()
+        try:
+            return job.verb(tx)
+        except Exception as error:  # the edge of the thread: the caller gets it, neighbours go on
+            if isinstance(error, apsw.Error) or self._connection.total_changes() != before:
+                raise _WrittenError from error
+            return error
 
     def _guarded(self, job: Job, tx: Transaction) -> Any:  # noqa: ANN401  # whatever the verb returns
         """Run one verb in its savepoint; return its result, or its error once its traces are gone.
@@ -158,18 +194,30 @@ class Writer:
         self._connection.execute("release verb")
         return result
 
-    def _unpark(self, tx: Transaction, results: list[tuple[Job, Any]]) -> None:
-        """Hand what became due to parked leases."""
+    def _granted(self, tx: Transaction, *, careful: bool) -> Results:
+        """Lease what became due to parked jobs, which stay parked until the commit."""
+        granted: Results = []
         for mailbox in tx.news.due:
-            parked = self._parked.get(mailbox)
-            while parked:
-                job = parked[0]
-                result = None if job.abandoned else self._guarded(job, tx)
-                if result is None and not job.abandoned:
+            for job in self._parked.get(mailbox, ()):
+                if job.abandoned:
+                    continue
+                result = self._guarded(job, tx) if careful else self._plain(job, tx)
+                if result is None:
                     break
-                parked.popleft()
-                if result is not None:
-                    results.append((job, result))
+                granted.append((job, result))
+        return granted
+
+    def _undo(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("rollback")
+
+    def _failed(self, batch: list[Job], error: apsw.Error) -> tuple[Results, News]:
+        """Give the error to all of a batch; who was parked before stays parked."""
+        self._undo()
+        trouble = translated(error)
+        for job in batch:
+            self._drop(job)
+        return [(job, trouble) for job in batch], News()
 
     def _drop(self, job: Job) -> None:
         parked = self._parked.get(job.parking) if job.parking is not None else None
@@ -181,8 +229,12 @@ class Writer:
         self._tell(news)
         for job, result in results:
             if job.done.done():
-                continue
-            if isinstance(result, Exception):
+                self._undo_result(job, result)
+            elif isinstance(result, Exception):
                 job.done.set_exception(result)
             else:
                 job.done.set_result(result)
+
+    def _undo_result(self, job: Job, result: Any) -> None:  # noqa: ANN401  # whatever the verb returned
+        if job.undo is not None and not isinstance(result, Exception):
+            job.undo(result)
