@@ -15,7 +15,8 @@ import tantivy
 from warmline.memory import index
 from warmline.memory.catalog import Catalog, LiveFile
 from warmline.memory.index import Snapshot
-from warmline.memory.ranking import ScoredLine, Term, prefix_of, score_lines
+from warmline.memory.matching import Term, prefix_of
+from warmline.memory.ranking import LineRanker, ScoredLine
 from warmline.memory.regions import Reading, read_regions
 from warmline.memory.terms import Stemmer, question_words
 from warmline.settings import MemorySettings
@@ -55,11 +56,8 @@ class Searcher:
         reading = self._read(snapshot, stems)
         blocks = snapshot.blocks
         terms = [Term(stem, prefix_of(stem), _idf(snapshot.frequency(stem), blocks)) for stem in stems]
-        scored = score_lines(reading.regions, terms, self._stemmer)
-        scored.sort(key=lambda line: (-line.score, line.region.file.shown, line.region.first_line + line.index))
-        best = scored[0].score if scored else 0.0
-        ceiling = sum(term.idf for term in terms)
-        return Found(scored[:limit], best / ceiling if ceiling else 0.0, reading.changed)
+        ranked = LineRanker(question, terms, self._stemmer).rank(reading.regions, limit)
+        return Found(ranked, min(1.0, ranked[0].score) if ranked else 0.0, reading.changed)
 
     def _read(self, snapshot: Snapshot, stems: Sequence[str]) -> Reading:
         hits = snapshot.search(stems, self._settings.blocks_read)

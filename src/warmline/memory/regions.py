@@ -19,12 +19,16 @@ MARGIN_BYTES = 800
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Consecutive whole lines around one or more hits, decoded, counted from first_line."""
+    """Consecutive whole lines around one or more hits, decoded, counted from first_line.
+
+    standing is the score of the file's best hit in relation to the best of all, from 0 to 1.
+    """
 
     file: LiveFile
     first_line: int
     lines: Sequence[str]
     heading: str
+    standing: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +44,11 @@ def read_regions(hits: Iterable[Hit], files: Mapping[int, LiveFile]) -> Reading:
     regions: list[Region] = []
     changed: list[LiveFile] = []
     ordered = sorted((hit for hit in hits if hit.file in files), key=lambda hit: (hit.file, hit.start))
+    best = max((hit.score for hit in ordered), default=1.0)
     for number, group in groupby(ordered, key=lambda hit: hit.file):
         file = files[number]
         try:
-            regions += _read_file(file, list(group))
+            regions += _read_file(file, list(group), best)
         except _ChangedError:
             changed.append(file)
     return Reading(regions, changed)
@@ -53,7 +58,7 @@ class _ChangedError(Exception):
     """The file is gone, or its size or time of change is another."""
 
 
-def _read_file(file: LiveFile, hits: Sequence[Hit]) -> Iterator[Region]:
+def _read_file(file: LiveFile, hits: Sequence[Hit], best: float) -> list[Region]:
     try:
         descriptor = os.open(file.absolute, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -62,7 +67,8 @@ def _read_file(file: LiveFile, hits: Sequence[Hit]) -> Iterator[Region]:
         stat = os.fstat(descriptor)
         if (stat.st_size, stat.st_mtime_ns) != (file.size, file.mtime_ns):
             raise _ChangedError
-        return iter([_read_region(descriptor, file, near) for near in _neighbourhoods(hits)])
+        standing = max(hit.score for hit in hits) / best
+        return [_read_region(descriptor, file, near, standing) for near in _neighbourhoods(hits)]
     finally:
         os.close(descriptor)
 
@@ -78,7 +84,7 @@ def _neighbourhoods(hits: Sequence[Hit]) -> Iterator[list[Hit]]:
     yield near
 
 
-def _read_region(descriptor: int, file: LiveFile, near: Sequence[Hit]) -> Region:
+def _read_region(descriptor: int, file: LiveFile, near: Sequence[Hit], standing: float) -> Region:
     first, last = near[0], near[-1]
     start = max(0, first.start - MARGIN_BYTES)
     length = last.start + last.length + MARGIN_BYTES - start
@@ -95,4 +101,5 @@ def _read_region(descriptor: int, file: LiveFile, near: Sequence[Hit]) -> Region
     lines = data.decode(errors="replace").split("\n")
     if not lines[-1]:
         lines.pop()
-    return Region(file, first_line, [line.removesuffix("\r") for line in lines], heading.decode(errors="replace"))
+    lines = [line.removesuffix("\r") for line in lines]
+    return Region(file, first_line, lines, heading.decode(errors="replace"), standing)
