@@ -64,3 +64,8 @@ def speaker_length(line: str) -> int:
     """Return how many characters at the beginning of a transcript's line name its speaker."""
     match = SPEAKER.match(line)
     return match.end(1) if match else 0
+
+
+def asks(line: str) -> bool:
+    """Say whether a line of a transcript, plain or JSON, ends in a question."""
+    return line.rstrip(' "}],').endswith("?")

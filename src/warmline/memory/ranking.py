@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from heapq import nlargest
 from operator import attrgetter
 
-from warmline.memory.asking import MAX_SPEAKER, form_of_answer, speaker_length
+from warmline.memory.asking import MAX_SPEAKER, asks, form_of_answer, speaker_length
 from warmline.memory.blocks import Kind
 from warmline.memory.matching import Matcher, Term
 from warmline.memory.regions import Region
@@ -152,9 +152,9 @@ class LineRanker:
         factor: float = (self._average / len(text)) ** LENGTH
         if self._form is not None and self._form.fits(text, speaker_length(text) if is_chat else 0):
             factor *= FORM
-        if is_chat:
-            factor *= ASKED if text.endswith("?") else 1.0
-            factor *= REPLY if line.index and region.lines[line.index - 1].endswith("?") else 1.0
+        if is_chat or region.file.kind == Kind.JSON:
+            factor *= ASKED if asks(text) else 1.0
+            factor *= REPLY if line.index and asks(region.lines[line.index - 1]) else 1.0
         return factor
 
 

@@ -14,6 +14,7 @@ import tantivy
 
 from warmline.memory import index
 from warmline.memory.catalog import Catalog, LiveFile
+from warmline.memory.confidence import confidence
 from warmline.memory.index import Snapshot
 from warmline.memory.matching import Term, prefix_of
 from warmline.memory.ranking import LineRanker, ScoredLine
@@ -57,7 +58,9 @@ class Searcher:
         blocks = snapshot.blocks
         terms = [Term(stem, prefix_of(stem), _idf(snapshot.frequency(stem), blocks)) for stem in stems]
         ranked = LineRanker(question, terms, self._stemmer).rank(reading.regions, limit)
-        return Found(ranked, min(1.0, ranked[0].score) if ranked else 0.0, reading.changed)
+        whole = sum(term.idf for term in terms)
+        sure = confidence(ranked[0].score, reading.best / whole, len(terms)) if ranked else 0.0
+        return Found(ranked, sure, reading.changed)
 
     def _read(self, snapshot: Snapshot, stems: Sequence[str]) -> Reading:
         hits = snapshot.search(stems, self._settings.blocks_read)
@@ -80,4 +83,5 @@ class Searcher:
 
 
 def _idf(frequency: int, blocks: int) -> float:
-    return math.log(1 + (blocks - frequency + 0.5) / (frequency + 0.5)) if frequency < blocks else 0.01
+    """Return what a term weighs: BM25's, never below zero."""
+    return math.log1p((max(blocks - frequency, 0) + 0.5) / (frequency + 0.5))

@@ -33,9 +33,10 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read, and the files that are no longer what was indexed."""
+    """What was read, the score of the best hit among it, and the files that are no longer what was indexed."""
 
     regions: Sequence[Region]
+    best: float
     changed: Sequence[LiveFile]
 
 
@@ -44,21 +45,24 @@ def read_regions(hits: Iterable[Hit], files: Mapping[int, LiveFile]) -> Reading:
     regions: list[Region] = []
     changed: list[LiveFile] = []
     ordered = sorted((hit for hit in hits if hit.file in files), key=lambda hit: (hit.file, hit.start))
-    best = max((hit.score for hit in ordered), default=1.0)
+    top = max((hit.score for hit in ordered), default=1.0)
+    best = 0.0
     for number, group in groupby(ordered, key=lambda hit: hit.file):
-        file = files[number]
+        file, near = files[number], list(group)
+        score = max(hit.score for hit in near)
         try:
-            regions += _read_file(file, list(group), best)
+            regions += _read_file(file, near, score / top)
+            best = max(best, score)
         except _ChangedError:
             changed.append(file)
-    return Reading(regions, changed)
+    return Reading(regions, best, changed)
 
 
 class _ChangedError(Exception):
     """The file is gone, or its size or time of change is another."""
 
 
-def _read_file(file: LiveFile, hits: Sequence[Hit], best: float) -> list[Region]:
+def _read_file(file: LiveFile, hits: Sequence[Hit], standing: float) -> list[Region]:
     try:
         descriptor = os.open(file.absolute, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -67,7 +71,6 @@ def _read_file(file: LiveFile, hits: Sequence[Hit], best: float) -> list[Region]
         stat = os.fstat(descriptor)
         if (stat.st_size, stat.st_mtime_ns) != (file.size, file.mtime_ns):
             raise _ChangedError
-        standing = max(hit.score for hit in hits) / best
         return [_read_region(descriptor, file, near, standing) for near in _neighbourhoods(hits)]
     finally:
         os.close(descriptor)
