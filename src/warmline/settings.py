@@ -97,6 +97,9 @@ class MemorySettings:
     writer_threads: int = 1
     """One keeps pace with the reading of files, and makes the same index of the same files."""
 
+    min_confidence: float = 0.5
+    """Of a recollection, from 0 to 1: below it, that the memory does not hold the answer is the better bet."""
+
     blocks_read: int = 40
     """Blocks whose lines are ranked for a question: more cost time and find nothing more."""
 

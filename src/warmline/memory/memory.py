@@ -104,7 +104,7 @@ class Memory:
     async def passages(self, question: str, limit: int) -> Recollection:
         """Return at most limit passages of one to three lines, best first, none touching another."""
         found = await self._find(question, limit)
-        return Recollection(answer_passages(found.lines), found.confidence)
+        return Recollection(answer_passages(found.lines, limit), found.confidence)
 
     async def search(self, question: str, limit: int) -> Recollection:
         """Return at most limit single lines, best first."""

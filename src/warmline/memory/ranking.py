@@ -1,23 +1,43 @@
 """The second stage of a search: score every line of the regions by its words and its neighbours' words.
 
 BM25F over lines: a line's own words count whole, those of the lines around it and of its heading
-count in part. Pure, and plain Python: a search scores some hundreds of lines.
+count in part. The sum is put in relation to what a line that held every word could reach, so that
+what is added to it means the same for every question; then lines of the form of an answer gain, and
+questions within a transcript lose. Pure, and plain Python: a search scores some hundreds of lines.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
+from operator import attrgetter
 
+from warmline.memory.asking import MAX_SPEAKER, asks, form_of_answer, speaker_length
 from warmline.memory.blocks import Kind
+from warmline.memory.matching import Matcher, Term
 from warmline.memory.regions import Region
-from warmline.memory.terms import HUMP, WORD, Stemmer, fold, unescape
+from warmline.memory.terms import Stemmer, fold, unescape
 
-NEIGHBOURS = (0.12, 0.25, 0.4, 1.0, 0.4, 0.25, 0.12)
-"""What a word counts for the lines from REACH before its own to REACH after it."""
-REACH = len(NEIGHBOURS) // 2
+AROUND = (0.05, 0.08, 0.12, 0.25, 0.4, 1.0, 0.5, 0.3, 0.2, 0.12, 0.06)
+"""What a word counts for the lines from REACH before its own to REACH after: what follows answers more often."""
+REACH = len(AROUND) // 2
 HEADING = 0.3
+OWN = 0.3
+"""Once more for the words of the line itself: of two lines as close, the one that says it."""
+COVERAGE = 0.1
+"""For the square of the share of the question that a line and its neighbours hold."""
+FILE = 0.1
+"""For the best block of the line's file, in relation to the best of all: a document about the matter."""
+
+FORM = 1.15
+SPEAKER = 1.2
+"""The question names who speaks."""
+REPLY = 1.15
+ASKED = 0.85
+"""A line of a transcript that asks answers nothing; the one after it may."""
+LENGTH = 0.05
+"""The power of a line's relative length that divides its score: of two that answer, the shorter first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +48,13 @@ class Shape:
     b: float
 
 
+CONVERSATION = Shape(0.9, 0.4)
 SHAPES = {
-    Kind.CHAT: Shape(0.9, 0.4),
-    Kind.PROSE: Shape(0.9, 0.4),
-    Kind.JSON: Shape(0.9, 0.4),
+    Kind.CHAT: CONVERSATION,
+    Kind.PROSE: CONVERSATION,
+    Kind.JSON: CONVERSATION,
     Kind.CODE: Shape(1.2, 0.75),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A term of the question: its stem in the index, what every word of that stem begins with, its weight."""
-
-    stem: str
-    prefix: str
-    idf: float
-
-
-def prefix_of(stem: str) -> str:
-    """Return what the words of an English stem begin with: a stem ends in i or e where its words may not."""
-    return stem[:-1] if len(stem) > 2 and stem[-1] in "iey" else stem
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,74 +65,103 @@ class ScoredLine:
     index: int
     score: float
 
+    @property
+    def text(self) -> str:
+        """The line."""
+        return self.region.lines[self.index]
 
-class Matcher:
-    """Finds the terms of one question in text."""
+    @property
+    def number(self) -> int:
+        """The line's number in its file, from 1."""
+        return self.region.first_line + self.index
 
-    def __init__(self, terms: Sequence[Term], stemmer: Stemmer) -> None:
+
+class LineRanker:
+    """Ranks lines for one question. What is a long line is judged by the lines that are ranked together."""
+
+    def __init__(self, question: str, terms: Sequence[Term], stemmer: Stemmer) -> None:
         self._terms = terms
-        self._stem = stemmer.stem
+        self._whole = sum(term.idf for term in terms)
+        self._matcher = Matcher(terms, stemmer)
+        self._form = form_of_answer(question)
+        self._average = 1.0
 
-    def find(self, text: str) -> Iterator[tuple[int, int, int]]:
-        """Yield (line from 0, term, position) for every word of text that is one of the terms."""
-        low = text.lower()
-        if len(low) != len(text):
-            text = low
-        starts = [0]
-        at = low.find("\n")
-        while at >= 0:
-            starts.append(at + 1)
-            at = low.find("\n", at + 1)
-        for number, term in enumerate(self._terms):
-            at = low.find(term.prefix)
-            while at >= 0:
-                if self._is_word(term, low, text, at):
-                    yield bisect_right(starts, at) - 1, number, at
-                at = low.find(term.prefix, at + 1)
+    def rank(self, regions: Sequence[Region], limit: int) -> list[ScoredLine]:
+        """Return at most limit lines with a score above zero, best first, equals by path and number."""
+        lengths = [len(line) for region in regions for line in region.lines if line]
+        self._average = sum(lengths) / max(1, len(lengths))
+        scored = [line for region in regions for line in self._score_region(region)]
+        # The manner of a line moves its score by a third at most: it need not be known for the worse half.
+        best = nlargest(2 * limit, scored, key=attrgetter("score"))
+        final = [ScoredLine(line.region, line.index, line.score * self._manner(line)) for line in best]
+        return sorted(final, key=lambda line: (-line.score, line.region.file.shown, line.number))[:limit]
 
-    def _is_word(self, term: Term, low: str, text: str, at: int) -> bool:
-        inside = at > 0 and low[at - 1].isalnum()
-        if not inside:
-            word = WORD.match(low, at)
-            if word and self._stem(word[0]) == term.stem:
-                return True
-        elif not (text[at].isupper() and not text[at - 1].isupper()):
-            return False
-        part = HUMP.match(text, at)
-        return part is not None and self._stem(part[0]) == term.stem
+    def _score_region(self, region: Region) -> Iterator[ScoredLine]:
+        own, named = self._own_words(region)
+        around, itself, coverage = self._sums(region, own)
+        standing, whole = FILE * region.standing, self._whole
+        for index, near in enumerate(around):
+            if near and region.lines[index]:
+                score = (near + OWN * itself[index]) / whole + COVERAGE * (coverage[index] / whole) ** 2 + standing
+                yield ScoredLine(region, index, score * SPEAKER if index in named else score)
+
+    def _own_words(self, region: Region) -> tuple[dict[int, dict[int, float]], set[int]]:
+        """Return for each term how often each line holds it, and the lines whose speaker it names.
+
+        A speaker's name counts twice.
+        """
+        text = fold("\n".join(region.lines))
+        if region.file.kind == Kind.JSON:
+            text = unescape(text)
+        is_chat = region.file.kind == Kind.CHAT
+        own: dict[int, dict[int, float]] = {}
+        named = set()
+        for term, line, column in self._matcher.find(text):
+            counts = own.setdefault(term, {})
+            weight = 1.0
+            if is_chat and column < MAX_SPEAKER and column < speaker_length(region.lines[line]):
+                named.add(line)
+                weight = 2.0
+            counts[line] = counts.get(line, 0.0) + weight
+        return own, named
+
+    def _sums(
+        self, region: Region, own: Mapping[int, Mapping[int, float]]
+    ) -> tuple[list[float], list[float], list[float]]:
+        """Return for each line BM25F with its neighbours, BM25 of itself, and the weight of the terms it covers."""
+        shape = SHAPES[Kind(region.file.kind)]
+        flat, slope = shape.k1 * (1 - shape.b), shape.k1 * shape.b / self._average
+        damp = [flat + slope * len(line) for line in region.lines]
+        count = len(damp)
+        around, itself, coverage = [0.0] * count, [0.0] * count, [0.0] * count
+        heading = {term for term, _, _ in self._matcher.find(fold(region.heading))}
+        for term, counts in own.items():
+            idf, extra = self._terms[term].idf, HEADING if term in heading else 0.0
+            for line, frequency in counts.items():
+                itself[line] += idf * frequency / (frequency + damp[line])
+            for line, near in enumerate(_spread(counts, count)):
+                if near:
+                    around[line] += idf * (near + extra) / (near + extra + damp[line])
+                    coverage[line] += idf * near if near < 1.0 else idf
+        return around, itself, coverage
+
+    def _manner(self, line: ScoredLine) -> float:
+        """Return what the line's form makes of its score."""
+        text, region = line.text, line.region
+        is_chat = region.file.kind == Kind.CHAT
+        factor: float = (self._average / len(text)) ** LENGTH
+        if self._form is not None and self._form.fits(text, speaker_length(text) if is_chat else 0):
+            factor *= FORM
+        if is_chat or region.file.kind == Kind.JSON:
+            factor *= ASKED if asks(text) else 1.0
+            factor *= REPLY if line.index and asks(region.lines[line.index - 1]) else 1.0
+        return factor
 
 
-def score_lines(regions: Sequence[Region], terms: Sequence[Term], stemmer: Stemmer) -> list[ScoredLine]:
-    """Return the lines that have a score above zero, in the order of their regions."""
-    matcher = Matcher(terms, stemmer)
-    lengths = [len(line) for region in regions for line in region.lines if line]
-    average = sum(lengths) / max(1, len(lengths))
-    return [line for region in regions for line in _score_region(region, terms, matcher, average)]
-
-
-def _score_region(region: Region, terms: Sequence[Term], matcher: Matcher, average: float) -> Iterator[ScoredLine]:
-    shape = SHAPES[Kind(region.file.kind)]
-    damp = [shape.k1 * (1 - shape.b + shape.b * len(line) / average) for line in region.lines]
-    heading = {term for _, term, _ in matcher.find(fold(region.heading))}
-    scores = [0.0] * len(damp)
-    for term, frequencies in _frequencies(region, matcher).items():
-        idf, extra = terms[term].idf, HEADING if term in heading else 0.0
-        for line, frequency in enumerate(frequencies[REACH:-REACH]):
-            if frequency:
-                scores[line] += idf * (frequency + extra) / (frequency + extra + damp[line])
-    for line, score in enumerate(scores):
-        if score and region.lines[line]:
-            yield ScoredLine(region, line, score)
-
-
-def _frequencies(region: Region, matcher: Matcher) -> dict[int, list[float]]:
-    """Return for each term that occurs how often it does around each line, with REACH more lines at both ends."""
-    text = fold("\n".join(region.lines))
-    if region.file.kind == Kind.JSON:
-        text = unescape(text)
-    frequencies: dict[int, list[float]] = {}
-    for line, term, _ in matcher.find(text):
-        around = frequencies.setdefault(term, [0.0] * (len(region.lines) + 2 * REACH))
-        for distance, weight in enumerate(NEIGHBOURS):
-            around[line + distance] += weight
-    return frequencies
+def _spread(counts: Mapping[int, float], lines: int) -> list[float]:
+    """Return for each line what the counts of the lines around it come to."""
+    reached = [0.0] * (lines + 2 * REACH)
+    for line, count in counts.items():
+        for at, weight in enumerate(AROUND, line):
+            reached[at] += weight * count
+    return reached[REACH:-REACH]

@@ -14,8 +14,10 @@ import tantivy
 
 from warmline.memory import index
 from warmline.memory.catalog import Catalog, LiveFile
+from warmline.memory.confidence import confidence
 from warmline.memory.index import Snapshot
-from warmline.memory.ranking import ScoredLine, Term, prefix_of, score_lines
+from warmline.memory.matching import Term, prefix_of
+from warmline.memory.ranking import LineRanker, ScoredLine
 from warmline.memory.regions import Reading, read_regions
 from warmline.memory.terms import Stemmer, question_words
 from warmline.settings import MemorySettings
@@ -55,11 +57,10 @@ class Searcher:
         reading = self._read(snapshot, stems)
         blocks = snapshot.blocks
         terms = [Term(stem, prefix_of(stem), _idf(snapshot.frequency(stem), blocks)) for stem in stems]
-        scored = score_lines(reading.regions, terms, self._stemmer)
-        scored.sort(key=lambda line: (-line.score, line.region.file.shown, line.region.first_line + line.index))
-        best = scored[0].score if scored else 0.0
-        ceiling = sum(term.idf for term in terms)
-        return Found(scored[:limit], best / ceiling if ceiling else 0.0, reading.changed)
+        ranked = LineRanker(question, terms, self._stemmer).rank(reading.regions, limit)
+        whole = sum(term.idf for term in terms)
+        sure = confidence(ranked[0].score, reading.best / whole, len(terms)) if ranked else 0.0
+        return Found(ranked, sure, reading.changed)
 
     def _read(self, snapshot: Snapshot, stems: Sequence[str]) -> Reading:
         hits = snapshot.search(stems, self._settings.blocks_read)
@@ -82,4 +83,5 @@ class Searcher:
 
 
 def _idf(frequency: int, blocks: int) -> float:
-    return math.log(1 + (blocks - frequency + 0.5) / (frequency + 0.5)) if frequency < blocks else 0.01
+    """Return what a term weighs: BM25's, never below zero."""
+    return math.log1p((max(blocks - frequency, 0) + 0.5) / (frequency + 0.5))

@@ -19,19 +19,24 @@ MARGIN_BYTES = 800
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Consecutive whole lines around one or more hits, decoded, counted from first_line."""
+    """Consecutive whole lines around one or more hits, decoded, counted from first_line.
+
+    standing is the score of the file's best hit in relation to the best of all, from 0 to 1.
+    """
 
     file: LiveFile
     first_line: int
     lines: Sequence[str]
     heading: str
+    standing: float
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read, and the files that are no longer what was indexed."""
+    """What was read, the score of the best hit among it, and the files that are no longer what was indexed."""
 
     regions: Sequence[Region]
+    best: float
     changed: Sequence[LiveFile]
 
 
@@ -40,20 +45,24 @@ def read_regions(hits: Iterable[Hit], files: Mapping[int, LiveFile]) -> Reading:
     regions: list[Region] = []
     changed: list[LiveFile] = []
     ordered = sorted((hit for hit in hits if hit.file in files), key=lambda hit: (hit.file, hit.start))
+    top = max((hit.score for hit in ordered), default=1.0)
+    best = 0.0
     for number, group in groupby(ordered, key=lambda hit: hit.file):
-        file = files[number]
+        file, near = files[number], list(group)
+        score = max(hit.score for hit in near)
         try:
-            regions += _read_file(file, list(group))
+            regions += _read_file(file, near, score / top)
+            best = max(best, score)
         except _ChangedError:
             changed.append(file)
-    return Reading(regions, changed)
+    return Reading(regions, best, changed)
 
 
 class _ChangedError(Exception):
     """The file is gone, or its size or time of change is another."""
 
 
-def _read_file(file: LiveFile, hits: Sequence[Hit]) -> Iterator[Region]:
+def _read_file(file: LiveFile, hits: Sequence[Hit], standing: float) -> list[Region]:
     try:
         descriptor = os.open(file.absolute, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -62,7 +71,7 @@ def _read_file(file: LiveFile, hits: Sequence[Hit]) -> Iterator[Region]:
         stat = os.fstat(descriptor)
         if (stat.st_size, stat.st_mtime_ns) != (file.size, file.mtime_ns):
             raise _ChangedError
-        return iter([_read_region(descriptor, file, near) for near in _neighbourhoods(hits)])
+        return [_read_region(descriptor, file, near, standing) for near in _neighbourhoods(hits)]
     finally:
         os.close(descriptor)
 
@@ -78,7 +87,7 @@ def _neighbourhoods(hits: Sequence[Hit]) -> Iterator[list[Hit]]:
     yield near
 
 
-def _read_region(descriptor: int, file: LiveFile, near: Sequence[Hit]) -> Region:
+def _read_region(descriptor: int, file: LiveFile, near: Sequence[Hit], standing: float) -> Region:
     first, last = near[0], near[-1]
     start = max(0, first.start - MARGIN_BYTES)
     length = last.start + last.length + MARGIN_BYTES - start
@@ -95,4 +104,5 @@ def _read_region(descriptor: int, file: LiveFile, near: Sequence[Hit]) -> Region
     lines = data.decode(errors="replace").split("\n")
     if not lines[-1]:
         lines.pop()
-    return Region(file, first_line, [line.removesuffix("\r") for line in lines], heading.decode(errors="replace"))
+    lines = [line.removesuffix("\r") for line in lines]
+    return Region(file, first_line, lines, heading.decode(errors="replace"), standing)

@@ -23,14 +23,15 @@ FOLDABLE = re.compile(r"[\u00c0-\u024f\u0300-\u036f\u1e00-\u1eff\u3040-\u30ff\u3
 ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|[nrtbf"/\\])')
 
 _STOP_WORDS = """
-    a about above after again against all also am an and any are aren as at be because been before being below between
-    both but by can cannot could couldn d did didn do does doesn doing don down during each either else ever few for
-    from further had hadn has hasn have haven having he her here hers herself him himself his how i if in into is isn
-    it its itself just kind ll m many may me might mightn more most much must mustn my myself name needn no nor not of
-    off on once only or other our ours ourselves out over own please re s same shall shan she should shouldn so some
-    such t tell than that the their theirs them themselves then there these they this those through to too under until
-    up us ve very was wasn we were weren what when where whether which while who whom whose why will with won would
-    wouldn you your yours yourself yourselves
+    a about above after again against all also am an and any anybody anyone anything are aren as at be because been
+    before being below between both but by can cannot could couldn d did didn do does doesn doing don down during
+    each either else ever everyone everything few for from further had hadn has hasn have haven having he her here
+    hers herself him himself his how i if in into is isn it its itself just kind ll m many may me might mightn more
+    most much must mustn my myself name needn no nor not of off on once only or other our ours ourselves out over
+    own please re s same shall shan she should shouldn so some somebody someone something such t tell than that the
+    their theirs them themselves then there these they this those through to too under until up us ve very was wasn
+    we were weren what when where whether which while who whom whose why will with won would wouldn you your yours
+    yourself yourselves
 """
 STOP_WORDS = frozenset(_STOP_WORDS.split())
 """Words of a question that say how it asks and not what it asks for."""
@@ -88,10 +89,13 @@ def indexed_text(text: str, *, is_json: bool) -> str:
 def question_words(question: str) -> list[str]:
     """Return the words of a question that are looked for, each once, in order, with the parts of identifiers.
 
-    A question of nothing but stop words is looked for whole.
+    A capital letter within the question makes a name of a stop word: May, US. A question of nothing
+    but stop words is looked for whole.
     """
-    words = dict.fromkeys(WORD.findall(with_identifier_parts(fold(question))))
-    return [word for word in words if word.lower() not in STOP_WORDS] or list(words)
+    words = WORD.findall(with_identifier_parts(fold(question)))
+    names = {word for word in words[1:] if not word.islower() and word != "I"}
+    wanted = [word for word in words if word in names or word.lower() not in STOP_WORDS]
+    return list(dict.fromkeys(wanted or words))
 
 
 class Stemmer:

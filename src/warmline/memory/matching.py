@@ -1,0 +1,60 @@
+"""Finding the words of a question in text, at the cost of a substring search. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from warmline.memory.terms import HUMP, WORD, Stemmer
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A term of the question: its stem in the index, what every word of that stem begins with, its weight."""
+
+    stem: str
+    prefix: str
+    idf: float
+
+
+def prefix_of(stem: str) -> str:
+    """Return what the words of an English stem begin with: `happi` is the stem of happy, `die` of dying."""
+    return stem[:-1] if len(stem) > 2 and stem[-1] in "iey" else stem
+
+
+class Matcher:
+    """Finds the terms of one question, as words of their stems or as parts of identifiers."""
+
+    def __init__(self, terms: Sequence[Term], stemmer: Stemmer) -> None:
+        self._terms = terms
+        self._stem = stemmer.stem
+
+    def find(self, text: str) -> Iterator[tuple[int, int, int]]:
+        """Yield (term, line from 0, column from 0) for every word of text that is one of the terms.
+
+        A term's matches come together, in the order of the text. Columns count folded characters.
+        """
+        low = text.lower()
+        if len(low) != len(text):
+            text = low
+        starts = [0, *accumulate(len(line) + 1 for line in low.split("\n"))]
+        for number, term in enumerate(self._terms):
+            prefix = term.prefix
+            at = low.find(prefix)
+            while at >= 0:
+                if self._is_word(term.stem, low, text, at):
+                    line = bisect_right(starts, at) - 1
+                    yield number, line, at - starts[line]
+                at = low.find(prefix, at + 1)
+
+    def _is_word(self, stem: str, low: str, text: str, at: int) -> bool:
+        if not at or not low[at - 1].isalnum():
+            word = WORD.match(low, at)
+            if word and self._stem(word[0]) == stem:
+                return True
+        elif not text[at].isupper() or text[at - 1].isupper():
+            return False
+        part = HUMP.match(text, at)
+        return part is not None and self._stem(part[0]) == stem
