@@ -111,7 +111,7 @@ async def test_a_quote_with_its_line_break_lost_is_verified(verifier: Verifier) 
     assert standing(await check(verifier, 'told otherwise. It "never" sleeps', 3, 4)) == ("verified", 3, 4)
 
 
-@pytest.mark.parametrize(("first", "last"), [(1, 1), (9, 9), (4, 99), (0, 3), (5, 4), (-7, 3), (700, 800)])
+@pytest.mark.parametrize(("first", "last"), [(1, 1), (9, 9), (4, 99), (3, 10), (0, 3), (5, 4), (-7, 3), (700, 800)])
 async def test_a_quote_that_stands_elsewhere_is_moved_there(verifier: Verifier, first: int, last: int) -> None:
     assert standing(await check(verifier, "listens on port 9276", first, last)) == ("moved", 3, 3)
 
@@ -139,6 +139,24 @@ async def test_an_edited_quote_that_moved_is_changed_at_its_new_lines(folder: Fo
     assert standing(await check(verifier, quote, 12, path="notes/long.md")) == ("changed", 4003, 4003)
 
 
+async def test_an_edited_quote_with_no_word_as_the_file_types_it_is_changed_where_it_was_claimed(
+    folder: Folder, verifier: Verifier
+) -> None:
+    line = "The exporter listens on all ports".translate({code: code + 0xFEE0 for code in range(0x21, 0x7F)})
+    folder.write("wide.md", f"{line}\n")
+    quote = "The exporter listens on any ports"
+    assert standing(await check(verifier, quote, 1, path="notes/wide.md")) == ("changed", 1, 1)
+
+
+async def test_a_quote_typed_otherwise_in_very_many_claimed_lines_is_verified(
+    folder: Folder, verifier: Verifier
+) -> None:
+    filler = "".join(f"line {number} speaks of other matters entirely\n" for number in range(9000))
+    folder.write("long.md", filler + NOTES)
+    quote = "the  EXPORTER  listens on port 9276"
+    assert standing(await check(verifier, quote, 1, 9009, "notes/long.md")) == ("verified", 9003, 9003)
+
+
 @pytest.mark.parametrize("quote", ["The importer speaks through a pipe to nobody at all.", "Colourless green ideas"])
 async def test_a_foreign_quote_is_unsupported_and_keeps_its_claimed_lines(verifier: Verifier, quote: str) -> None:
     assert standing(await check(verifier, quote, 3, 4)) == ("unsupported", 3, 4)
@@ -159,6 +177,14 @@ async def test_pieces_of_fewer_than_12_characters_are_unsupported(verifier: Veri
 async def test_pieces_that_moved_together_are_moved(verifier: Verifier) -> None:
     quote = "exporter listens on port … not even at night"
     assert standing(await check(verifier, quote, 9)) == ("moved", 3, 4)
+
+
+async def test_pieces_that_moved_together_stand_within_a_page(folder: Folder, verifier: Verifier) -> None:
+    quote = "the first piece of it … the second piece of it"
+    for between, status in ((1_500, "moved"), (15_000, "unsupported")):
+        folder.write("apart.md", "the first piece of it\n" + "\n" * between + "the second piece of it\n" + "\n" * 9_000)
+        citation = await check(verifier, quote, between + 9_000, path="notes/apart.md")
+        assert citation.status.value == status
 
 
 async def test_the_shortest_of_several_ways_to_find_the_pieces_is_named(folder: Folder, verifier: Verifier) -> None:
@@ -211,6 +237,12 @@ async def test_digests_are_of_the_files_bytes_and_of_the_lines_without_their_las
     citation = await check(verifier, "first line\nthe second", 1, 2, "notes/dos.md")
     assert citation.file_digest == hashlib.sha256(content).hexdigest()
     assert citation.span_digest == hashlib.sha256(b"the first line\r\nthe second line").hexdigest()
+
+
+async def test_a_carriage_return_at_the_very_end_belongs_to_its_line(folder: Folder, verifier: Verifier) -> None:
+    folder.write("odd.md", b"the only line\r")
+    citation = await check(verifier, "the only line", 1, path="notes/odd.md")
+    assert citation.span_digest == hashlib.sha256(b"the only line\r").hexdigest()
 
 
 async def test_an_unsupported_citation_has_the_digests_of_what_there_is(verifier: Verifier) -> None:

@@ -97,7 +97,7 @@ class FileVerifier:
         for index in checkable:
             try:
                 groups[self._resolve(claims[index].path)].append(index)
-            except (UnsafePathError, UnknownRootError, OSError, ValueError, RuntimeError):
+            except (UnsafePathError, UnknownRootError, OSError, RuntimeError):
                 continue  # a RuntimeError is what Path.resolve raises for a loop of links before Python 3.13
         return groups
 
@@ -141,7 +141,7 @@ class CitedFile:
 
     def _find_exactly(self, quote: str, claimed: Span) -> Span | None:
         """Return the lines that hold the quote nearest to where it was claimed."""
-        spans = find_exactly(self._text, _with_plain_ends(quote), 1)
+        spans = find_exactly(self._text, quote.encode(), 1)
         return min(spans, key=lambda span: abs(span.first_line - claimed.first_line), default=None)
 
     def _find_near(self, quote: str, claimed: Span) -> tuple[CitationStatus, Span]:
@@ -168,14 +168,10 @@ class CitedFile:
 
 
 def _find_here(text: bytes, quote: str, first_line: int) -> Span | None:
-    exact = next(find_exactly(text, _with_plain_ends(quote), first_line), None)
+    exact = next(find_exactly(text, quote.encode(), first_line), None)
     if exact or len(text) > _MAX_LOOSE_BYTES:
         return exact
     return find_loosely(Flow(text, first_line), loose(quote))
-
-
-def _with_plain_ends(quote: str) -> bytes:
-    return quote.encode().replace(b"\r\n", b"\n")
 
 
 def _storable(claim: Claim) -> Claim:
@@ -191,6 +187,6 @@ def _read(path: Path, max_bytes: int) -> bytes | None:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return None
             content = file.read(max_bytes + 1)
-    except (OSError, ValueError):
+    except OSError:
         return None
     return content if len(content) <= max_bytes else None
