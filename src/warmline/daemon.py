@@ -106,11 +106,10 @@ def stop(home: Home, settings: DaemonSettings) -> Owner | None:
         os.kill(owner.pid, signal.SIGTERM)
     except ProcessLookupError:
         return owner
-    with _open_private(home.lock) as file:
-        try:
-            _lock_within(file, settings.stop_limit.total_seconds())
-        except DaemonError as error:
-            raise DaemonError(f"the daemon (pid {owner.pid}) has not left yet: end it with kill -9") from error
+    deadline = time.monotonic() + settings.stop_limit.total_seconds()
+    while _lives(owner.pid, PAUSE_SECONDS):
+        if time.monotonic() > deadline:
+            raise DaemonError(f"the daemon (pid {owner.pid}) has not left yet: end it with kill -9")
     return owner
 
 
@@ -225,6 +224,23 @@ def _answers(home: Home) -> bool:
     except OSError:
         return False
     return True
+
+
+def _lives(pid: int, limit_seconds: float) -> bool:
+    """Wait for the end of a process, at most this long; tell whether it still lives."""
+    try:
+        if sys.platform != "linux":
+            time.sleep(limit_seconds)
+            os.kill(pid, 0)
+            return True
+        watched = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return False
+    try:
+        ended, _, _ = select.select([watched], [], [], limit_seconds)
+        return not ended
+    finally:
+        os.close(watched)
 
 
 def _lock_within(file: IO[str], limit_seconds: float) -> None:

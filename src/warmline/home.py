@@ -82,7 +82,7 @@ class Home:
             file.flush()
             os.fsync(file.fileno())
         try:
-            draft.hardlink_to(self.token)  # of two that start at once, one wins and both read the same
+            self.token.hardlink_to(draft)  # of two that start at once, one wins and both read the same
         except FileExistsError:
             pass
         finally:

@@ -1,0 +1,49 @@
+"""Showing an answer, and the exit code that tells a script how it came out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from warmline.interfaces.cli.output import BOLD, DIM, GREEN, YELLOW, harmless, hint, paint, show_json
+
+EXIT_CODES = {"answered": 0, "insufficient_evidence": 3, None: 4}
+EXIT_FAILED = 1
+
+
+def show_answer(answer: dict[str, Any], *, as_json: bool) -> int:
+    """Print an answer, or the ticket when there is none yet, and return the exit code of `ask`."""
+    if as_json:
+        show_json(answer)
+    elif answer["outcome"] is None:
+        print(answer["id"])
+        hint(f"no answer yet ({answer['state']}): come back with `warmline ticket {answer['id']} --wait 30`")
+    else:
+        _show(answer)
+    return EXIT_CODES.get(answer["outcome"], EXIT_FAILED)
+
+
+def _show(answer: dict[str, Any]) -> None:
+    print(harmless(answer["text"]))
+    if answer["citations"]:
+        print()
+    for citation in answer["citations"]:
+        style = GREEN if citation["status"] in {"verified", "moved"} else YELLOW
+        print(f"  {paint(span(citation), BOLD)}  {paint(citation['status'], style)}")
+    total = answer["timings_ms"].get("total")
+    took = f" in {total:.0f} ms" if total is not None else ""
+    hint(f"{answer['outcome']} by {answer['author']}{took} · ticket {answer['id']}")
+
+
+def span(place: dict[str, Any]) -> str:
+    """Write `path:first-last`, or `path:line` for one line."""
+    first, last = place["first_line"], place["last_line"]
+    lines = f"{first}" if first == last else f"{first}-{last}"
+    return f"{harmless(place['path'])}:{lines}"
+
+
+def show_row(answer: dict[str, Any], width: int) -> None:
+    """Print a question as one row: ticket, state, outcome, when, and its first words."""
+    outcome = answer["outcome"] or "-"
+    when = answer["receipt"]["accepted_at"][:19].replace("T", " ")
+    words = harmless(" ".join(answer["question"].split()))[: max(20, width - 75)]
+    print(f"{answer['id']}  {answer['state']:<9}  {outcome:<21}  {paint(when, DIM)}  {words}")

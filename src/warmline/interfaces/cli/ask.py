@@ -1,0 +1,78 @@
+"""`ask` and `ticket`: put a question on the line, and come back for its answer."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+from datetime import timedelta
+
+from warmline.errors import InvalidInputError
+from warmline.interfaces.cli.answers import show_answer
+from warmline.interfaces.cli.arguments import add_json, duration, moment
+from warmline.interfaces.cli.output import hint
+
+PATIENCE = timedelta(minutes=2)
+
+
+def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the commands."""
+    ask = commands.add_parser("ask", help="ask a question and wait for the answer", description=_ask.__doc__)
+    ask.add_argument("question", nargs="+", help="the question; - reads it from standard input")
+    ask.add_argument("--wait", type=duration, default=PATIENCE, help="your patience; 0 returns a ticket at once (2m)")
+    ask.add_argument("--deadline", type=moment, help="when an answer is of no use any more: 5m, or a time (10m)")
+    ask.add_argument("--key", help="idempotency key: the same key and question are the same ticket")
+    add_json(ask)
+    ask.set_defaults(run=_ask)
+    ticket = commands.add_parser("ticket", help="look after a question asked before", description=_ticket.__doc__)
+    ticket.add_argument("id", help="what `ask` printed")
+    ticket.add_argument("--wait", type=duration, default=timedelta(0), help="wait this long for the answer (0)")
+    add_json(ticket)
+    ticket.set_defaults(run=_ticket)
+
+
+def _ask(options: argparse.Namespace) -> int:
+    """Ask and wait for the answer.
+
+    Exit code: 0 answered, 3 not in the memory, 4 no answer yet (the ticket is printed), 2 bad input, 1 anything else.
+    """
+    from warmline.interfaces.cli.client import client_for
+
+    question = _question(options.question)
+    body = {"question": question}
+    if options.deadline:
+        body["deadline_at"] = options.deadline.isoformat()
+    client = client_for(options.home)
+    answer = client.call("POST", "/v1/questions", body, key=options.key or secrets.token_hex(16))
+    patience = options.wait.total_seconds()
+    if answer["outcome"] is None and patience > 0:
+        answer = client.call("GET", f"/v1/questions/{answer['id']}?wait={patience}", wait_seconds=patience)
+    code = show_answer(answer, as_json=options.json)
+    if answer["outcome"] == "insufficient_evidence" and not options.json:
+        hint("add what should know it: `warmline memory add PATH`; see what is there: `warmline memory list`")
+    return code
+
+
+def _ticket(options: argparse.Namespace) -> int:
+    """Show a question as it stands, with its answer once there is one. Exit codes are those of `ask`."""
+    from warmline.interfaces.cli.client import client_for
+
+    patience = options.wait.total_seconds()
+    answer = client_for(options.home).call("GET", question_path(options.id, f"?wait={patience}"), wait_seconds=patience)
+    return show_answer(answer, as_json=options.json)
+
+
+def question_path(text: str, rest: str = "") -> str:
+    """Make the path of a question from an id as it was typed. Raises InvalidInputError when it is none."""
+    if not text.isascii() or not text.isalnum():
+        raise InvalidInputError(f"{text!a} is not an id: it has 26 letters and digits, as `ask` printed it")
+    return f"/v1/questions/{text}{rest}"
+
+
+def _question(words: list[str]) -> str:
+    if words != ["-"]:
+        return " ".join(words)
+    try:
+        return sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(f"standard input is not UTF-8 (byte {error.start}): convert it first") from error

@@ -1,0 +1,43 @@
+"""`bench bus` and `bench recall`: figures with their units, beside the floor of the same run."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from warmline.interfaces.cli.arguments import add_json
+from warmline.interfaces.cli.output import hint, show_json
+
+
+def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the commands."""
+    bench = commands.add_parser("bench", help="measure the line and the memory on this machine")
+    benches = bench.add_subparsers(title="benches", metavar="BENCH", required=True)
+    bus = benches.add_parser("bus", help="durable questions: time, rate, syncs, beside the disk's floor")
+    bus.add_argument("--questions", type=int, default=4000, help="asked in each shape (4000)")
+    bus.add_argument("--history", type=int, default=0, help="time a lease beside this many settled questions, too")
+    bus.add_argument("--folder", type=Path, help="whose disk counts (where temporary files live)")
+    bus.set_defaults(run=_bus)
+    add_json(bus)
+
+
+def _bus(options: argparse.Namespace) -> int:
+    from warmline.operations import bench_bus
+
+    figures = bench_bus.run(options.folder, questions=options.questions, history=options.history, on_step=hint)
+    if options.json:
+        show_json(figures.as_json())
+        return 0
+    floor = figures.floor
+    print(f"floor (p50): fdatasync of 4 KB {floor.fdatasync_ms:.3f} ms, SQLite FULL commit {floor.commit_ms:.3f} ms\n")
+    print("askers x workers   p50 ms   p99 ms  x 2 commits  questions/s  x 1/commit  fdatasyncs  slowest/fastest")
+    for shape in figures.shapes:
+        print(
+            f"{shape.askers:>6} x {shape.workers:<9} {shape.p50_ms:>8.2f} {shape.p99_ms:>8.2f}"
+            f" {shape.p50_ms / (2 * floor.commit_ms):>12.2f} {shape.questions_per_second:>12,.0f}"
+            f" {shape.questions_per_second * floor.commit_ms / 1000:>11.2f} {shape.fdatasyncs_per_question:>11.2f}"
+            f" {shape.slowest_to_fastest:>16.2f}"
+        )
+    for lease in figures.leases:
+        print(f"a lease beside {lease.settled:>9,} settled questions: p50 {lease.p50_ms:.3f} ms")
+    return 0

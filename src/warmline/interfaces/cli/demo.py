@@ -1,0 +1,63 @@
+"""`demo`: the whole journey in a throw-away home, with a small memory that ships with the program."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+QUESTIONS = (
+    "Which port does the exporter listen on?",
+    "Why are the beds watered at four in the morning?",
+    "How fast does light travel in glass?",
+)
+
+
+def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    demo = commands.add_parser("demo", help="see it work: a throw-away home, three questions, nothing left running")
+    demo.set_defaults(run=_demo)
+
+
+def _demo(_: argparse.Namespace) -> int:
+    import tempfile
+    from importlib.resources import as_file, files
+
+    from warmline.daemon import stop
+    from warmline.home import Home
+    from warmline.settings import DaemonSettings
+
+    with tempfile.TemporaryDirectory(prefix="warmline-demo-") as folder:
+        home = Home(Path(folder) / "home")
+        try:
+            with as_file(files("warmline.operations") / "sample") as sample:
+                code = _journey(home.path, sample)
+        finally:
+            stop(home, DaemonSettings())
+    _say_next()
+    return code
+
+
+def _journey(home: Path, sample: Path) -> int:
+    """Run real commands as a person would type them; return 0 when all came out as expected."""
+    _run(home, "memory", "add", str(sample))
+    codes = [_run(home, "ask", question) for question in QUESTIONS]
+    _run(home, "questions")
+    _run(home, "status")
+    return 0 if codes == [0, 0, 3] else 1
+
+
+def _run(home: Path, *words: str) -> int:
+    from warmline.interfaces.cli.main import main
+    from warmline.interfaces.cli.output import BOLD, paint
+
+    shown = " ".join(f'"{word}"' if " " in word else word for word in words)
+    print(paint(f"\n$ warmline {shown}", BOLD), flush=True)
+    return main(["--home", str(home), *words])
+
+
+def _say_next() -> None:
+    print(
+        "\nThe throw-away home and its daemon are gone. Now with your own files:\n\n"
+        "  warmline memory add ~/notes\n"
+        '  warmline ask "..."\n'
+    )

@@ -1,0 +1,73 @@
+"""The command `warmline`: reads the arguments and calls the one file that knows the command.
+
+Only what every command needs is imported here: `--help` and `ask` are called from scripts and loops.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from warmline import __version__
+from warmline.errors import InvalidInputError, NotFoundError, WarmlineError
+from warmline.interfaces.cli import ask, bench, completion, demo, memory, questions, serve, status
+from warmline.interfaces.cli.output import complain
+
+EXIT_OK = 0
+EXIT_ERROR = 1
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+EPILOG = """\
+first steps:
+  warmline memory add ~/notes           take a folder into the memory
+  warmline ask "Which port is it?"      ask; the daemon starts by itself
+  warmline status                       see what it does
+  warmline stop                         end the daemon; nothing is lost
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code. Errors are one line on standard error."""
+    if sys.platform == "win32":
+        complain("Warmline needs Linux or macOS: on Windows, run it within WSL (`wsl --install`)")
+        return EXIT_ERROR
+    options = make_parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        code = run(options)
+        sys.stdout.flush()
+        return code
+    except (InvalidInputError, NotFoundError) as error:
+        complain(str(error))
+        return EXIT_BAD_INPUT
+    except WarmlineError as error:
+        complain(str(error))
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has enough (`| head`). Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="warmline",
+        description="Ask your files a question, durably; the answer's citations were checked against the files.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"warmline {__version__}")
+    parser.add_argument(
+        "--home", metavar="DIR", help="the daemon's directory (else $WARMLINE_HOME, else your state folder)"
+    )
+    parser.set_defaults(json=False)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (ask, questions, memory, status, serve, bench, demo, completion):
+        command.add_parsers(commands)
+    return parser

@@ -1,0 +1,117 @@
+"""`memory add|list|remove|refresh|search`: what the memory holds, and looking into it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from warmline.errors import InvalidInputError
+from warmline.interfaces.cli.answers import span
+from warmline.interfaces.cli.arguments import add_json
+from warmline.interfaces.cli.output import BOLD, DIM, harmless, hint, paint, show_json
+
+SHOWN_SKIPS = 20
+
+
+def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the commands."""
+    memory = commands.add_parser("memory", help="what the memory holds: add, list, remove, refresh, search")
+    verbs = memory.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    add = verbs.add_parser("add", help="take files and folders in; their files are never changed")
+    add.add_argument("paths", nargs="+", metavar="PATH", help="a file or a folder; .gitignore is respected")
+    refresh = verbs.add_parser("refresh", help="index what changed, forget what vanished")
+    refresh.add_argument("name", nargs="?", help="one root (all)")
+    remove = verbs.add_parser("remove", help="take a root out; its files stay, and `memory add` undoes it")
+    remove.add_argument("name", help="as `memory list` shows it")
+    listing = verbs.add_parser("list", help="list the roots")
+    search = verbs.add_parser("search", help="show the lines that may answer, best first")
+    search.add_argument("question", nargs="*", help="what to look for")
+    search.add_argument("--top", type=int, default=10, help="at most this many (10)")
+    search.add_argument("--batch", type=Path, metavar="FILE", help='lines of {"qid", "question"}; - is standard input')
+    for command, run in ((add, _add), (refresh, _refresh), (remove, _remove), (listing, _list), (search, _search)):
+        add_json(command)
+        command.set_defaults(run=run)
+
+
+def _add(options: argparse.Namespace) -> int:
+    paths = [str(Path(path).expanduser().absolute()) for path in options.paths]
+    return _index(options, "/v1/memory/roots", {"paths": paths})
+
+
+def _refresh(options: argparse.Namespace) -> int:
+    return _index(options, "/v1/memory/refresh", {"name": options.name})
+
+
+def _index(options: argparse.Namespace, path: str, body: object) -> int:
+    from warmline.interfaces.cli.client import client_for, error_of
+    from warmline.interfaces.cli.progress import progress_bar
+
+    report: dict[str, Any] = {}
+    with progress_bar() as show:
+        for step in client_for(options.home).stream("POST", path, body):
+            if "problem" in step:
+                raise error_of(step["problem"])
+            if "progress" in step:
+                show(step["progress"])
+            report = step.get("report", report)
+    show_json(report) if options.json else _show_report(report)
+    return 0
+
+
+def _show_report(report: dict[str, Any]) -> None:
+    print(
+        f"{', '.join(map(harmless, report['roots'])) or 'nothing'}: {report['indexed']:,} files indexed"
+        f" ({report['lines']:,} lines, {report['size_bytes'] / 1e6:.1f} MB), {report['unchanged']:,} unchanged,"
+        f" {report['removed']:,} removed, {report['skipped_count']:,} skipped, in {report['seconds']:.1f} s"
+    )
+    for skipped in report["skipped"][:SHOWN_SKIPS]:
+        print(paint(f"  skipped {harmless(skipped['path'])}: {harmless(skipped['reason'])}", DIM))
+    if report["skipped_count"] > SHOWN_SKIPS:
+        hint(f"  and {report['skipped_count'] - SHOWN_SKIPS:,} more: --json lists them")
+
+
+def _list(options: argparse.Namespace) -> int:
+    from warmline.interfaces.cli.client import client_for
+
+    found = client_for(options.home).call("GET", "/v1/memory/roots")
+    if options.json:
+        show_json(found)
+        return 0
+    for root in found["roots"]:
+        size = f"{root['files']:,} files, {root['lines']:,} lines, {root['size_bytes'] / 1e6:.1f} MB"
+        print(f"{paint(harmless(root['name']), BOLD)}  {harmless(root['path'])}  {paint(size, DIM)}")
+    if not found["roots"]:
+        hint("the memory is empty: `warmline memory add PATH`")
+    return 0
+
+
+def _remove(options: argparse.Namespace) -> int:
+    from urllib.parse import quote
+
+    from warmline.interfaces.cli.client import client_for
+
+    removed = client_for(options.home).call("DELETE", f"/v1/memory/roots/{quote(options.name, safe='')}")
+    show_json(removed) if options.json else print(f"took {harmless(removed['name'])} out ({removed['files']:,} files)")
+    return 0
+
+
+def _search(options: argparse.Namespace) -> int:
+    from warmline.interfaces.cli.client import client_for
+
+    client = client_for(options.home)
+    if options.batch:
+        from warmline.interfaces.cli.batch import search_batch
+
+        return search_batch(client, options.batch, options.top)
+    if not options.question:
+        raise InvalidInputError("nothing to search for: name a question, or a file of them with --batch")
+    found = client.search(" ".join(options.question), options.top)
+    if options.json:
+        show_json(found)
+        return 0
+    for passage in found["passages"]:
+        print(f"{paint(span(passage), BOLD)}  {paint(format(passage['score'], '.2f'), DIM)}")
+        print("\n".join(f"  {line}" for line in harmless(passage["text"]).split("\n")))
+    hint(f"{len(found['passages'])} passages in {found['ms']:.1f} ms, confidence {found['confidence']:.2f}")
+    return 0

@@ -1,0 +1,91 @@
+"""`questions`, `dead`, `cancel`, `requeue`: look at what is on the line, and steer it."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from datetime import UTC, datetime
+from typing import Any
+
+from warmline.interfaces.cli.answers import show_row
+from warmline.interfaces.cli.arguments import add_json, duration, moment
+from warmline.interfaces.cli.ask import question_path
+from warmline.interfaces.cli.output import hint, show_json
+
+STATES = ("ready", "leased", "settled", "dead", "expired", "cancelled")
+
+
+def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the commands."""
+    questions = commands.add_parser("questions", help="list or count questions", description=_list.__doc__)
+    questions.add_argument("--state", action="append", choices=STATES, help="only these; may be repeated")
+    _add_listing(questions)
+    dead = commands.add_parser("dead", help="list the dead letters, with reasons", description=_list.__doc__)
+    _add_listing(dead)
+    dead.set_defaults(state=["dead"])
+    cancel = commands.add_parser("cancel", help="cancel a question, or give up a dead one")
+    requeue = commands.add_parser("requeue", help="put a dead or expired question back on the line")
+    requeue.add_argument("--deadline", type=moment, help="its new deadline: 5m, or a time (10m)")
+    for command, run in ((cancel, _cancel), (requeue, _requeue)):
+        command.add_argument("id", help="what `ask` printed")
+        add_json(command)
+        command.set_defaults(run=run)
+
+
+def _add_listing(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--since", type=duration, help="only those accepted within this time: 1h, 2d")
+    command.add_argument("--limit", type=int, default=50, help="at most this many, newest first (50)")
+    command.add_argument("--count", action="store_true", help="print how many there are, and nothing else")
+    add_json(command)
+    command.set_defaults(run=_list)
+
+
+def _list(options: argparse.Namespace) -> int:
+    """List questions, newest first: ticket, state, outcome, time of acceptance, first words."""
+    from urllib.parse import urlencode
+
+    from warmline.interfaces.cli.client import client_for
+
+    which: list[tuple[str, object]] = [("state", state) for state in options.state or ()]
+    if options.since:
+        which.append(("since", (datetime.now(UTC) - options.since).isoformat()))
+    client = client_for(options.home)
+    if options.count:
+        found = client.call("GET", f"/v1/questions/count?{urlencode(which)}")
+        show_json(found) if options.json else print(found["count"])
+        return 0
+    found = client.call("GET", f"/v1/questions?{urlencode([*which, ('limit', options.limit)])}")
+    _show(found, options)
+    return 0
+
+
+def _show(found: dict[str, Any], options: argparse.Namespace) -> None:
+    if options.json:
+        show_json(found)
+        return
+    width = shutil.get_terminal_size((120, 24)).columns
+    for answer in found["questions"]:
+        show_row(answer, width)
+        if answer["state"] == "dead":
+            print(f"  {answer['text']}")
+    if not found["questions"]:
+        hint("no such questions")
+
+
+def _cancel(options: argparse.Namespace) -> int:
+    """Cancel a question that was not answered yet, or give up a dead one."""
+    from warmline.interfaces.cli.client import client_for
+
+    answer = client_for(options.home).call("DELETE", question_path(options.id))
+    show_json(answer) if options.json else print(f"cancelled {answer['id']}")
+    return 0
+
+
+def _requeue(options: argparse.Namespace) -> int:
+    """Put a dead or expired question back on the line, at its old place and with a new deadline."""
+    from warmline.interfaces.cli.client import client_for
+
+    body = {"deadline_at": options.deadline.isoformat()} if options.deadline else {}
+    answer = client_for(options.home).call("POST", question_path(options.id, "/requeue"), body)
+    show_json(answer) if options.json else print(f"{answer['id']} is {answer['state']} again")
+    return 0

@@ -1,0 +1,63 @@
+"""`serve`: run the daemon in the foreground, with its logs on standard error."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+
+from warmline.interfaces.cli.arguments import duration
+from warmline.settings import Settings
+
+
+def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    serve = commands.add_parser("serve", help="run the daemon in the foreground", description=_serve.__doc__)
+    serve.add_argument("--host", help="the IPv4 address to listen on (127.0.0.1)")
+    serve.add_argument("--port", type=int, help="the TCP port to listen on; 0 picks a free one (9276)")
+    serve.add_argument("--log-format", choices=("text", "json"), default="text", help="for people or for programs")
+    serve.add_argument("--idle-leave", type=duration, help="leave after this long without anything to do (never)")
+    serve.add_argument("--background", action="store_true", help=argparse.SUPPRESS)
+    serve.add_argument("--announce", type=int, help=argparse.SUPPRESS)
+    serve.set_defaults(run=_serve)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    """Run the daemon until SIGTERM or Ctrl-C; answers in progress get ten seconds to finish."""
+    import uvloop
+
+    from warmline import __version__, daemon
+    from warmline.errors import WarmlineError
+    from warmline.home import find_home
+    from warmline.interfaces.cli.logs import set_up_logging
+    from warmline.interfaces.serve import serve
+
+    home = find_home(options.home)
+    announced = False
+
+    def on_ready(_: str | None) -> None:
+        nonlocal announced
+        announced = True
+        if options.announce is not None:
+            daemon.announce(options.announce, None)
+
+    try:
+        with daemon.own(home, __version__) as owner:
+            set_up_logging(options.log_format, home.log if options.background else None)
+            settings = _settings(Settings(), options)
+            leaves = options.background or options.idle_leave is not None
+            uvloop.run(serve(home, settings, owner, leave_when_idle=leaves, on_ready=on_ready))
+    except WarmlineError as error:
+        if options.announce is not None and not announced:
+            daemon.announce(options.announce, str(error))
+        raise
+    return 0
+
+
+def _settings(settings: Settings, options: argparse.Namespace) -> Settings:
+    chosen = {
+        "host": options.host,
+        "port": options.port,
+        "idle_leave": options.idle_leave,
+    }
+    said = {name: value for name, value in chosen.items() if value is not None}
+    return dataclasses.replace(settings, daemon=dataclasses.replace(settings.daemon, **said))

@@ -1,0 +1,59 @@
+"""`status` and `stop`: see what the daemon does, and end it."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from typing import Any
+
+from warmline.interfaces.cli.arguments import add_json
+from warmline.interfaces.cli.output import BOLD, paint, show_json
+
+
+def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the commands."""
+    status = commands.add_parser("status", help="how the daemon, its questions and its memory stand")
+    stop = commands.add_parser("stop", help="let the daemon finish and leave; nothing is lost")
+    for command, run in ((status, _status), (stop, _stop)):
+        add_json(command)
+        command.set_defaults(run=run)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from warmline.interfaces.cli.client import client_for
+
+    status = client_for(options.home, start=False).call("GET", "/v1/status")
+    if options.json:
+        show_json(status)
+    else:
+        _show(status)
+    return 0
+
+
+def _show(status: dict[str, Any]) -> None:
+    up = datetime.now(UTC) - datetime.fromisoformat(status["started_at"])
+    rows = {
+        "daemon": f"pid {status['pid']}, version {status['version']}, up {str(up).partition('.')[0]}",
+        "home": status["home"],
+        "listens": f"its Unix socket{' and ' + status['address'] if status['address'] else '; the TCP port is taken'}",
+        "questions": ", ".join(f"{count} {state}" for state, count in status["questions"].items() if count) or "none",
+        "waiting": f"{status['waiting']} callers",
+        "memory": f"{status['roots']} roots, {status['files']:,} files, {status['lines']:,} lines",
+        "resident": f"{status['rss_bytes'] / 2**20:.0f} MB",
+    }
+    for name, value in rows.items():
+        print(f"{paint(f'{name:<10}', BOLD)} {value}")
+
+
+def _stop(options: argparse.Namespace) -> int:
+    from warmline.daemon import stop
+    from warmline.home import find_home
+    from warmline.settings import DaemonSettings
+
+    home = find_home(options.home)
+    owner = stop(home, DaemonSettings())
+    if options.json:
+        show_json({"stopped": owner is not None, "pid": owner and owner.pid})
+    else:
+        print(f"stopped the daemon (pid {owner.pid})" if owner else f"no daemon runs for {home.path}")
+    return 0

@@ -1,0 +1,98 @@
+"""REST: the bridge's and the memory's verbs over HTTP, with an OpenAPI 3.1 document at /openapi.json.
+
+Handlers are three lines: read, call the bridge, show. Errors travel as exceptions to the handlers here.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from warmline import __version__
+from warmline.app import Line
+from warmline.daemon import Owner
+from warmline.errors import WarmlineError
+from warmline.interfaces import views
+from warmline.interfaces.doors import problem_response
+from warmline.interfaces.rest_memory import memory
+from warmline.interfaces.rest_questions import questions
+from warmline.interfaces.rest_shared import PROBLEMS, AnyLine
+
+health = APIRouter(tags=["daemon"])
+
+
+@health.get("/healthz")
+async def healthz() -> views.HealthView:
+    """Say that the daemon lives; needs no credential."""
+    return views.HealthView(version=__version__)
+
+
+@health.get("/v1/status", responses=PROBLEMS)
+async def status(request: Request, line: AnyLine) -> views.StatusView:
+    """Tell how the daemon, its questions and its memory stand."""
+    owner: Owner = request.app.state.owner
+    stats = await line.memory.stats()
+    return views.StatusView(
+        pid=owner.pid,
+        version=owner.version,
+        started_at=datetime.fromisoformat(owner.started_at),
+        home=str(line.home.path),
+        address=request.app.state.address,
+        questions=await line.bridge.tally(),
+        waiting=line.bridge.waiting,
+        roots=stats.roots,
+        files=stats.files,
+        lines=stats.lines,
+        rss_bytes=_rss_bytes(),
+    )
+
+
+def create_api(line: Line, owner: Owner, address: str | None) -> FastAPI:
+    """Make the ASGI application of a running line. It checks no credential: that is the doors' work."""
+    api = FastAPI(title="Warmline", version=__version__, description="A durable line between coding agents.")
+    api.state.line, api.state.owner, api.state.address = line, owner, address
+    for router in (questions, memory, health):
+        api.include_router(router)
+    api.add_exception_handler(WarmlineError, _on_error)
+    api.add_exception_handler(RequestValidationError, _on_invalid)
+    api.add_exception_handler(HTTPException, _on_http)
+    return api
+
+
+async def _on_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, WarmlineError)  # noqa: S101  # registered for nothing else
+    return problem_response(error)
+
+
+async def _on_invalid(_: Request, error: Exception) -> Response:
+    """Say where the request is not of the operation's form, without echoing what was sent."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for nothing else
+    places = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:5])
+    return _problem(422, "Unprocessable Content", places)
+
+
+async def _on_http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  # registered for nothing else
+    return _problem(error.status_code, "HTTP error", str(error.detail), error.headers)
+
+
+def _problem(status: int, title: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+    view = views.ProblemView(type="about:blank", title=title, status=status, detail=detail)
+    return JSONResponse(view.model_dump(), status, headers, media_type="application/problem+json")
+
+
+def _rss_bytes() -> int:
+    """Return the memory that this process holds now; its peak where the system does not tell (macOS)."""
+    try:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+    except FileNotFoundError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024

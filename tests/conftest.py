@@ -1,0 +1,45 @@
+"""Fixtures that several kinds of tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from real_home import RealHome
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def real_home(tmp_path: Path) -> Iterator[RealHome]:
+    home = RealHome(tmp_path / "home")
+    yield home
+    home.close()
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    """A small memory of two files."""
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "exporter.md").write_text(
+        "# The exporter\n\nThe exporter listens on port 9187.\nIt reads the controllers every 15 seconds.\n",
+        encoding="utf-8",
+    )
+    (folder / "garden.txt").write_text(
+        "The spare key of the shed hangs behind the blue watering can.\nBeds are watered at four in the morning.\n",
+        encoding="utf-8",
+    )
+    return folder
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The data that is there for developers and not for users; a test without it is skipped, loudly."""
+    folder = Path(os.environ.get("WARMLINE_SHARED", REPOSITORY.parent / "shared"))
+    if not (folder / "data" / "recall").is_dir():
+        pytest.skip(f"NOT TESTED: {folder} is absent, and this test needs its questions")
+    return folder

@@ -1,0 +1,70 @@
+"""kill -9 of the daemon under load: nothing accepted is lost, nothing is answered twice, nothing is buried."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from real_home import RealHome
+from warmline.errors import WarmlineError
+
+KILLS = 50
+ASKERS = 4
+QUESTION = "Where does the spare key of the shed hang?"
+
+
+class Asker(threading.Thread):
+    """Asks in turn, each question with a key of its own, until told to stop; keeps every receipt."""
+
+    def __init__(self, home: RealHome, number: int) -> None:
+        super().__init__(name=f"asker {number}")
+        self._home = home
+        self._number = number
+        self.accepted: dict[str, str] = {}
+        self.asked = 0
+        self.stopping = threading.Event()
+
+    def run(self) -> None:
+        while not self.stopping.is_set():
+            key = f"{self._number}-{self.asked}"
+            self.asked += 1
+            client = self._home.client()
+            try:
+                receipt = client.call("POST", "/v1/questions", {"question": QUESTION}, key=key)
+                self.accepted[key] = receipt["id"]
+            except WarmlineError:
+                continue  # refused aloud, so nothing was promised
+            finally:
+                client.close()
+
+
+@pytest.mark.timeout(300)
+def test_fifty_kills_under_load_lose_nothing_and_answer_nothing_twice(real_home: RealHome, notes: Path) -> None:
+    assert real_home.run("memory", "add", str(notes)).returncode == 0
+    askers = [Asker(real_home, number) for number in range(ASKERS)]
+    for asker in askers:
+        asker.start()
+    chance = random.Random(7)
+    pause = threading.Event()
+    for _ in range(KILLS):
+        pause.wait(chance.uniform(0.0, 0.3))
+        real_home.kill()
+        real_home.run("questions", "--count")  # any command starts the next daemon
+    for asker in askers:
+        asker.stopping.set()
+        asker.join(timeout=60)
+    accepted = {key: receipt for asker in askers for key, receipt in asker.accepted.items()}
+    assert len(accepted) > KILLS
+    client = real_home.client()
+    for key, question_id in accepted.items():
+        answer = client.call("GET", f"/v1/questions/{question_id}?wait=60", wait_seconds=60)
+        assert answer["outcome"] == "answered", (key, answer)
+        again = client.call("POST", "/v1/questions", {"question": QUESTION}, key=key)
+        assert again["id"] == question_id
+    states = Counter(client.call("GET", "/v1/status")["questions"])
+    assert states["dead"] == states["expired"] == 0
+    assert states["settled"] >= len(accepted)
