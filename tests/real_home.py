@@ -23,6 +23,7 @@ class RealHome:
     def __init__(self, path: Path) -> None:
         self.home = Home(path)
         self._daemons: list[subprocess.Popen[bytes]] = []
+        self._clients: list[Client] = []
 
     def run(self, *words: str, stdin: bytes | None = None, **environment: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
@@ -60,7 +61,9 @@ class RealHome:
         return daemon
 
     def client(self) -> Client:
-        return Client(self.home)
+        """Make a client that `close` closes, if nobody did before."""
+        self._clients.append(Client(self.home))
+        return self._clients[-1]
 
     def pid(self) -> int:
         pid = self.json("status")["pid"]
@@ -74,6 +77,8 @@ class RealHome:
         wait_until_gone(pid)
 
     def close(self) -> None:
+        for client in self._clients:
+            client.close()
         self.run("stop")
         for daemon in self._daemons:
             if daemon.poll() is None:

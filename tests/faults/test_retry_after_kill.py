@@ -8,7 +8,6 @@ import signal
 
 from real_home import RealHome, wait_until_gone
 from warmline import daemon
-from warmline.interfaces.cli.client import Client
 
 
 def test_a_retry_with_the_same_key_finds_the_question_whose_reply_was_lost(real_home: RealHome) -> None:
@@ -28,7 +27,7 @@ def test_a_retry_with_the_same_key_finds_the_question_whose_reply_was_lost(real_
     os.kill(pid, signal.SIGKILL)
     wait_until_gone(pid)
     connection.close()
-    client = Client(real_home.home)
+    client = real_home.client()
     again = client.call("POST", "/v1/questions", {"question": "was this kept?"}, key="lost-reply")
     assert client.call("GET", "/v1/questions/count")["count"] == 1
     assert client.call("GET", f"/v1/questions/{again['id']}?wait=30", wait_seconds=30)["state"] == "settled"

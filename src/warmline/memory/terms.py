@@ -13,9 +13,12 @@ import tantivy
 
 ANALYZER = "warmline"
 MAX_TERM_BYTES = 64
+MAX_QUESTION_CHARACTERS = 8000
+"""Of a question, looked for: what comes after that asks for nothing new, and every word costs a look-up."""
 
 WORD = re.compile(r"[^\W_]+")
-HUMPED = re.compile(r"[A-Za-z0-9]*[a-z0-9][A-Z][A-Za-z0-9]*|[A-Z]{2,}[a-z][A-Za-z0-9]*")
+HUMPED = re.compile(r"(?<![A-Za-z0-9])(?:[A-Za-z0-9]*[a-z0-9][A-Z][A-Za-z0-9]*|[A-Z]{2,}[a-z][A-Za-z0-9]*)")
+"""Begins where a word begins, and nowhere within it: a megabyte without a space takes no longer than prose."""
 HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 IDEOGRAPH = re.compile(r"([\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])")
 MARKS = re.compile(r"[\u0300-\u036f]+")
@@ -92,7 +95,7 @@ def question_words(question: str) -> list[str]:
     A capital letter within the question makes a name of a stop word: May, US. A question of nothing
     but stop words is looked for whole.
     """
-    words = WORD.findall(with_identifier_parts(fold(question)))
+    words = WORD.findall(with_identifier_parts(fold(question[:MAX_QUESTION_CHARACTERS])))
     names = {word for word in words[1:] if not word.islower() and word != "I"}
     wanted = [word for word in words if word in names or word.lower() not in STOP_WORDS]
     return list(dict.fromkeys(wanted or words))
