@@ -63,8 +63,9 @@ class MemoryStore:
         self._clock = clock
         self._boxes: dict[Mailbox, _Box] = {}
         self._questions: dict[MessageId, Question] = {}
+        self._message_ids: set[MessageId] = set()
         self._lease_ids: dict[MessageId, str] = {}
-        self._keys: dict[tuple[str, str, str], MessageId] = {}
+        self._keys: dict[tuple[str, str, str | None], MessageId] = {}
         self._ends = EndWaits()
         self._sooner = SoonerWait()
         self._is_open = False
@@ -93,10 +94,11 @@ class MemoryStore:
     async def add(self, message: Message, mailbox: Mailbox) -> Accepted:
         """Accept a message."""
         box = self._box(mailbox)
+        key = (message.conversation, message.sender, message.idempotency_key)
+        if key in self._keys:
+            return self._same(self._questions[self._keys[key]], message, mailbox)
+        self._keep(message)
         if message.idempotency_key is not None:
-            key = (message.conversation, message.sender, message.idempotency_key)
-            if key in self._keys:
-                return self._same(self._questions[self._keys[key]], message, mailbox)
             self._keys[key] = message.id
         box.last_position += 1
         delivery = Delivery(mailbox, box.last_position, State.READY, deadline_at=message.deadline_at)
@@ -128,11 +130,13 @@ class MemoryStore:
         if delivery.lease_lapses_at is None or delivery.lease_lapses_at <= now:
             raise _lost(lease.message.id)
         self._change(lease.message.id, delivery.state, lease_lapses_at=now + duration)
+        self._timed(now + duration)
         return replace(lease, lapses_at=now + duration)
 
     async def settle(self, lease: Lease, answer: Message) -> None:
         """Write the answer and settle."""
         question = self._fenced(lease)
+        self._keep(answer)
         self._questions[question.message.id] = replace(question, answer=answer.answer)
         self._move(lease.message.id, Event.ACK)
 
@@ -247,6 +251,11 @@ class MemoryStore:
             raise UnknownMailboxError(
                 f"there is no mailbox {mailbox.name!a} in the conversation {mailbox.conversation!a}"
             ) from None
+
+    def _keep(self, message: Message) -> None:
+        if message.id in self._message_ids:
+            raise ConflictError(f"there is a message {message.id} already")
+        self._message_ids.add(message.id)
 
     def _same(self, first: Question, message: Message, mailbox: Mailbox) -> Accepted:
         before = (first.message.kind, first.message.body, first.delivery.mailbox)

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import apsw
 
-from warmline.errors import StoreDamagedError, StoreError, StoreFullError, StoreVersionError
+from warmline.errors import (
+    ConflictError,
+    StoreDamagedError,
+    StoreError,
+    StoreFullError,
+    StoreVersionError,
+    WarmlineError,
+)
 from warmline.settings import StoreSettings
 from warmline.stores.queries import load_migrations
 
@@ -53,8 +60,10 @@ def open_reader(path: Path, vfs: str | None = None) -> apsw.Connection:
     return connection
 
 
-def translated(error: apsw.Error) -> StoreError:
+def translated(error: apsw.Error) -> WarmlineError:
     """Turn an error of SQLite into the one that says what a caller can do."""
+    if isinstance(error, apsw.ConstraintError):
+        return ConflictError(f"this cannot stand beside what the store holds ({error})")
     if isinstance(error, apsw.FullError) or _is_full(error):
         return StoreFullError("the disk that holds the store is full: make room, then try again")
     if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):

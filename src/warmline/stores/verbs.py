@@ -102,6 +102,7 @@ def extend(tx: Transaction, lease: Lease, box: int, duration: int) -> datetime:
         raise _lost(lease)
     lapses_at = tx.now + duration
     _change(tx, "extend", lease, box, lapses_at=lapses_at)
+    tx.news.event_at(lapses_at)  # it may be sooner than before
     return time(lapses_at)
 
 

@@ -128,10 +128,14 @@ class Writer:
     def _run(self, batch: list[Job]) -> tuple[Results, News]:
         """Run a batch in one transaction; return each job with its result or error, and the news.
 
+        A lease waits in line behind those who came before it, even when it comes with what makes it due.
         First all verbs run plainly; when one of them fails after it has written, everything is undone
         and runs again with a savepoint around each verb, so that the bad one fails alone. Savepoints
         cost a third of the whole, and such failures are bugs or a full disk.
         """
+        for job in batch:
+            if job.parking is not None:
+                self._parked[job.parking].append(job)
         try:
             return self._attempt(batch, careful=False)
         except _WrittenError:
@@ -148,11 +152,10 @@ class Writer:
         results: Results = []
         self._begin(synced=any(job.synced for job in batch))
         for job in batch:
-            result = self._guarded(job, tx) if careful else self._plain(job, tx)
-            if result is None and job.parking is not None:
-                self._parked[job.parking].append(job)
+            if job.parking is None:
+                results.append((job, self._guarded(job, tx) if careful else self._plain(job, tx)))
             else:
-                results.append((job, result))
+                tx.news.due[job.parking] = None
         granted = self._granted(tx, careful=careful)
         self._connection.execute("commit")
         for job, _ in granted:

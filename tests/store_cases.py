@@ -1,0 +1,201 @@
+"""What the tests of stores say to them: questions, answers, and the way into every state."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from manual_clock import ManualClock
+from warmline.ids import RANDOM_CHARACTERS, TIME_CHARACTERS, new_message_id
+from warmline.model import (
+    DEFAULT_CONVERSATION,
+    MEMORY_MAILBOX,
+    OWNER,
+    Answer,
+    Citation,
+    CitationStatus,
+    Event,
+    Kind,
+    Lease,
+    Mailbox,
+    Message,
+    MessageId,
+    Outcome,
+    State,
+)
+from warmline.protocols import Store
+
+MAX_LAPSES = 3
+DEADLINE = timedelta(minutes=10)
+LEASE = timedelta(seconds=30)
+NO_DELAY = timedelta(0)
+OTHER_MAILBOX = Mailbox(DEFAULT_CONVERSATION, "reviews")
+
+_numbers = itertools.count(1)
+
+
+def new_id(clock: ManualClock) -> MessageId:
+    """Make an id like the line's own, but in the order of creation while the clock stands still."""
+    return MessageId(f"{new_message_id(clock.now())[:TIME_CHARACTERS]}{next(_numbers):0{RANDOM_CHARACTERS}d}")
+
+
+def a_question(
+    clock: ManualClock,
+    body: str = "Which port?",
+    *,
+    sender: str = OWNER,
+    key: str | None = None,
+    deadline: timedelta | None = DEADLINE,
+) -> Message:
+    message_id = new_id(clock)
+    return Message(
+        id=message_id,
+        conversation=DEFAULT_CONVERSATION,
+        sender=sender,
+        kind=Kind.QUESTION,
+        body=body,
+        sent_at=clock.now(),
+        trace=message_id,
+        idempotency_key=key,
+        deadline_at=None if deadline is None else clock.now() + deadline,
+    )
+
+
+def an_answer(clock: ManualClock, question: Message, text: str = "9276 — “warm”") -> Message:
+    answer = Answer(
+        outcome=Outcome.ANSWERED,
+        text=text,
+        author="extractive",
+        citations=(Citation("notes/a.md", 3, 4, "the port\nis 9276", CitationStatus.VERIFIED, "ab" * 32, "cd" * 32),),
+        timings_ms={"recall": 1.5},
+        usage={"tokens": 12},
+    )
+    return Message(
+        id=new_id(clock),
+        conversation=question.conversation,
+        sender="extractive",
+        kind=Kind.ANSWER,
+        body=text,
+        sent_at=clock.now(),
+        trace=question.trace,
+        hops=question.hops + 1,
+        in_reply_to=question.id,
+        answer=answer,
+    )
+
+
+@dataclass(frozen=True)
+class Line:
+    """A store with the clock it goes by."""
+
+    store: Store
+    clock: ManualClock
+
+    async def ask(self, body: str = "Which port?", *, deadline: timedelta | None = DEADLINE) -> Message:
+        message = a_question(self.clock, body, deadline=deadline)
+        await self.store.add(message, MEMORY_MAILBOX)
+        return message
+
+    async def lease(self, holder: str = "worker", mailbox: Mailbox = MEMORY_MAILBOX) -> Lease:
+        return await self.store.lease(mailbox, holder, LEASE)
+
+    async def state(self, message: Message) -> State:
+        return (await self.store.get(message.id)).delivery.state
+
+    async def pass_time(self, duration: timedelta) -> None:
+        """Let the time go by and the store notice."""
+        self.clock.advance(duration)
+        await self.store.sweep()
+
+    async def bring_to(self, state: State, *, deadline: timedelta | None = DEADLINE) -> Lease:
+        """Make a question that stands in this state, and return the lease that it had or has on the way."""
+        await self.ask(deadline=deadline)
+        lease = await self.lease()
+        await _WAYS[state](self, lease)
+        assert await self.state(lease.message) is state
+        return lease
+
+
+async def _stay(line: Line, lease: Lease) -> None:
+    assert await line.state(lease.message) is State.LEASED
+
+
+async def _release(line: Line, lease: Lease) -> None:
+    await line.store.release(lease)
+
+
+async def _settle(line: Line, lease: Lease) -> None:
+    await line.store.settle(lease, an_answer(line.clock, lease.message))
+
+
+async def _bury(line: Line, lease: Lease) -> None:
+    await line.store.bury(lease, "three answerers failed")
+
+
+async def _nack(line: Line, lease: Lease) -> None:
+    await line.store.nack(lease, "the answerer failed", NO_DELAY)
+
+
+async def _extend(line: Line, lease: Lease) -> None:
+    await line.store.extend(lease, LEASE)
+
+
+async def _expire_leased(line: Line, lease: Lease) -> None:
+    deadline = lease.message.deadline_at
+    assert deadline is not None
+    await line.store.extend(lease, DEADLINE * 2)
+    await line.pass_time(deadline - line.clock.now())
+
+
+async def _cancel(line: Line, lease: Lease) -> None:
+    await line.store.cancel(lease.message.id)
+
+
+_WAYS: Mapping[State, Callable[[Line, Lease], Awaitable[None]]] = {
+    State.READY: _release,
+    State.LEASED: _stay,
+    State.SETTLED: _settle,
+    State.DEAD: _bury,
+    State.EXPIRED: _expire_leased,
+    State.CANCELLED: _cancel,
+}
+
+
+async def lease_this(line: Line, lease: Lease) -> None:
+    """Lease the question again, if a lease on it is to be had at once."""
+    other = await line.store.lease(lease.mailbox, "another", LEASE)
+    assert other.message.id == lease.message.id
+
+
+async def requeue(line: Line, lease: Lease) -> None:
+    await line.store.requeue(lease.message.id, line.clock.now() + DEADLINE)
+
+
+async def discard(line: Line, lease: Lease) -> None:
+    await line.store.discard(lease.message.id)
+
+
+VERBS: Mapping[Event, Callable[[Line, Lease], Awaitable[None]]] = {
+    Event.ACK: _settle,
+    Event.NACK: _nack,
+    Event.RELEASE: _release,
+    Event.BURY: _bury,
+    Event.CANCEL: _cancel,
+    Event.REQUEUE: requeue,
+    Event.DISCARD: discard,
+}
+"""The verbs that are refused when the table does not allow them."""
+
+TIMES: Mapping[Event, timedelta] = {Event.LAPSE: LEASE, Event.EXPIRE: DEADLINE}
+"""The events that the time brings: how long after the question's begin in `bring_to`."""
+
+LEASE_VERBS: Mapping[str, Callable[[Line, Lease], Awaitable[None]]] = {
+    "settle": _settle,
+    "extend": _extend,
+    "nack": _nack,
+    "release": _release,
+    "bury": _bury,
+}
+"""The verbs that present a lease."""
