@@ -4,7 +4,6 @@ import argparse
 from datetime import UTC, datetime, timedelta
 
 import pytest
-
 from warmline.interfaces.cli.arguments import duration, moment
 
 
