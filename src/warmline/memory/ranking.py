@@ -24,7 +24,7 @@ REACH = len(AROUND) // 2
 HEADING = 0.3
 OWN = 0.3
 """Once more for the words of the line itself: of two lines as close, the one that says it."""
-COVERAGE = 0.1
+COVERAGE = 0.2
 """For the square of the share of the question that a line and its neighbours hold."""
 FILE = 0.1
 """For the best block of the line's file, in relation to the best of all: a document about the matter."""
