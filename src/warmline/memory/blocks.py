@@ -18,7 +18,7 @@ MAX_BYTES = 2000
 SHORT_LINES = 3
 """Definitions shorter than this share a block."""
 
-SAMPLE_LINES = 400
+SAMPLE_LINES = 120
 
 
 class Kind(IntEnum):
@@ -55,8 +55,6 @@ DEFINITION = re.compile(
     rb"|create\s+table)\b\s*\S",
     re.IGNORECASE,
 )
-NOTHING = re.compile(rb"(?!)")
-STARTER = {Kind.PROSE: HEADING, Kind.CHAT: HEADING, Kind.CODE: DEFINITION, Kind.JSON: NOTHING}
 CODE_LINE = re.compile(
     rb"\s*(?:(?:def|class|import|from|return|if|for|while|func|fn|let|const|var|public|private|static|use|package"
     rb"|#include|end|elif|else|try|except)\b.*"
@@ -102,11 +100,11 @@ def cut(lines: Sequence[bytes], ends: Sequence[int], kind: Kind) -> Iterator[Blo
     A heading begins a block, and so does a definition after SHORT_LINES lines; a blank line ends
     one that has TARGET_LINES.
     """
-    begin = STARTER[kind].match
+    begin = _BEGINS[kind]
     shortest = SHORT_LINES if kind is Kind.CODE else 1
     first = heading = begun = start = 0
     for index, line in enumerate(lines):
-        begins = begin(line) is not None
+        begins = begin(line)
         if index > first and (
             (begins and index - first >= shortest) or _full(index - first, ends[index] - start, lines[index - 1])
         ):
@@ -116,6 +114,21 @@ def cut(lines: Sequence[bytes], ends: Sequence[int], kind: Kind) -> Iterator[Blo
             begun = index + 1
     if len(lines) > first:
         yield Block(first + 1, len(lines), start, ends[len(lines) - 1] - start, heading)
+
+
+def _is_heading(line: bytes) -> bool:
+    return line.startswith(b"#") and HEADING.match(line) is not None
+
+
+def _is_definition(line: bytes) -> bool:
+    return DEFINITION.match(line) is not None
+
+
+def _is_nothing(_: bytes) -> bool:
+    return False
+
+
+_BEGINS = {Kind.PROSE: _is_heading, Kind.CHAT: _is_heading, Kind.CODE: _is_definition, Kind.JSON: _is_nothing}
 
 
 def _full(size: int, length: int, previous: bytes) -> bool:

@@ -7,6 +7,7 @@ methods must not run in two threads at once.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -208,12 +209,12 @@ class Catalog:
 
     def live(self, ids: Iterable[int]) -> dict[int, LiveFile]:
         """Return those of the file numbers that are part of the memory now."""
-        found = {}
-        for number in ids:
-            for root, path, relative, size, mtime_ns, kind in self._connection.execute(
-                "select root, path, relative, size, mtime_ns, kind from files join roots on name = root where id = ?",
-                (number,),
-            ):
-                absolute = f"{path}/{relative}" if relative else path
-                found[number] = LiveFile(root, relative, absolute, size, mtime_ns, kind)
-        return found
+        rows = self._connection.execute(
+            "select id, root, path, relative, size, mtime_ns, kind from files join roots on name = root"
+            " where id in (select value from json_each(?))",
+            (json.dumps(list(ids)),),
+        )
+        return {
+            number: LiveFile(root, relative, f"{path}/{relative}" if relative else path, size, mtime_ns, kind)
+            for number, root, path, relative, size, mtime_ns, kind in rows
+        }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -31,23 +31,27 @@ class Matcher:
         self._terms = terms
         self._stem = stemmer.stem
 
-    def find(self, text: str) -> Iterator[tuple[int, int, int]]:
-        """Yield (term, line from 0, column from 0) for every word of text that is one of the terms.
+    def find(self, text: str) -> list[tuple[int, int, int]]:
+        """Return (term, line from 0, column from 0) for every word of text that is one of the terms.
 
         A term's matches come together, in the order of the text. Columns count folded characters.
         """
         low = text.lower()
         if len(low) != len(text):
             text = low
-        starts = [0, *accumulate(len(line) + 1 for line in low.split("\n"))]
+        found = []
         for number, term in enumerate(self._terms):
-            prefix = term.prefix
+            prefix, stem = term.prefix, term.stem
             at = low.find(prefix)
             while at >= 0:
-                if self._is_word(term.stem, low, text, at):
-                    line = bisect_right(starts, at) - 1
-                    yield number, line, at - starts[line]
+                if self._is_word(stem, low, text, at):
+                    found.append((number, at))
                 at = low.find(prefix, at + 1)
+        if not found:
+            return []
+        starts = [0, *accumulate(len(line) + 1 for line in low.split("\n"))]
+        lines = [bisect_right(starts, at) - 1 for _, at in found]
+        return [(number, line, at - starts[line]) for (number, at), line in zip(found, lines, strict=True)]
 
     def _is_word(self, stem: str, low: str, text: str, at: int) -> bool:
         if not at or not low[at - 1].isalnum():

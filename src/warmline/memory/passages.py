@@ -45,7 +45,7 @@ def _extent(line: ScoredLine, free: Sequence[bool]) -> tuple[int, int]:
     if kind == Kind.CODE:
         first -= int(first > 0 and bool(lines[first - 1]))
         last += int(last + 1 < len(lines) and bool(lines[last + 1]))
-    elif kind == Kind.PROSE and not line.text.startswith("#"):
+    elif kind == Kind.PROSE and not lines[line.index].startswith("#"):
         if last + 1 < len(lines) and lines[last + 1] and _runs_on(lines[last], lines[last + 1]):
             last += 1
         while (

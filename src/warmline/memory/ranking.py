@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from heapq import nlargest
-from operator import attrgetter
+from operator import itemgetter
 
 from warmline.memory.asking import MAX_SPEAKER, asks, form_of_answer, speaker_length
 from warmline.memory.blocks import Kind
@@ -25,7 +24,7 @@ REACH = len(AROUND) // 2
 HEADING = 0.3
 OWN = 0.3
 """Once more for the words of the line itself: of two lines as close, the one that says it."""
-COVERAGE = 0.1
+COVERAGE = 0.2
 """For the square of the share of the question that a line and its neighbours hold."""
 FILE = 0.1
 """For the best block of the line's file, in relation to the best of all: a document about the matter."""
@@ -57,6 +56,9 @@ SHAPES = {
 }
 
 
+TRANSCRIPTS = frozenset({Kind.CHAT, Kind.JSON})
+
+
 @dataclass(frozen=True, slots=True)
 class ScoredLine:
     """A line of a region with its score. index counts from 0 within the region."""
@@ -64,11 +66,6 @@ class ScoredLine:
     region: Region
     index: int
     score: float
-
-    @property
-    def text(self) -> str:
-        """The line."""
-        return self.region.lines[self.index]
 
     @property
     def number(self) -> int:
@@ -90,20 +87,26 @@ class LineRanker:
         """Return at most limit lines with a score above zero, best first, equals by path and number."""
         lengths = [len(line) for region in regions for line in region.lines if line]
         self._average = sum(lengths) / max(1, len(lengths))
-        scored = [line for region in regions for line in self._score_region(region)]
-        # The manner of a line moves its score by a third at most: it need not be known for the worse half.
-        best = nlargest(2 * limit, scored, key=attrgetter("score"))
-        final = [ScoredLine(line.region, line.index, line.score * self._manner(line)) for line in best]
-        return sorted(final, key=lambda line: (-line.score, line.region.file.shown, line.number))[:limit]
+        scored = [entry for region in regions for entry in self._score_region(region)]
+        scored.sort(key=itemgetter(0), reverse=True)
+        # The manner of a line moves its score by a quarter at most: those far behind need not be looked at.
+        best = [
+            ScoredLine(region, index, score * self._manner(region, index))
+            for score, region, index in scored[: limit + limit // 2]
+        ]
+        best.sort(key=lambda line: (-line.score, line.region.file.shown, line.number))
+        return best[:limit]
 
-    def _score_region(self, region: Region) -> Iterator[ScoredLine]:
+    def _score_region(self, region: Region) -> Iterator[tuple[float, Region, int]]:
         own, named = self._own_words(region)
+        if not own:
+            return
         around, itself, coverage = self._sums(region, own)
         standing, whole = FILE * region.standing, self._whole
         for index, near in enumerate(around):
             if near and region.lines[index]:
                 score = (near + OWN * itself[index]) / whole + COVERAGE * (coverage[index] / whole) ** 2 + standing
-                yield ScoredLine(region, index, score * SPEAKER if index in named else score)
+                yield score * SPEAKER if index in named else score, region, index
 
     def _own_words(self, region: Region) -> tuple[dict[int, dict[int, float]], set[int]]:
         """Return for each term how often each line holds it, and the lines whose speaker it names.
@@ -145,16 +148,15 @@ class LineRanker:
                     coverage[line] += idf * near if near < 1.0 else idf
         return around, itself, coverage
 
-    def _manner(self, line: ScoredLine) -> float:
-        """Return what the line's form makes of its score."""
-        text, region = line.text, line.region
-        is_chat = region.file.kind == Kind.CHAT
+    def _manner(self, region: Region, index: int) -> float:
+        """Return what the form of a line makes of its score."""
+        text, kind = region.lines[index], region.file.kind
         factor: float = (self._average / len(text)) ** LENGTH
-        if self._form is not None and self._form.fits(text, speaker_length(text) if is_chat else 0):
+        if self._form is not None and self._form.fits(text, speaker_length(text) if kind == Kind.CHAT else 0):
             factor *= FORM
-        if is_chat or region.file.kind == Kind.JSON:
+        if kind in TRANSCRIPTS:
             factor *= ASKED if asks(text) else 1.0
-            factor *= REPLY if line.index and asks(region.lines[line.index - 1]) else 1.0
+            factor *= REPLY if index and asks(region.lines[index - 1]) else 1.0
         return factor
 
 

@@ -13,8 +13,9 @@ from itertools import groupby
 from warmline.memory.catalog import LiveFile
 from warmline.memory.index import Hit
 
-MARGIN_BYTES = 800
-"""Read before and after a hit: the neighbours of its first and last lines."""
+MARGIN_LINES = 6
+MARGIN_BYTES = 500
+"""Read before and after a hit, whole lines of it: the neighbours of its first and last lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +91,37 @@ def _neighbourhoods(hits: Sequence[Hit]) -> Iterator[list[Hit]]:
 def _read_region(descriptor: int, file: LiveFile, near: Sequence[Hit], standing: float) -> Region:
     first, last = near[0], near[-1]
     start = max(0, first.start - MARGIN_BYTES)
-    length = last.start + last.length + MARGIN_BYTES - start
-    data = os.pread(descriptor, length, start)
+    data = os.pread(descriptor, last.start + last.length + MARGIN_BYTES - start, start)
     heading = os.pread(descriptor, first.heading_length, first.heading_start) if first.heading_length else b""
-    reaches_end = start + len(data) >= file.size
-    before = first.start - start
-    if start:
-        cut = data.find(b"\n", 0, before) + 1 or before
-        data, before = data[cut:], before - cut
-    if not reaches_end:
-        data = data[: max(data.rfind(b"\n") + 1, before)]
-    first_line = first.first_line - data.count(b"\n", 0, before)
-    lines = data.decode(errors="replace").split("\n")
+    begin, end = first.start - start, last.start + last.length - start
+    above = _lines_above(data, begin, whole=start == 0)
+    below = _lines_below(data, end, whole=start + len(data) >= file.size)
+    lines = data[above:below].decode(errors="replace").split("\n")
     if not lines[-1]:
         lines.pop()
-    lines = [line.removesuffix("\r") for line in lines]
+    if b"\r" in data:
+        lines = [line.removesuffix("\r") for line in lines]
+    first_line = first.first_line - data.count(b"\n", above, begin)
     return Region(file, first_line, lines, heading.decode(errors="replace"), standing)
+
+
+def _lines_above(data: bytes, begin: int, *, whole: bool) -> int:
+    """Return where the whole lines before begin start, at most MARGIN_LINES of them; whole: data starts with one."""
+    above = begin
+    for _ in range(MARGIN_LINES):
+        end_before = data.rfind(b"\n", 0, max(0, above - 1))
+        if end_before < 0:
+            return 0 if whole else above
+        above = end_before + 1
+    return above
+
+
+def _lines_below(data: bytes, end: int, *, whole: bool) -> int:
+    """Return where the whole lines after end stop, at most MARGIN_LINES of them; whole: data ends with one."""
+    below = end
+    for _ in range(MARGIN_LINES):
+        line_end = data.find(b"\n", below)
+        if line_end < 0:
+            return len(data) if whole else below
+        below = line_end + 1
+    return below

@@ -17,8 +17,7 @@ MAX_QUESTION_CHARACTERS = 8000
 """Of a question, looked for: what comes after that asks for nothing new, and every word costs a look-up."""
 
 WORD = re.compile(r"[^\W_]+")
-HUMPED = re.compile(r"(?<![A-Za-z0-9])(?:[A-Za-z0-9]*[a-z0-9][A-Z][A-Za-z0-9]*|[A-Z]{2,}[a-z][A-Za-z0-9]*)")
-"""Begins where a word begins, and nowhere within it: a megabyte without a space takes no longer than prose."""
+HUMP_AT = re.compile(r"[A-Z](?:(?<=[a-z0-9][A-Z])|(?<=[A-Z][A-Z])(?=[a-z]))")
 HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 IDEOGRAPH = re.compile(r"([\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])")
 MARKS = re.compile(r"[\u0300-\u036f]+")
@@ -66,9 +65,9 @@ def split_identifier(word: str) -> list[str]:
 
 def with_identifier_parts(text: str) -> str:
     """Return text with the parts of every humped identifier added at its end."""
-    humped = HUMPED.findall(text)
-    if not humped:
+    if not HUMP_AT.search(text):
         return text
+    humped = [word for word in WORD.findall(text) if not word.islower() and HUMP_AT.search(word)]
     return text + "\n" + " ".join(part for word in humped for part in split_identifier(word))
 
 
