@@ -153,8 +153,11 @@ class Store(Protocol):
         event, or None when nothing is timed.
         """
 
-    async def wait_until_sooner(self, than: datetime | None) -> None:
-        """Return when the store holds an event for `sweep` that is due before `than` (None: any)."""
+    async def wait_until_sooner(self, than: datetime | None) -> datetime:
+        """Wait for a new event for `sweep` that is due before `than` (None: any), and return its time.
+
+        The event may have passed away since: its delivery was settled, say.
+        """
 
 
 class Recall(Protocol):

@@ -68,8 +68,8 @@ class StoreSettings:
     max_lapses: int = 100
     """Lapses through 50 killed daemons in a row bury nothing; an endless crash loop ends."""
 
-    checkpoint_pages: int = 4000
-    """Of 4 KB: a WAL of 16 MB keeps checkpoints under one in a thousand questions."""
+    checkpoint_pages: int = 8000
+    """Of 2 KB: a WAL of 16 MB keeps checkpoints under one in a thousand questions."""
 
     max_batch: int = 512
     """Verbs committed together: bounds how long the first of them waits."""

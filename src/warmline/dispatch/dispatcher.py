@@ -192,4 +192,4 @@ def _fields(lease: Lease) -> Mapping[str, object]:
 
 
 def _ms(start: datetime, end: datetime) -> float:
-    return round((end - start) / timedelta(milliseconds=1), 3)
+    return round((end - start).total_seconds() * 1000, 3)

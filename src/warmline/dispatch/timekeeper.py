@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import datetime, timedelta
+from typing import Any
 
 from warmline.errors import StoreClosedError, StoreError
 from warmline.protocols import Clock, Store
@@ -22,20 +23,22 @@ class Timekeeper:
         self._clock = clock
 
     async def run(self) -> None:
-        """Sweep, wait for the next due time or for something due sooner, and again. Ends with the store."""
+        """Sweep, sleep until something is due, and again. Ends with the store."""
         while True:
             try:
                 due = await self._store.sweep()
-                await self._until(due)
+                while due is None or due > self._clock.now():
+                    due = await self._until(due)
             except StoreClosedError:
                 return
             except StoreError as error:
                 logger.warning("sweep failed, trying again", extra={"reason": str(error)})
                 await self._clock.sleep(AFTER_TROUBLE)
 
-    async def _until(self, due: datetime | None) -> None:
+    async def _until(self, due: datetime | None) -> datetime | None:
+        """Sleep until due, or until something is due sooner; return what is due next."""
         sooner = asyncio.ensure_future(self._store.wait_until_sooner(due))
-        waits = {sooner}
+        waits: set[asyncio.Future[Any]] = {sooner}
         if due is not None:
             waits.add(asyncio.ensure_future(self._clock.sleep(due - self._clock.now())))
         try:
@@ -43,5 +46,4 @@ class Timekeeper:
         finally:
             for wait in waits:
                 wait.cancel()
-        if sooner.done() and not sooner.cancelled():
-            sooner.result()
+        return sooner.result() if sooner.done() and not sooner.cancelled() else due

@@ -211,8 +211,8 @@ from copies, (select * from message where kind = 'question');
 insert into message (id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, answer)
 select copies.answer, conversation, sender, kind, body, sent_at, question, hops, question, first.answer
 from copies, (select * from message where kind = 'answer') first;
-insert into delivery (message_id, mailbox_id, position, state, deliveries, deadline_at, ended_at)
-select question, mailbox_id, position + n, state, deliveries, deadline_at, ended_at
+insert into delivery (message_id, mailbox_id, position, state, deliveries, deadline_at, ended_at, answer_id)
+select question, mailbox_id, position + n, state, deliveries, deadline_at, ended_at, answer
 from copies, (select * from delivery);
 update mailbox set last_position = last_position + :settled where name = 'memory';
 drop table copies;

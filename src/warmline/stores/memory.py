@@ -34,7 +34,7 @@ from warmline.model import (
 )
 from warmline.protocols import Accepted, Clock, QuestionFilter
 from warmline.settings import StoreSettings
-from warmline.stores.rows import micros
+from warmline.stores.rows import micros, time
 from warmline.stores.waits import EndWaits, SoonerWait
 
 
@@ -217,10 +217,10 @@ class MemoryStore:
             self._offer(mailbox)
         return min((at for question in self._questions.values() for at in _events(question.delivery)), default=None)
 
-    async def wait_until_sooner(self, than: datetime | None) -> None:
+    async def wait_until_sooner(self, than: datetime | None) -> datetime:
         """Wait for an event that is due before `than`."""
         self._check_open()
-        await self._sooner.wait(None if than is None else micros(than))
+        return time(await self._sooner.wait(None if than is None else micros(than)))
 
     def _expire(self, message_id: MessageId, delivery: Delivery) -> None:
         if delivery.deadline_at is not None and delivery.deadline_at <= self._clock.now():

@@ -25,6 +25,7 @@ Row = tuple[Any, ...]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def micros(at: datetime) -> int:
@@ -106,7 +107,7 @@ def question_of(row: Row, answer: Message | None) -> Question:
 
 def answer_to_json(answer: Answer) -> str:
     """Write what an answer is beyond its text, which is its message's body."""
-    return json.dumps(
+    return _to_json(
         {
             "outcome": answer.outcome.value,
             "author": answer.author,
@@ -124,9 +125,7 @@ def answer_to_json(answer: Answer) -> str:
             ],
             "timings_ms": dict(answer.timings_ms),
             "usage": dict(answer.usage),
-        },
-        ensure_ascii=False,
-        separators=(",", ":"),
+        }
     )
 
 

@@ -19,7 +19,7 @@ from warmline.protocols import Accepted, Clock, QuestionFilter
 from warmline.settings import StoreSettings
 from warmline.stores import verbs
 from warmline.stores.opening import open_reader, open_writer, translated
-from warmline.stores.rows import micros
+from warmline.stores.rows import micros, time
 from warmline.stores.transaction import News, Transaction
 from warmline.stores.waits import EndWaits, SoonerWait
 from warmline.stores.writer import Writer
@@ -160,10 +160,10 @@ class SqliteStore:
         due: datetime | None = await self._write(lambda tx: verbs.sweep(tx, self._settings.max_lapses), synced=False)
         return due
 
-    async def wait_until_sooner(self, than: datetime | None) -> None:
+    async def wait_until_sooner(self, than: datetime | None) -> datetime:
         """Wait for an event that is due before `than`."""
         self._open_writer()
-        await self._sooner.wait(None if than is None else micros(than))
+        return time(await self._sooner.wait(None if than is None else micros(than)))
 
     def _open_writer(self) -> Writer:
         if self._writer is None:

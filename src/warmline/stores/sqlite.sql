@@ -55,7 +55,7 @@ where message_id = :message_id and mailbox_id = :mailbox_id
 
 -- name: answer
 select id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at, answer
-from message where in_reply_to = :id and kind = 'answer'
+from message where id = (select answer_id from delivery where message_id = :id and answer_id is not null)
 
 -- name: extend
 update delivery set lease_lapses_at = :lapses_at
@@ -63,7 +63,8 @@ where message_id = :message_id and mailbox_id = :mailbox_id
 
 -- name: settle
 update delivery
-set state = 'settled', lease_id = null, holder = null, lease_lapses_at = null, ended_at = :now_at
+set state = 'settled', lease_id = null, holder = null, lease_lapses_at = null, ended_at = :now_at,
+    answer_id = :answer_id
 where message_id = :message_id and mailbox_id = :mailbox_id
 
 -- name: nack

@@ -109,8 +109,8 @@ def extend(tx: Transaction, lease: Lease, box: int, duration: int) -> datetime:
 def settle(tx: Transaction, lease: Lease, box: int, answer: Message) -> None:
     """Write the answer and settle."""
     position, failures, lapses, _, last_error, deadline_at = _held(tx, lease, box)
-    _change(tx, "settle", lease, box, now_at=tx.now)
     tx.run("add_message", message_values(answer))
+    _change(tx, "settle", lease, box, now_at=tx.now, answer_id=answer.id)
     delivery = Delivery(
         mailbox=lease.mailbox,
         position=position,

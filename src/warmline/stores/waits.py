@@ -89,13 +89,14 @@ class SoonerWait:
             self._earliest = at
             self._changed.set()
 
-    async def wait(self, than: int | None) -> None:
-        """Return when an event before `than` is noted (None: any)."""
+    async def wait(self, than: int | None) -> int:
+        """Wait until an event before `than` is noted (None: any); return its time."""
         while self._earliest is None or (than is not None and self._earliest >= than):
             self._changed.clear()
             await self._changed.wait()
             if self._error is not None:
                 raise self._error
+        return self._earliest
 
     def fail(self, error: Exception) -> None:
         """Give an error to whoever waits."""

@@ -37,7 +37,6 @@ create table message (
 ) strict;
 
 create unique index message_once on message (conversation, sender, idempotency_key) where idempotency_key is not null;
-create unique index message_answer on message (in_reply_to) where kind = 'answer';
 
 -- What becomes of it: one row a recipient. deadline_at is the message's, or a later one after a requeue.
 create table delivery (
@@ -55,10 +54,12 @@ create table delivery (
     lease_lapses_at integer,
     last_error text,
     ended_at integer,
+    answer_id text references message (id),
     check ((state = 'leased') = (lease_id is not null)),
     check ((state = 'leased') = (holder is not null)),
     check ((state = 'leased') = (lease_lapses_at is not null)),
     check ((state in ('ready', 'leased')) = (ended_at is null)),
+    check (answer_id is null or state = 'settled'),
     primary key (message_id, mailbox_id)
 ) strict, without rowid;
 
