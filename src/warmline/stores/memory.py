@@ -285,7 +285,7 @@ class MemoryStore:
         cleared: dict[str, object] = {"holder": None, "lease_lapses_at": None, "ready_at": None, "ended_at": ended_at}
         question = self._change(message_id, after, **{**cleared, **values})
         if after in ENDED:
-            self._ends.ended({message_id: question})
+            self._ends.ended({message_id: lambda: question})
         elif event is not Event.LAPSE:
             self._timed(question.delivery.ready_at)
             self._offer(question.delivery.mailbox)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from warmline.model import (
     Answer,
@@ -13,6 +14,7 @@ from warmline.model import (
     ConversationId,
     Delivery,
     Kind,
+    Lease,
     Mailbox,
     Message,
     MessageId,
@@ -48,7 +50,7 @@ def time_or_none(at: int | None) -> datetime | None:
     return None if at is None else _EPOCH + timedelta(microseconds=at)
 
 
-def message_values(message: Message) -> dict[str, object]:
+def message_values(message: Message) -> dict[str, Any]:
     """Return the named parameters that insert a message."""
     return {
         "id": message.id,
@@ -64,6 +66,30 @@ def message_values(message: Message) -> dict[str, object]:
         "deadline_at": micros_or_none(message.deadline_at),
         "answer": None if message.answer is None else answer_to_json(message.answer),
     }
+
+
+class LeaseRow(NamedTuple):
+    """A lease as the writer leaves it: the message's columns, the new values, and the counts before."""
+
+    message: Row
+    values: Mapping[str, Any]
+    failures: int
+    lapses: int
+
+
+def lease_of(row: LeaseRow, mailbox: Mailbox) -> Lease:
+    """Make the lease of a row."""
+    values = row.values
+    return Lease(
+        message=message_of(row.message),
+        mailbox=mailbox,
+        deliveries=values["deliveries"],
+        lease_id=values["lease_id"],
+        holder=values["holder"],
+        lapses_at=time(values["lapses_at"]),
+        failures=row.failures,
+        lapses=row.lapses,
+    )
 
 
 def message_of(row: Row) -> Message:

@@ -8,18 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import apsw
 
 from warmline.errors import StoreClosedError
-from warmline.model import ENDED, Lease, Mailbox, Message, MessageId, Question, State
+from warmline.model import ENDED, Delivery, Lease, Mailbox, Message, MessageId, Question, State
 from warmline.protocols import Accepted, Clock, QuestionFilter
 from warmline.settings import StoreSettings
 from warmline.stores import verbs
 from warmline.stores.opening import open_reader, open_writer, translated
-from warmline.stores.rows import micros, time
+from warmline.stores.rows import LeaseRow, lease_of, message_values, micros, time, time_or_none
 from warmline.stores.transaction import News, Transaction
 from warmline.stores.waits import EndWaits, SoonerWait
 from warmline.stores.writer import Writer
@@ -69,18 +70,22 @@ class SqliteStore:
     async def add(self, message: Message, mailbox: Mailbox) -> Accepted:
         """Accept a message."""
         box = await self._box(mailbox)
-        return await self._write(lambda tx: verbs.add(tx, message, mailbox, box))
+        values = message_values(message)
+        added = await self._write(lambda tx: verbs.add(tx, values, box))
+        if isinstance(added, Question):
+            return Accepted(added, created=False)
+        delivery = Delivery(mailbox=mailbox, position=added, state=State.READY, deadline_at=message.deadline_at)
+        return Accepted(Question(message, delivery), created=True)
 
     async def lease(self, mailbox: Mailbox, holder: str, duration: timedelta) -> Lease:
         """Wait for a due delivery and lease it."""
         box = await self._box(mailbox)
         length = duration // _MICROSECOND
         writer = self._open_writer()
-        job = writer.submit(
-            lambda tx: verbs.lease(tx, mailbox, box, holder, length), synced=False, parking=box, undo=self._give_back
-        )
+        undo = partial(self._give_back, mailbox)
+        job = writer.submit(lambda tx: verbs.lease(tx, box, holder, length), synced=False, parking=box, undo=undo)
         try:
-            return await job.done  # type: ignore[no-any-return]
+            return lease_of(await job.done, mailbox)
         except asyncio.CancelledError:
             writer.abandon(job)
             raise
@@ -95,7 +100,8 @@ class SqliteStore:
     async def settle(self, lease: Lease, answer: Message) -> None:
         """Write the answer and settle."""
         box = await self._box(lease.mailbox)
-        await self._write(lambda tx: verbs.settle(tx, lease, box, answer))
+        values = message_values(answer)
+        await self._write(lambda tx: verbs.settle(tx, lease, box, answer, values))
 
     async def nack(self, lease: Lease, error: str, delay: timedelta) -> None:
         """Give back with one failure more."""
@@ -157,8 +163,8 @@ class SqliteStore:
     async def sweep(self) -> datetime | None:
         """Expire, lapse and make due."""
         self._sooner.reset()
-        due: datetime | None = await self._write(lambda tx: verbs.sweep(tx, self._settings.max_lapses), synced=False)
-        return due
+        due = await self._write(lambda tx: verbs.sweep(tx, self._settings.max_lapses), synced=False)
+        return time_or_none(self._sooner.earliest(due))  # what it made due may have been leased again at once
 
     async def wait_until_sooner(self, than: datetime | None) -> datetime:
         """Wait for an event that is due before `than`."""
@@ -194,11 +200,11 @@ class SqliteStore:
             known = self._mailboxes[mailbox] = await self._read(lambda tx: verbs.mailbox_id(tx, mailbox))
         return known
 
-    def _give_back(self, lease: Lease) -> None:
+    def _give_back(self, mailbox: Mailbox, row: LeaseRow) -> None:
         """Release a lease that was granted to a caller who had left."""
         if self._writer is None:
             return
-        box = self._mailboxes[lease.mailbox]
+        lease, box = lease_of(row, mailbox), self._mailboxes[mailbox]
         released = self._writer.submit(lambda tx: verbs.release(tx, lease, box), synced=False).done
         released.add_done_callback(lambda future: future.exception())  # it may have lapsed: that is a release too
 

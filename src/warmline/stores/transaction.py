@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import apsw
@@ -10,6 +10,8 @@ import apsw
 from warmline.model import MessageId, Question
 from warmline.stores.queries import load_queries
 from warmline.stores.rows import Row
+
+ToQuestion = Callable[[], Question]
 
 QUERIES = load_queries("sqlite.sql")
 
@@ -19,13 +21,13 @@ class News:
     """What a transaction changed that somebody may wait for.
 
     due names the mailboxes in which something became due; opened the questions that were accepted or
-    requeued; ended those that ended, with the question where the verb had it at hand; next_event_at
-    is the earliest new event for a sweep.
+    requeued; ended those that ended, with a way to the question where the verb had it at hand;
+    next_event_at is the earliest new event for a sweep.
     """
 
     due: dict[int, None] = field(default_factory=dict)
     opened: list[MessageId] = field(default_factory=list)
-    ended: dict[MessageId, Question | None] = field(default_factory=dict)
+    ended: dict[MessageId, ToQuestion | None] = field(default_factory=dict)
     next_event_at: int | None = None
 
     def event_at(self, at: int | None) -> None:

@@ -1,6 +1,7 @@
 """The verbs of a store, each one plain function in one transaction, with no wait inside.
 
-NEXT_STATE is the law. A verb looks before it writes: one that refuses has written nothing.
+NEXT_STATE is the law. A verb looks before it writes: one that refuses has written nothing. What can be
+worked out before or after, on the event loop, is: this thread is what everyone waits for.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import json
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 from warmline.errors import (
     ConflictError,
@@ -19,11 +22,11 @@ from warmline.errors import (
 )
 from warmline.ids import first_message_id
 from warmline.model import Delivery, Lease, Mailbox, Message, MessageId, Question, State
-from warmline.protocols import Accepted, QuestionFilter
+from warmline.protocols import QuestionFilter
 from warmline.stores.rows import (
+    LeaseRow,
     Row,
     message_of,
-    message_values,
     micros,
     micros_or_none,
     question_of,
@@ -48,51 +51,45 @@ def add_mailbox(tx: Transaction, mailbox: Mailbox) -> None:
     tx.run("add_mailbox", values)
 
 
-def add(tx: Transaction, message: Message, mailbox: Mailbox, box: int) -> Accepted:
-    """Accept a message at the next position of its mailbox, or find the one of the same key."""
-    values = message_values(message)
-    if message.idempotency_key is not None:
+def add(tx: Transaction, values: dict[str, Any], box: int) -> int | Question:
+    """Accept a message and return its position in its mailbox; or return the question of the same key."""
+    if values["idempotency_key"] is not None:
         same = tx.one("add_same_key", values)
         if same is not None:
-            if same[1:] != (message.kind.value, message.body, box):
+            if same[1:] != (values["kind"], values["body"], box):
                 raise IdempotencyConflictError("this idempotency key was used for another question: choose a new one")
-            return Accepted(get(tx, same[0]), created=False)
+            return get(tx, same[0])
     tx.run("add_position", {"mailbox_id": box})
     (position,) = _certain(tx.one("add_position_now", {"mailbox_id": box}))
+    message_id, deadline_at = values["id"], values["deadline_at"]
     tx.run("add_message", values)
     tx.run(
         "add_delivery",
-        {"message_id": message.id, "mailbox_id": box, "position": position, "deadline_at": values["deadline_at"]},
+        {"message_id": message_id, "mailbox_id": box, "position": position, "deadline_at": deadline_at},
     )
     tx.news.due[box] = None
-    tx.news.opened.append(message.id)
-    tx.news.event_at(micros_or_none(message.deadline_at))
-    delivery = Delivery(mailbox=mailbox, position=position, state=State.READY, deadline_at=message.deadline_at)
-    return Accepted(Question(message, delivery), created=True)
+    tx.news.opened.append(message_id)
+    tx.news.event_at(deadline_at)
+    return int(position)
 
 
-def lease(tx: Transaction, mailbox: Mailbox, box: int, holder: str, duration: int) -> Lease | None:
+def lease(tx: Transaction, box: int, holder: str, duration: int) -> LeaseRow | None:
     """Lease the due delivery with the lowest position, or return None. duration is in microseconds."""
     row = tx.one("lease_first", {"mailbox_id": box})
     if row is None:
         return None
     message_id, before, failures, lapses = row
-    message = message_of(_certain(tx.one("lease_message", {"message_id": message_id})))
-    deliveries = before + 1
-    lease_id, lapses_at = secrets.token_hex(8), tx.now + duration
-    tx.run(
-        "lease",
-        {
-            "message_id": message_id,
-            "mailbox_id": box,
-            "deliveries": deliveries,
-            "lease_id": lease_id,
-            "holder": holder,
-            "lapses_at": lapses_at,
-        },
-    )
-    tx.news.event_at(lapses_at)
-    return Lease(message, mailbox, deliveries, lease_id, holder, time(lapses_at), failures, lapses)
+    values = {
+        "message_id": message_id,
+        "mailbox_id": box,
+        "deliveries": before + 1,
+        "lease_id": secrets.token_hex(8),
+        "holder": holder,
+        "lapses_at": tx.now + duration,
+    }
+    tx.run("lease", values)
+    tx.news.event_at(tx.now + duration)
+    return LeaseRow(_certain(tx.one("lease_message", values)), values, failures, lapses)
 
 
 def extend(tx: Transaction, lease: Lease, box: int, duration: int) -> datetime:
@@ -106,23 +103,12 @@ def extend(tx: Transaction, lease: Lease, box: int, duration: int) -> datetime:
     return time(lapses_at)
 
 
-def settle(tx: Transaction, lease: Lease, box: int, answer: Message) -> None:
-    """Write the answer and settle."""
-    position, failures, lapses, _, last_error, deadline_at = _held(tx, lease, box)
-    tx.run("add_message", message_values(answer))
+def settle(tx: Transaction, lease: Lease, box: int, answer: Message, values: dict[str, Any]) -> None:
+    """Write the answer, whose columns are values, and settle."""
+    held = _held(tx, lease, box)
+    tx.run("add_message", values)
     _change(tx, "settle", lease, box, now_at=tx.now, answer_id=answer.id)
-    delivery = Delivery(
-        mailbox=lease.mailbox,
-        position=position,
-        state=State.SETTLED,
-        deliveries=lease.deliveries,
-        failures=failures,
-        lapses=lapses,
-        last_error=last_error,
-        ended_at=time(tx.now),
-        deadline_at=time_or_none(deadline_at),
-    )
-    tx.news.ended[lease.message.id] = Question(lease.message, delivery, answer.answer)
+    tx.news.ended[lease.message.id] = partial(_settled, lease, answer, held, tx.now)
 
 
 def nack(tx: Transaction, lease: Lease, box: int, error: str, delay: int) -> None:
@@ -173,7 +159,7 @@ def discard(tx: Transaction, message_id: MessageId) -> Question:
     return get(tx, message_id)
 
 
-def sweep(tx: Transaction, max_lapses: int) -> datetime | None:
+def sweep(tx: Transaction, max_lapses: int) -> int | None:
     """Expire, lapse and make due what has come to its time; return the next such time."""
     values = {"now_at": tx.now, "max_lapses": max_lapses, "error": f"its lease lapsed more than {max_lapses} times"}
     ended = [row for name in ("sweep_expire", "sweep_bury") for row in tx.all(name, values)]
@@ -181,7 +167,7 @@ def sweep(tx: Transaction, max_lapses: int) -> datetime | None:
     row = tx.one("sweep_next", {})
     tx.news.ended.update((MessageId(message_id), None) for (message_id,) in ended)
     tx.news.due.update((box, None) for (box,) in due)
-    return time_or_none(row[0]) if row else None
+    return row[0] if row else None
 
 
 def get(tx: Transaction, message_id: MessageId) -> Question:
@@ -236,6 +222,22 @@ def _held(tx: Transaction, lease: Lease, box: int) -> Row:
 
 def _change(tx: Transaction, name: str, lease: Lease, box: int, **values: object) -> None:
     tx.run(name, {"message_id": lease.message.id, "mailbox_id": box, **values})
+
+
+def _settled(lease: Lease, answer: Message, held: Row, now: int) -> Question:
+    position, failures, lapses, _, last_error, deadline_at = held
+    delivery = Delivery(
+        mailbox=lease.mailbox,
+        position=position,
+        state=State.SETTLED,
+        deliveries=lease.deliveries,
+        failures=failures,
+        lapses=lapses,
+        last_error=last_error,
+        ended_at=time(now),
+        deadline_at=time_or_none(deadline_at),
+    )
+    return Question(lease.message, delivery, answer.answer)
 
 
 def _lost(lease: Lease) -> LeaseLostError:

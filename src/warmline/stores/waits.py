@@ -53,13 +53,13 @@ class EndWaits:
             if not calls and self._calls.get(message_id) is calls:
                 del self._calls[message_id]
 
-    def ended(self, questions: Mapping[MessageId, Question | None]) -> None:
-        """Tell the ends of these questions."""
-        for message_id, question in questions.items():
+    def ended(self, questions: Mapping[MessageId, Callable[[], Question] | None]) -> None:
+        """Tell the ends of these questions; they are made only for those who wait."""
+        for message_id, to_question in questions.items():
             self._open.discard(message_id)
             for ended in self._watchers.get(message_id, ()):
                 if not ended.done():
-                    ended.set_result(question)
+                    ended.set_result(to_question() if to_question else None)
             for on_end in tuple(self._calls.get(message_id, ())):
                 on_end()
 
@@ -82,6 +82,11 @@ class SoonerWait:
     def reset(self) -> None:
         """Forget: a sweep begins, and will find all events that are known now."""
         self._earliest = None
+
+    def earliest(self, at: int | None) -> int | None:
+        """Return `at`, or an event that was noted since the sweep began and is earlier."""
+        known = [event for event in (at, self._earliest) if event is not None]
+        return min(known, default=None)
 
     def event_at(self, at: int) -> None:
         """Note an event."""
