@@ -60,10 +60,10 @@ class Dispatcher:
 
         Cancelled, it releases what it holds, without blame.
         """
-        async with asyncio.TaskGroup() as group:
-            heartbeat = group.create_task(self._heartbeat.run(), name="heartbeat")
+        async with asyncio.TaskGroup() as self._group:
+            heartbeat = self._group.create_task(self._heartbeat.run(), name="heartbeat")
             self._workers = {
-                group.create_task(self._work(f"{self._holder}/{number}"), name=f"worker {number}")
+                self._group.create_task(self._work(f"{self._holder}/{number}"), name=f"worker {number}")
                 for number in range(1, self._settings.workers + 1)
             }
             await asyncio.wait(self._workers)
@@ -74,23 +74,31 @@ class Dispatcher:
         self._draining = True
         for worker in self._workers - self._busy:
             worker.cancel()
-        if not self._busy:
-            return
-        _, late = await asyncio.wait(self._busy.copy(), timeout=self._settings.drain.total_seconds())
-        for worker in late:
-            worker.cancel()
-        if late:
-            await asyncio.wait(late)
+        deadline = asyncio.get_running_loop().time() + self._settings.drain.total_seconds()
+        while self._busy:  # a worker that has its answer leaves behind the task that settles it
+            left = max(0.0, deadline - asyncio.get_running_loop().time())
+            _, late = await asyncio.wait(self._busy.copy(), timeout=left)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
 
     async def _work(self, holder: str) -> None:
-        """Lease and serve, one question after the other."""
+        """Lease and answer, one question after the other.
+
+        An answer is settled beside the next lease: the two travel to the store together.
+        """
         me = asyncio.current_task()
         assert me is not None  # noqa: S101  # a coroutine of ours always runs in a task
         while not self._draining:
             try:
                 lease = await self._store.lease(self._mailbox, holder, self._settings.lease)
                 self._busy.add(me)
-                await self._serve(lease)
+                reply = await self._try(lease)
+                if reply is not None:
+                    settling = self._group.create_task(self._settle(lease, reply))
+                    self._busy.add(settling)
+                    settling.add_done_callback(self._busy.discard)
             except StoreClosedError:
                 return
             except StoreError as error:
@@ -99,24 +107,32 @@ class Dispatcher:
             finally:
                 self._busy.discard(me)
 
-    async def _serve(self, lease: Lease) -> None:
+    async def _try(self, lease: Lease) -> Message | None:
+        """Return the answer's message, or None once a failure, a lost lease or an end was dealt with."""
         try:
-            reply = await self._reply(lease)
-            if reply is not None:
-                await self._store.settle(lease, reply)
-        except ConflictError:
-            logger.warning("lease lost", extra=_fields(lease))
+            return await self._reply(lease)
         except AnswererError as error:
             await self._fail(lease, str(error))
-        except StoreError as error:
-            logger.warning("answer not stored", extra={**_fields(lease), "reason": str(error)})
-            await self._fail(lease, f"the answer could not be stored: {error}")
         except asyncio.CancelledError:
             await asyncio.shield(self._release(lease))
             raise
         except Exception as bug:  # a bug in one answerer must not stop its neighbours
             logger.exception("answerer broke", extra=_fields(lease))
             await self._fail(lease, f"{self._parts.answerer.name} broke: {type(bug).__name__}: {bug}")
+        return None
+
+    async def _settle(self, lease: Lease, reply: Message) -> None:
+        """Settle; an answer that the store cannot take now is a failure, and one that is late is dropped."""
+        try:
+            await self._store.settle(lease, reply)
+        except ConflictError:
+            logger.warning("lease lost", extra=_fields(lease))
+        except asyncio.CancelledError:
+            await asyncio.shield(self._release(lease))
+            raise
+        except StoreError as error:
+            logger.warning("answer not stored", extra={**_fields(lease), "reason": str(error)})
+            await self._fail(lease, f"the answer could not be stored: {error}")
 
     async def _reply(self, lease: Lease) -> Message | None:
         """Make the answer's message, or return None when the question ended or the lease was lost."""
@@ -168,17 +184,18 @@ class Dispatcher:
         )
 
     async def _fail(self, lease: Lease, reason: str) -> None:
-        """Nack with backoff, or bury after the last failure; a store that cannot lets the lease lapse."""
+        """Nack with backoff, or bury after the last failure; when the store cannot, the lease lapses."""
+        fields = {**_fields(lease), "reason": reason}
         try:
             if retry.is_last(lease.failures, self._settings):
                 await self._store.bury(lease, reason)
-                logger.warning("question buried", extra={**_fields(lease), "reason": reason})
+                logger.warning("question buried", extra=fields)
             else:
                 delay = retry.delay(lease.failures, random.random(), self._settings)  # noqa: S311  # jitter, no secret
                 await self._store.nack(lease, reason, delay)
-                logger.info("question failed", extra={**_fields(lease), "reason": reason, "again_in": str(delay)})
-        except ConflictError:
-            logger.warning("lease lost", extra=_fields(lease))
+                logger.info("question failed", extra={**fields, "again_in": str(delay)})
+        except (ConflictError, StoreError) as error:
+            logger.warning("failure not noted", extra={**fields, "trouble": str(error)})
 
     async def _release(self, lease: Lease) -> None:
         try:

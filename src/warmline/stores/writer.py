@@ -1,8 +1,8 @@
 """The writer: one thread that owns the connection and commits together whatever waits.
 
-Verbs that were submitted in one turn of the event loop travel to the thread in one hand-over, are
-committed at once, and their results come back in one call. A bad one fails alone. A batch is synced
-when one of its verbs must be; otherwise it is only written.
+Verbs that were submitted while the thread was busy travel to it in one hand-over, are committed at
+once, and their results come back in one call. A bad one fails alone. A batch is synced when one of its
+verbs must be; otherwise it is only written.
 
 A waiting lease is parked here: what a batch made due is handed to parked leases before the batch is
 committed, lowest position first, longest waiting first.
@@ -64,8 +64,9 @@ class Writer:
         self._tell = tell
         self._loop = asyncio.get_running_loop()
         self._collected: list[Job] = []
+        self._is_busy = False
+        self._drained = asyncio.Event()
         self._inbox: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
-        self._waiting: deque[Job] = deque()
         self._parked: defaultdict[int, deque[Job]] = defaultdict(deque)
         self._full_sync = True
         self._closed = False
@@ -77,8 +78,8 @@ class Writer:
         if self._closed:
             raise StoreClosedError("the store is closed")
         job = Job(verb, synced, self._loop.create_future(), parking, undo)
-        if not self._collected:
-            self._loop.call_soon(self._hand_over)
+        if not self._collected and not self._is_busy:
+            self._hand_over_soon()
         self._collected.append(job)
         return job
 
@@ -94,36 +95,31 @@ class Writer:
         """Finish what was submitted, end the thread, and give StoreClosedError to what is parked."""
         self._closed = True
         self._hand_over()
+        await self._drained.wait()
         self._inbox.put(None)
         await asyncio.to_thread(self._thread.join)
 
+    def _hand_over_soon(self) -> None:
+        """Hand over after this turn of the loop and the next, in which tasks that this one made begin."""
+        self._loop.call_soon(self._loop.call_soon, self._hand_over)
+
     def _hand_over(self) -> None:
-        if self._collected:
-            self._inbox.put(self._collected)
-            self._collected = []
+        """Send the thread its next batch, once it has brought back the last one."""
+        if self._is_busy:
+            return
+        batch, self._collected = self._collected[: self._max_batch], self._collected[self._max_batch :]
+        if batch:
+            self._is_busy = True
+            self._inbox.put(batch)
+        elif self._closed:
+            self._drained.set()
 
     def _work(self) -> None:
-        while self._fill():
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._max_batch))]
+        while (batch := self._inbox.get()) is not None:
             self._loop.call_soon_threadsafe(self._deliver, *self._run(batch))
         closed = StoreClosedError("the store was closed")
         left: Results = [(job, closed) for parked in self._parked.values() for job in parked]
         self._loop.call_soon_threadsafe(self._deliver, left, News())
-
-    def _fill(self) -> bool:
-        """Take in all that was handed over, waiting when there is nothing; False at the end."""
-        while not self._waiting:
-            jobs = self._inbox.get()
-            if jobs is None:
-                return False
-            self._waiting.extend(jobs)
-        while not self._inbox.empty():
-            jobs = self._inbox.get()
-            if jobs is None:
-                self._inbox.put(None)
-                break
-            self._waiting.extend(jobs)
-        return True
 
     def _run(self, batch: list[Job]) -> tuple[Results, News]:
         """Run a batch in one transaction; return each job with its result or error, and the news.
@@ -228,8 +224,13 @@ class Writer:
             parked.remove(job)
 
     def _deliver(self, results: list[tuple[Job, Any]], news: News) -> None:
-        """Hand results to their callers, and the news to whom it may concern. Runs on the event loop."""
+        """Hand results to their callers, and the news to whom it may concern. Runs on the event loop.
+
+        The next batch goes out after those who got something have had their turn, so that what they
+        submit travels with what came in meanwhile.
+        """
         self._tell(news)
+        self._is_busy = False
         for job, result in results:
             if job.done.done():
                 self._undo_result(job, result)
@@ -237,6 +238,7 @@ class Writer:
                 job.done.set_exception(result)
             else:
                 job.done.set_result(result)
+        self._hand_over_soon()
 
     def _undo_result(self, job: Job, result: Any) -> None:  # noqa: ANN401  # whatever the verb returned
         if job.undo is not None and not isinstance(result, Exception):
