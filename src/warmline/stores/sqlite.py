@@ -19,7 +19,7 @@ from warmline.protocols import Accepted, Clock, QuestionFilter
 from warmline.settings import StoreSettings
 from warmline.stores import verbs
 from warmline.stores.opening import open_reader, open_writer, translated
-from warmline.stores.rows import micros, time
+from warmline.stores.rows import micros, time, time_or_none
 from warmline.stores.transaction import News, Transaction
 from warmline.stores.waits import EndWaits, SoonerWait
 from warmline.stores.writer import Writer
@@ -157,8 +157,8 @@ class SqliteStore:
     async def sweep(self) -> datetime | None:
         """Expire, lapse and make due."""
         self._sooner.reset()
-        due: datetime | None = await self._write(lambda tx: verbs.sweep(tx, self._settings.max_lapses), synced=False)
-        return due
+        due = await self._write(lambda tx: verbs.sweep(tx, self._settings.max_lapses), synced=False)
+        return time_or_none(self._sooner.earliest(due))  # what it made due may have been leased again at once
 
     async def wait_until_sooner(self, than: datetime | None) -> datetime:
         """Wait for an event that is due before `than`."""

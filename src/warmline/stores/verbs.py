@@ -173,7 +173,7 @@ def discard(tx: Transaction, message_id: MessageId) -> Question:
     return get(tx, message_id)
 
 
-def sweep(tx: Transaction, max_lapses: int) -> datetime | None:
+def sweep(tx: Transaction, max_lapses: int) -> int | None:
     """Expire, lapse and make due what has come to its time; return the next such time."""
     values = {"now_at": tx.now, "max_lapses": max_lapses, "error": f"its lease lapsed more than {max_lapses} times"}
     ended = [row for name in ("sweep_expire", "sweep_bury") for row in tx.all(name, values)]
@@ -181,7 +181,7 @@ def sweep(tx: Transaction, max_lapses: int) -> datetime | None:
     row = tx.one("sweep_next", {})
     tx.news.ended.update((MessageId(message_id), None) for (message_id,) in ended)
     tx.news.due.update((box, None) for (box,) in due)
-    return time_or_none(row[0]) if row else None
+    return row[0] if row else None
 
 
 def get(tx: Transaction, message_id: MessageId) -> Question:

@@ -83,6 +83,11 @@ class SoonerWait:
         """Forget: a sweep begins, and will find all events that are known now."""
         self._earliest = None
 
+    def earliest(self, at: int | None) -> int | None:
+        """Return `at`, or an event that was noted since the sweep began and is earlier."""
+        known = [event for event in (at, self._earliest) if event is not None]
+        return min(known, default=None)
+
     def event_at(self, at: int) -> None:
         """Note an event."""
         if self._earliest is None or at < self._earliest:
