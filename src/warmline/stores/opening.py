@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -25,6 +26,8 @@ APPLICATION_ID = 0x57_41_52_4D
 PAGE_BYTES = 2048
 """A question changes a few bytes on a dozen pages: small ones are half as much to write and to sync."""
 
+_ANY_TABLE = "select 1 from sqlite_schema limit 1"
+
 
 def open_writer(path: Path, settings: StoreSettings, vfs: str | None = None) -> apsw.Connection:
     """Open the one connection that writes, on a file that is ours, whole, and of this version.
@@ -40,6 +43,9 @@ def open_writer(path: Path, settings: StoreSettings, vfs: str | None = None) -> 
     path.chmod(0o600)
     try:
         connection = apsw.Connection(str(path), vfs=vfs, statementcachesize=200)
+    except apsw.Error as error:
+        raise translated(error) from error
+    try:
         connection.set_busy_timeout(5000)
         connection.pragma("page_size", PAGE_BYTES)
         connection.pragma("journal_mode", "wal")
@@ -50,6 +56,8 @@ def open_writer(path: Path, settings: StoreSettings, vfs: str | None = None) -> 
         connection.pragma("temp_store", "memory")
         _migrate(connection)
     except apsw.Error as error:
+        with suppress(apsw.Error):  # the failure that matters is the first
+            connection.close()
         raise translated(error) from error
     return connection
 
@@ -89,12 +97,18 @@ def _check(path: Path, vfs: str | None) -> None:
         try:
             application = connection.pragma("application_id")
             version = connection.pragma("user_version")
+            # The making of a store may have been cut off before its first transaction: nothing is in it.
+            is_begun = (application, version) == (0, 0) and not connection.execute(_ANY_TABLE).fetchone()
             if application == APPLICATION_ID and version <= newest:
                 trouble = connection.pragma("quick_check", 1)
         finally:
             connection.close()
-    except apsw.Error as error:
+    except (apsw.CorruptError, apsw.NotADBError) as error:
         raise StoreDamagedError(f"{path} is damaged or no SQLite file ({error}): restore it from a copy") from error
+    except apsw.Error as error:
+        raise translated(error) from error
+    if is_begun:
+        return
     if application != APPLICATION_ID:
         raise StoreDamagedError(f"{path} is no store of Warmline: move it away, or name another home")
     if version > newest:

@@ -1,0 +1,56 @@
+"""What SQLite does for each named statement: history must cost the hot ones nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import apsw
+import pytest
+
+from warmline.stores.queries import load_migrations, load_queries
+
+STATEMENTS = load_queries("sqlite.sql")
+
+READ_BY_PEOPLE = {"questions", "count", "tally"}
+"""On the reader's connection, where a long look delays nobody."""
+
+HOT = {
+    "lease_first": ["SEARCH delivery USING INDEX delivery_due (mailbox_id=?)"],
+    "lease_message": ["SEARCH message USING INDEX sqlite_autoindex_message_1 (id=?)"],
+    "lease": ["SEARCH delivery USING PRIMARY KEY (message_id=? AND mailbox_id=?)"],
+    "held": ["SEARCH delivery USING PRIMARY KEY (message_id=? AND mailbox_id=?)"],
+    "settle": ["SEARCH delivery USING PRIMARY KEY (message_id=? AND mailbox_id=?)"],
+    "sweep_expire": ["SEARCH delivery USING INDEX delivery_deadline (deadline_at<?)"],
+    "sweep_lapse": ["SEARCH delivery USING INDEX delivery_leased (lease_lapses_at<?)"],
+    "sweep_make_due": ["SEARCH delivery USING INDEX delivery_delayed (ready_at<?)"],
+}
+
+
+@pytest.fixture
+def connection() -> Iterator[apsw.Connection]:
+    connection = apsw.Connection(":memory:")
+    for _, script in load_migrations():
+        connection.execute(script)
+    yield connection
+    connection.close()
+
+
+def plan(connection: apsw.Connection, name: str) -> list[str]:
+    statement = STATEMENTS[name]
+    values = dict.fromkeys(re.findall(r":(\w+)", statement))
+    return [str(row[3]) for row in connection.execute(f"explain query plan {statement}", values)]
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_a_hot_statement_finds_its_rows_by_an_index_without_sorting(connection: apsw.Connection, name: str) -> None:
+    assert plan(connection, name) == HOT[name]
+
+
+@pytest.mark.parametrize("name", sorted(set(STATEMENTS) - READ_BY_PEOPLE))
+def test_no_statement_of_the_writer_reads_a_whole_table(connection: apsw.Connection, name: str) -> None:
+    assert not [step for step in plan(connection, name) if step.startswith("SCAN") or "TEMP B-TREE" in step]
+
+
+def test_a_list_comes_in_the_order_of_the_table_without_sorting(connection: apsw.Connection) -> None:
+    assert not [step for step in plan(connection, "questions") if "TEMP B-TREE" in step]
