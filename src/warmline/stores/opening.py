@@ -6,6 +6,7 @@ import errno
 import os
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import apsw
 
@@ -92,8 +93,7 @@ def _check(path: Path, vfs: str | None) -> None:
     """Look at an existing file without changing it."""
     newest = load_migrations()[-1][0]
     try:
-        # A read-only connection replays nothing and writes nothing but the -shm beside a -wal.
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
+        connection = _open_to_look(path, vfs)
         try:
             application = connection.pragma("application_id")
             version = connection.pragma("user_version")
@@ -118,6 +118,20 @@ def _check(path: Path, vfs: str | None) -> None:
         )
     if trouble != "ok":
         raise StoreDamagedError(f"{path} is damaged ({trouble}): restore it from a copy")
+
+
+def _open_to_look(path: Path, vfs: str | None) -> apsw.Connection:
+    """Open a file without changing it or what lies beside it.
+
+    What lies beside it was left by a store that was killed. Beside a -wal, SQLite makes a -shm. A
+    rollback journal is there only when the store was still being made; it must be undone to be read.
+    """
+    if path.with_name(f"{path.name}-journal").exists():
+        return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
+    if path.with_name(f"{path.name}-wal").exists():
+        return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
+    uri = f"file:{quote(str(path))}?immutable=1"
+    return apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI, vfs=vfs)
 
 
 def _migrate(connection: apsw.Connection) -> None:

@@ -1,0 +1,152 @@
+"""The disk fills up: askers hear of it, what was accepted stays, and work goes on when there is room."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+import pytest
+
+from manual_clock import ManualClock
+from store_cases import LEASE, OTHER_MAILBOX, a_question, an_answer
+from warmline.errors import StoreFullError
+from warmline.model import MEMORY_MAILBOX, Message, State
+from warmline.settings import StoreSettings
+from warmline.stores.sqlite import SqliteStore
+
+ROOM_BYTES = 1024 * 1024
+BODY = "words " * 1000
+MOST_QUESTIONS = 2 * ROOM_BYTES // len(BODY)
+
+
+@dataclass(frozen=True)
+class SmallDisk:
+    """A folder that fills up, the file system to reach it by, and a way to make room."""
+
+    folder: Path
+    vfs: str | None
+    make_room: Callable[[], None]
+
+
+class FullVFS(apsw.VFS):
+    """SQLite's own file system, in which no file grows beyond the limit."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, base="")
+        self.limit_bytes: float = ROOM_BYTES
+
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802  # SQLite's name
+        return FullFile(self, name, flags)
+
+    def make_room(self) -> None:
+        self.limit_bytes = float("inf")
+
+
+class FullFile(apsw.VFSFile):
+    """One open file."""
+
+    def __init__(self, vfs: FullVFS, name: str | apsw.URIFilename | None, flags: list[int]) -> None:
+        super().__init__("", name, flags)
+        self._vfs = vfs
+
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
+        if offset + len(data) > self._vfs.limit_bytes:
+            raise apsw.FullError("no room")
+        super().xWrite(data, offset)
+
+    def excepthook(self, *_failure: object) -> bool:
+        """Say nothing: SQLite passes the failure on as its own."""
+        return True
+
+
+def by_file_system(folder: Path) -> Iterator[SmallDisk]:
+    """A real one in memory, most of it taken by other things."""
+    mount = shutil.which("mount")
+    if os.geteuid() != 0 or mount is None:
+        pytest.skip("only root can mount a small file system; the same is tested through SQLite's file layer")
+    tried = subprocess.run([mount, "-t", "tmpfs", "-o", f"size={16 * ROOM_BYTES}", "tmpfs", folder], check=False)
+    if tried.returncode != 0:
+        pytest.skip("no file system can be mounted here; the same is tested through SQLite's file layer")
+    ballast = folder / "ballast"
+    ballast.write_bytes(bytes(15 * ROOM_BYTES))
+    try:
+        yield SmallDisk(folder, None, ballast.unlink)
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)  # a failed test may hold the store open
+
+
+def by_file_layer(folder: Path) -> Iterator[SmallDisk]:
+    vfs = FullVFS("full disk")
+    yield SmallDisk(folder, "full disk", vfs.make_room)
+    vfs.unregister()
+
+
+@pytest.fixture(params=[by_file_system, by_file_layer])
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SmallDisk]:
+    yield from request.param(tmp_path)
+
+
+async def ask_until_full(store: SqliteStore, clock: ManualClock) -> list[Message]:
+    """Return what was accepted before the disk was full."""
+    accepted: list[Message] = []
+    for number in range(MOST_QUESTIONS):
+        message = a_question(clock, f"{number}: {BODY}")
+        try:
+            await store.add(message, MEMORY_MAILBOX)
+        except StoreFullError:
+            return accepted
+        accepted.append(message)
+    raise AssertionError("the disk did not fill up")
+
+
+async def test_what_was_accepted_survives_a_full_disk_and_work_goes_on_when_there_is_room(disk: SmallDisk) -> None:
+    clock = ManualClock()
+    path = disk.folder / "store.db"
+    store = SqliteStore(path, StoreSettings(), clock, vfs=disk.vfs)
+    async with asyncio.timeout(30):
+        await store.open()
+        accepted = await ask_until_full(store, clock)
+        assert len(accepted) > 10
+        with pytest.raises(StoreFullError):
+            await store.add(a_question(clock, BODY), MEMORY_MAILBOX)
+        for message in accepted:
+            assert (await store.get(message.id)).message == message
+
+        disk.make_room()
+        later = a_question(clock, BODY)
+        receipt = await store.add(later, MEMORY_MAILBOX)
+        assert receipt.question.delivery.position == len(accepted) + 1
+        for message in [*accepted, later]:
+            lease = await store.lease(MEMORY_MAILBOX, "worker", LEASE)
+            assert lease.message == message
+            await store.settle(lease, an_answer(clock, message))
+        await store.close()
+
+        again = SqliteStore(path, StoreSettings(), clock, vfs=disk.vfs)
+        await again.open()
+        assert (await again.tally())[State.SETTLED] == len(accepted) + 1
+        await again.close()
+
+
+async def test_a_worker_that_waits_through_a_full_disk_gets_the_first_question_after_it(disk: SmallDisk) -> None:
+    clock = ManualClock()
+    store = SqliteStore(disk.folder / "store.db", StoreSettings(), clock, vfs=disk.vfs)
+    async with asyncio.timeout(30):
+        await store.open()
+        await store.add_mailbox(OTHER_MAILBOX)
+        waiting = asyncio.create_task(store.lease(OTHER_MAILBOX, "worker", LEASE))
+        await ask_until_full(store, clock)
+        with pytest.raises(StoreFullError):
+            await store.add(a_question(clock, BODY), OTHER_MAILBOX)
+        disk.make_room()
+        message = a_question(clock, BODY)
+        await store.add(message, OTHER_MAILBOX)
+        lease = await waiting
+        assert (lease.message, lease.deliveries) == (message, 1)
+        await store.close()
