@@ -85,6 +85,9 @@ class MemorySettings:
     max_line_bytes: int = 1024 * 1024
     """A longer line is not one that a person could be shown; its file is skipped."""
 
+    max_depth: int = 100
+    """Folders below a root: deeper trees are made by accident, such as by a tool that copied into itself."""
+
     max_listed_skips: int = 1000
     """Skipped files that a report names; it counts all of them."""
 

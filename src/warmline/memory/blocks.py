@@ -81,11 +81,12 @@ def _sample(lines: Sequence[bytes]) -> list[bytes]:
 
 
 def _is_json(sample: Sequence[bytes]) -> bool:
-    objects = sum(1 for line in sample if line.startswith((b"{", b"[")) and line.rstrip().endswith((b"}", b"]")))
+    objects = sum(1 for line in sample if line.startswith(b"{") and line.rstrip().endswith(b"}"))
     if objects >= 0.8 * len(sample):
         return True
-    keys = sum(1 for line in sample if line.lstrip().startswith((b'"', b"{", b"}", b"[", b"]")))
-    return sample[0].lstrip()[:1] in (b"{", b"[") and keys >= 0.8 * len(sample)
+    opening = sample[0].strip()
+    inside = sum(1 for line in sample if line.lstrip().startswith((b'"', b"{", b"}", b"]")))
+    return opening in (b"{", b"[", b"[{") and inside >= 0.8 * (len(sample) - 1)
 
 
 def _is_chat(sample: Sequence[bytes]) -> bool:

@@ -35,8 +35,8 @@ class Skipped:
     reason: str
 
 
-class NotTextError(InvalidInputError):
-    """A file is not text that the memory can hold; its text is the reason."""
+class NotTextError(Exception):
+    """A file met on the way is not text that the memory can hold; says why. Never leaves the indexing process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,8 @@ def _walk_folder(
         reason = _reason_by_name(entry, is_folder, ignores, private)
         if reason:
             yield Skipped(entry.path, reason)
+        elif is_folder and prefix.count("/") >= settings.max_depth:
+            yield Skipped(entry.path, f"more than {settings.max_depth} folders below its root")
         elif is_folder:
             yield from _walk_folder(entry.path, f"{prefix}{entry.name}/", ignores, settings, private)
         else:

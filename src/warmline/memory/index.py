@@ -51,10 +51,23 @@ def open_index(folder: Path) -> tantivy.Index:
     try:
         index = tantivy.Index(_schema(), str(folder))
     except (ValueError, OSError) as error:
-        raise StoreDamagedError(f"the index in {folder} is damaged: {error}") from error
+        raise _damaged(folder, error) from error
     index.register_tokenizer(ANALYZER, analyzer())
     index.config_reader("manual")
     return index
+
+
+def snapshot(index: tantivy.Index, folder: Path) -> Snapshot:
+    """Return the index as of its last commit. Raises StoreDamagedError."""
+    try:
+        index.reload()
+        return Snapshot(index)
+    except (ValueError, OSError) as error:
+        raise _damaged(folder, error) from error
+
+
+def _damaged(folder: Path, error: Exception) -> StoreDamagedError:
+    return StoreDamagedError(f"the index in {folder} is damaged: `warmline memory refresh` makes it again ({error})")
 
 
 def exists(folder: Path) -> bool:

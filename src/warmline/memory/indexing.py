@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import sys
@@ -20,6 +19,9 @@ from warmline.settings import MemorySettings
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Of one line from the process: a report that lists its skipped files."""
 
+END_SECONDS = 5.0
+"""For a process whose input has ended; it watches for that all the time."""
+
 COMMAND = (sys.executable, "-P", "-m", "warmline.memory.indexer")
 
 
@@ -28,7 +30,7 @@ async def run_indexer(
 ) -> IndexReport:
     """Run one indexing process to its end.
 
-    A caller that is cancelled kills it and waits for it: that loses nothing that was committed.
+    A caller that is cancelled ends it and waits for it: that loses nothing that was committed.
     Should this process die, the indexing process sees the end of its input and leaves.
     Raises the error that it reports, or StoreError when it ended without a word.
     """
@@ -44,9 +46,19 @@ async def run_indexer(
     try:
         return await _converse(process, json.dumps(request_to_json(folder, settings, request)), on_progress)
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await asyncio.shield(process.wait())
+        await asyncio.shield(_end(process))
+
+
+async def _end(process: Process) -> None:
+    """End its input, on which it leaves; kill it when it does not."""
+    assert process.stdin is not None  # noqa: S101 -- it was asked for
+    process.stdin.close()
+    try:
+        async with asyncio.timeout(END_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
 
 
 async def _converse(process: Process, request: str, on_progress: OnProgress) -> IndexReport:

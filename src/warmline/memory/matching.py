@@ -58,7 +58,7 @@ class Matcher:
             word = WORD.match(low, at)
             if word and self._stem(word[0]) == stem:
                 return True
-        elif not text[at].isupper() or text[at - 1].isupper():
+        elif not text[at].isupper() or (text[at - 1].isupper() and not text[at + 1 : at + 2].islower()):
             return False
         part = HUMP.match(text, at)
         return part is not None and self._stem(part[0]) == stem

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from warmline.errors import InvalidInputError, UnknownRootError, UnsafePathError
+from warmline.errors import InvalidInputError, StoreError, UnknownRootError, UnsafePathError
 from warmline.memory.catalog import Catalog, Root
 from warmline.memory.files import check_root
 from warmline.memory.indexing import run_indexer
@@ -169,9 +170,11 @@ class Memory:
         """
         found = await self._on_thread(lambda: self._searcher.search(question, limit))
         if found.changed and not self._writing.locked():
-            async with self._writing:
-                names = tuple(dict.fromkeys(file.root for file in found.changed))
-                await self._index(IndexRequest(refresh=names), _ignore_progress)
+            names = tuple(dict.fromkeys(file.root for file in found.changed))
+            # What a full disk keeps from being indexed is left out, like what changes meanwhile.
+            with contextlib.suppress(StoreError):
+                async with self._writing:
+                    await self._index(IndexRequest(refresh=names), _ignore_progress)
             found = await self._on_thread(lambda: self._searcher.search(question, limit))
         return found
 

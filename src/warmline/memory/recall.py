@@ -15,7 +15,7 @@ import tantivy
 from warmline.memory import index
 from warmline.memory.catalog import Catalog, LiveFile
 from warmline.memory.confidence import confidence
-from warmline.memory.index import Snapshot
+from warmline.memory.index import Hit, Snapshot
 from warmline.memory.matching import Term, prefix_of
 from warmline.memory.ranking import LineRanker, ScoredLine
 from warmline.memory.regions import Reading, read_regions
@@ -48,26 +48,36 @@ class Searcher:
         self._seen: tuple[int, int] | None = None
 
     def search(self, question: str, limit: int) -> Found:
-        """Return at most limit lines. A line is returned only if its file is as it was when it was indexed."""
-        words = question_words(question)
-        stems = self._stemmer.terms(words)
+        """Return at most limit lines. A line is returned only if its file is as it was when it was indexed.
+
+        Raises StoreDamagedError.
+        """
+        stems = self._stemmer.terms(question_words(question))
         snapshot = self._fresh_snapshot()
         if snapshot is None or not stems:
             return NOTHING
-        reading = self._read(snapshot, stems)
-        blocks = snapshot.blocks
-        terms = [Term(stem, prefix_of(stem), _idf(snapshot.frequency(stem), blocks)) for stem in stems]
+        snapshot, reading = self._read(snapshot, stems)
+        terms = [Term(stem, prefix_of(stem), _idf(snapshot.frequency(stem), snapshot.blocks)) for stem in stems]
         ranked = LineRanker(question, terms, self._stemmer).rank(reading.regions, limit)
         whole = sum(term.idf for term in terms)
         sure = confidence(ranked[0].score, reading.best / whole, len(terms)) if ranked else 0.0
         return Found(ranked, sure, reading.changed)
 
-    def _read(self, snapshot: Snapshot, stems: Sequence[str]) -> Reading:
+    def _read(self, snapshot: Snapshot, stems: Sequence[str]) -> tuple[Snapshot, Reading]:
+        """Read the lines around the best blocks; return the snapshot that found them, too."""
+        hits, files = self._live_hits(snapshot, stems)
+        if any(hit.file not in files for hit in hits):
+            # A commit came between index and catalog: the next snapshot has what took the place of the missing.
+            snapshot = self._fresh_snapshot() or snapshot
+            hits, files = self._live_hits(snapshot, stems)
+        return snapshot, read_regions(hits, files)
+
+    def _live_hits(self, snapshot: Snapshot, stems: Sequence[str]) -> tuple[list[Hit], dict[int, LiveFile]]:
         hits = snapshot.search(stems, self._settings.blocks_read)
-        return read_regions(hits, self._catalog.live(dict.fromkeys(hit.file for hit in hits)))
+        return hits, self._catalog.live({hit.file for hit in hits})
 
     def _fresh_snapshot(self) -> Snapshot | None:
-        """Return a snapshot of the last commit, or None before the first."""
+        """Return a snapshot of the last commit, or None before the first. Raises StoreDamagedError."""
         try:
             stat = (self._folder / "meta.json").stat()
         except FileNotFoundError:
@@ -76,8 +86,7 @@ class Searcher:
         if seen != self._seen:
             if self._index is None:
                 self._index = index.open_index(self._folder)
-            self._index.reload()
-            self._snapshot = Snapshot(self._index)
+            self._snapshot = index.snapshot(self._index, self._folder)
             self._seen = seen
         return self._snapshot
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import tantivy
 
-from warmline.errors import StoreDamagedError
+from warmline.errors import StoreDamagedError, StoreError
 from warmline.memory import index
 from warmline.memory.catalog import Catalog, FileRow, shown_path
 from warmline.memory.documents import FileText
@@ -52,29 +52,38 @@ class _Batch:
 
 
 class Indexer:
-    """One run over one memory folder. Holds the index's writer lock until `close`."""
+    """One run over one memory folder. Holds the index's writer lock until `close`. Raises StoreError."""
 
     def __init__(self, folder: Path, settings: MemorySettings, on_progress: OnProgress) -> None:
         self._settings = settings
         self._on_progress = on_progress
         self._catalog = Catalog(folder)
-        self._writer = self._open_index(folder / INDEX_FOLDER).writer(
-            settings.writer_heap_bytes, settings.writer_threads
-        )
+        self._writer = self._open_writer(folder / INDEX_FOLDER)
         self._next_id = 0
         self._tally = _Tally()
         self._batch = _Batch()
+
+    def _open_writer(self, folder: Path) -> tantivy.IndexWriter:
+        opened = self._open_index(folder)
+        try:
+            return opened.writer(self._settings.writer_heap_bytes, self._settings.writer_threads)
+        except ValueError as error:
+            raise StoreError(
+                f"the index in {folder} cannot be written: another process is indexing it, or {error}; try again later"
+            ) from error
 
     def _open_index(self, folder: Path) -> tantivy.Index:
         """Open the index; one that is gone or damaged is made again, and every file is due."""
         try:
             if not index.exists(folder):
                 self._catalog.forget_files()
-            return index.open_index(folder)
+            opened = index.open_index(folder)
+            index.snapshot(opened, folder)
         except StoreDamagedError:
             shutil.rmtree(folder)
             self._catalog.forget_files()
             return index.open_index(folder)
+        return opened
 
     def close(self) -> None:
         """Let merges finish, and let go of the lock and the files."""

@@ -13,32 +13,8 @@ from pathlib import Path
 
 VOCABULARY = 60_000
 FILE_BYTES = 40_000
-SYLLABLES = [
-    onset + vowel
-    for onset in [
-        "b",
-        "br",
-        "c",
-        "d",
-        "f",
-        "g",
-        "gl",
-        "h",
-        "k",
-        "l",
-        "m",
-        "n",
-        "p",
-        "r",
-        "s",
-        "st",
-        "t",
-        "tr",
-        "v",
-        "w",
-    ]
-    for vowel in "aeiou"
-]
+ONSETS = "b br c d f g gl h k l m n p r s st t tr v w"
+SYLLABLES = [onset + vowel for onset in ONSETS.split(" ") for vowel in "aeiou"]
 
 
 class TextMaker:
