@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from warmline.errors import InvalidInputError
 from warmline.interfaces.cli.arguments import add_json
 from warmline.interfaces.cli.output import hint, show_json
+
+TIMED_MEGABYTES = 100
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -18,7 +21,26 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     bus.add_argument("--history", type=int, default=0, help="time a lease beside this many settled questions, too")
     bus.add_argument("--folder", type=Path, help="whose disk counts (where temporary files live)")
     bus.set_defaults(run=_bus)
-    add_json(bus)
+    recall = benches.add_parser("recall", help="what the memory finds, knows that it does not know, and its speed")
+    recall.add_argument("--sets", type=Path, metavar="DIR", help="folders with files/ and questions.jsonl")
+    recall.add_argument("--only", action="append", default=[], metavar="NAME", help="only this set; may be repeated")
+    recall.add_argument("--megabytes", type=int, help="of made-up text and code, timed (100 without --sets, else 0)")
+    recall.add_argument("--folder", type=Path, help="where temporary files go (where they live)")
+    recall.set_defaults(run=_recall)
+    for each in (bus, recall):
+        add_json(each)
+
+
+def _recall(options: argparse.Namespace) -> int:
+    from warmline.operations import bench_recall
+    from warmline.operations.bench_recall_table import render
+
+    if options.sets and not list(options.sets.glob("*/questions.jsonl")):
+        raise InvalidInputError(f"{options.sets} holds no set: a set is a folder with files/ and questions.jsonl")
+    megabytes = options.megabytes if options.megabytes is not None else 0 if options.sets else TIMED_MEGABYTES
+    figures = bench_recall.run(options.sets, options.only, megabytes=megabytes, folder=options.folder, on_step=hint)
+    show_json(figures.as_json()) if options.json else print("\n".join(render(figures)))
+    return 0
 
 
 def _bus(options: argparse.Namespace) -> int:
