@@ -46,7 +46,7 @@ class Matcher:
             at = low.find(prefix)
             while at >= 0:
                 if at and low[at - 1].isalnum():
-                    is_found = self._is_later_part(stem, text, at)
+                    is_found = text[at].isupper() and self._is_later_part(stem, text, at)
                 else:
                     word = word_at(low, at)
                     is_found = (word is not None and stem_of(word[0]) == stem) or self._is_part(stem, text, at)
@@ -60,10 +60,9 @@ class Matcher:
         return [(number, line, at - starts[line]) for (number, at), line in zip(found, lines, strict=True)]
 
     def _is_later_part(self, stem: str, text: str, at: int) -> bool:
-        """Say whether a part of an identifier that is the term begins within a word."""
-        if not text[at].isupper() or (text[at - 1].isupper() and not text[at + 1 : at + 2].islower()):
-            return False
-        return self._is_part(stem, text, at)
+        """Say whether a part of an identifier that is the term begins at a capital within a word."""
+        begins = not text[at - 1].isupper() or text[at + 1 : at + 2].islower()
+        return begins and self._is_part(stem, text, at)
 
     def _is_part(self, stem: str, text: str, at: int) -> bool:
         part = HUMP.match(text, at)
