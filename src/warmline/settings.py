@@ -106,6 +106,9 @@ class MemorySettings:
     blocks_read: int = 40
     """Blocks whose lines are ranked for a question: more cost time and find nothing more."""
 
+    bytes_read: int = 40 * 1024
+    """Of these blocks together, however long their lines: bounds the time of a search. Five times what is shown."""
+
     max_quote_bytes: int = 64 * 1024
     """Of a claim, in UTF-8. Answers are shown in 10 KB: what is longer is no quote, and is not looked for."""
 

@@ -262,13 +262,13 @@ async def test_a_sweeper_is_woken_by_an_event_sooner_than_the_one_it_knows(line:
     start = line.clock.now()
     waiting = await begin(line, line.store.wait_until_sooner(None))
     await line.ask()
-    await end(waiting)
+    assert await end(waiting) == start + DEADLINE
     waiting = await begin(line, line.store.wait_until_sooner(start + DEADLINE))
     await line.ask(deadline=DEADLINE * 2)
     await line.store.sweep()
     assert not waiting.done()
     await line.lease()
-    await end(waiting)
+    assert await end(waiting) == start + LEASE
 
 
 async def test_a_sweeper_that_comes_late_returns_at_once(line: Line) -> None:

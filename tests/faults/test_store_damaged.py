@@ -166,7 +166,21 @@ def make_a_database_without_tables(path: Path) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize("begin", [make_an_empty_file, make_a_database_without_tables])
+def leave_a_journal(path: Path) -> None:
+    """Stop a transaction as the power would: all of it is in the file, and the journal to undo it is still there."""
+    journal, kept = path.with_name("store.db-journal"), path.with_name("kept")
+    connection = apsw.Connection(str(path))
+    connection.execute("create table soon_gone (x); drop table soon_gone")
+    connection.pragma("cache_size", 1)
+    connection.execute("begin; create table begun (x)")
+    connection.executemany("insert into begun values (?)", [("x" * PAGE_BYTES,)] * 50)
+    shutil.copy(journal, kept)
+    connection.execute("commit")
+    connection.close()
+    kept.rename(journal)
+
+
+@pytest.mark.parametrize("begin", [make_an_empty_file, make_a_database_without_tables, leave_a_journal])
 async def test_a_store_whose_making_was_cut_off_is_made_anew(tmp_path: Path, begin: Callable[[Path], None]) -> None:
     path = tmp_path / "store.db"
     begin(path)

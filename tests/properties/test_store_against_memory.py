@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -23,6 +24,8 @@ from warmline.protocols import QuestionFilter, Store
 from warmline.settings import StoreSettings
 from warmline.stores.memory import MemoryStore
 from warmline.stores.sqlite import SqliteStore
+
+pytestmark = pytest.mark.timeout(400)  # to find the shortest story of a failure takes minutes
 
 mailboxes = st.sampled_from([MEMORY_MAILBOX, OTHER_MAILBOX])
 durations = st.sampled_from([1, 30, 31, 600, 601]).map(lambda seconds: timedelta(seconds=seconds))

@@ -114,7 +114,7 @@ class Snapshot:
         return int(self._searcher.doc_freq("body", term))
 
     def search(self, terms: Sequence[str], limit: int) -> list[Hit]:
-        """Return at most limit blocks that hold any of the terms, best first, equals by place."""
+        """Return at most limit blocks that hold any of the terms, best first, equals in no certain order."""
         if not terms:
             return []
         should = tantivy.Occur.Should
@@ -127,5 +127,4 @@ class Snapshot:
         addresses = [address for _, address in found]
         columns = [self._searcher.fast_field_values(name, addresses) for name in PLACE_FIELDS]
         scores = [score for score, _ in found]
-        hits = [Hit(*values) for values in zip(*columns, scores, strict=True)]
-        return sorted(hits, key=lambda hit: (-hit.score, hit.file, hit.start))
+        return [Hit(*values) for values in zip(*columns, scores, strict=True)]

@@ -40,11 +40,17 @@ class Matcher:
         if len(low) != len(text):
             text = low
         found = []
+        stem_of, word_at = self._stem, WORD.match
         for number, term in enumerate(self._terms):
             prefix, stem = term.prefix, term.stem
             at = low.find(prefix)
             while at >= 0:
-                if self._is_word(stem, low, text, at):
+                if at and low[at - 1].isalnum():
+                    is_found = text[at].isupper() and self._is_later_part(stem, text, at)
+                else:
+                    word = word_at(low, at)
+                    is_found = (word is not None and stem_of(word[0]) == stem) or self._is_part(stem, text, at)
+                if is_found:
                     found.append((number, at))
                 at = low.find(prefix, at + 1)
         if not found:
@@ -53,12 +59,11 @@ class Matcher:
         lines = [bisect_right(starts, at) - 1 for _, at in found]
         return [(number, line, at - starts[line]) for (number, at), line in zip(found, lines, strict=True)]
 
-    def _is_word(self, stem: str, low: str, text: str, at: int) -> bool:
-        if not at or not low[at - 1].isalnum():
-            word = WORD.match(low, at)
-            if word and self._stem(word[0]) == stem:
-                return True
-        elif not text[at].isupper() or (text[at - 1].isupper() and not text[at + 1 : at + 2].islower()):
-            return False
+    def _is_later_part(self, stem: str, text: str, at: int) -> bool:
+        """Say whether a part of an identifier that is the term begins at a capital within a word."""
+        begins = not text[at - 1].isupper() or text[at + 1 : at + 2].islower()
+        return begins and self._is_part(stem, text, at)
+
+    def _is_part(self, stem: str, text: str, at: int) -> bool:
         part = HUMP.match(text, at)
         return part is not None and self._stem(part[0]) == stem

@@ -18,7 +18,7 @@ from warmline.memory.matching import Matcher, Term
 from warmline.memory.regions import Region
 from warmline.memory.terms import Stemmer, fold, unescape
 
-AROUND = (0.05, 0.08, 0.12, 0.25, 0.4, 1.0, 0.5, 0.3, 0.2, 0.12, 0.06)
+AROUND = (0.08, 0.12, 0.25, 0.4, 1.0, 0.5, 0.3, 0.2, 0.12)
 """What a word counts for the lines from REACH before its own to REACH after: what follows answers more often."""
 REACH = len(AROUND) // 2
 HEADING = 0.3
@@ -139,13 +139,19 @@ class LineRanker:
         around, itself, coverage = [0.0] * count, [0.0] * count, [0.0] * count
         heading = {term for term, _, _ in self._matcher.find(fold(region.heading))}
         for term, counts in own.items():
-            idf, extra = self._terms[term].idf, HEADING if term in heading else 0.0
+            idf = self._terms[term].idf
             for line, frequency in counts.items():
                 itself[line] += idf * frequency / (frequency + damp[line])
-            for line, near in enumerate(_spread(counts, count)):
-                if near:
-                    around[line] += idf * (near + extra) / (near + extra + damp[line])
-                    coverage[line] += idf * near if near < 1.0 else idf
+            near = _spread(counts, count)
+            coverage = [
+                held + (idf * share if share < 1.0 else idf) for held, share in zip(coverage, near, strict=True)
+            ]
+            if term in heading:
+                near = [frequency and frequency + HEADING for frequency in near]
+            around = [
+                score + idf * frequency / (frequency + flattened)
+                for score, frequency, flattened in zip(around, near, damp, strict=True)
+            ]
         return around, itself, coverage
 
     def _manner(self, region: Region, index: int) -> float:

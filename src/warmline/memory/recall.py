@@ -6,8 +6,9 @@ Runs in one thread at a time; follows commits of another process by itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import tantivy
@@ -65,16 +66,25 @@ class Searcher:
 
     def _read(self, snapshot: Snapshot, stems: Sequence[str]) -> tuple[Snapshot, Reading]:
         """Read the lines around the best blocks; return the snapshot that found them, too."""
-        hits, files = self._live_hits(snapshot, stems)
+        hits = snapshot.search(stems, 2 * self._settings.blocks_read)
+        files = self._catalog.live({hit.file for hit in hits})
         if any(hit.file not in files for hit in hits):
             # A commit came between index and catalog: the next snapshot has what took the place of the missing.
             snapshot = self._fresh_snapshot() or snapshot
-            hits, files = self._live_hits(snapshot, stems)
-        return snapshot, read_regions(hits, files)
+            hits = snapshot.search(stems, 2 * self._settings.blocks_read)
+            files = self._catalog.live({hit.file for hit in hits})
+        return snapshot, read_regions(self._best(hits, files), files)
 
-    def _live_hits(self, snapshot: Snapshot, stems: Sequence[str]) -> tuple[list[Hit], dict[int, LiveFile]]:
-        hits = snapshot.search(stems, self._settings.blocks_read)
-        return hits, self._catalog.live({hit.file for hit in hits})
+    def _best(self, hits: Sequence[Hit], files: Mapping[int, LiveFile]) -> list[Hit]:
+        """Return the best hits in live files, equals by path and place: the same whatever order they were indexed in.
+
+        Twice as many were asked of the index, whose own order of equals is that of its segments.
+        """
+        live = [hit for hit in hits if hit.file in files]
+        live.sort(key=lambda hit: (-hit.score, files[hit.file].shown, hit.start))
+        ends = accumulate(hit.length for hit in live)
+        within = sum(1 for end in ends if end <= self._settings.bytes_read)
+        return live[: min(self._settings.blocks_read, max(within, 1))]
 
     def _fresh_snapshot(self) -> Snapshot | None:
         """Return a snapshot of the last commit, or None before the first. Raises StoreDamagedError."""

@@ -6,14 +6,14 @@ Only the bytes around the hits are read. A file that is not what was indexed giv
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from warmline.memory.catalog import LiveFile
 from warmline.memory.index import Hit
 
-MARGIN_LINES = 6
+MARGIN_LINES = 5
 MARGIN_BYTES = 500
 """Read before and after a hit, whole lines of it: the neighbours of its first and last lines."""
 
@@ -41,12 +41,12 @@ class Reading:
     changed: Sequence[LiveFile]
 
 
-def read_regions(hits: Iterable[Hit], files: Mapping[int, LiveFile]) -> Reading:
-    """Read the lines around those hits whose file is in files."""
+def read_regions(hits: Sequence[Hit], files: Mapping[int, LiveFile]) -> Reading:
+    """Read the lines around the hits, all of them in files."""
     regions: list[Region] = []
     changed: list[LiveFile] = []
-    ordered = sorted((hit for hit in hits if hit.file in files), key=lambda hit: (hit.file, hit.start))
-    top = max((hit.score for hit in ordered), default=1.0)
+    ordered = sorted(hits, key=lambda hit: (hit.file, hit.start))
+    top = max((hit.score for hit in hits), default=1.0)
     best = 0.0
     for number, group in groupby(ordered, key=lambda hit: hit.file):
         file, near = files[number], list(group)
