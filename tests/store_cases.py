@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from manual_clock import ManualClock
-from warmline.ids import RANDOM_CHARACTERS, TIME_CHARACTERS, new_message_id
+from warmline.ids import new_message_id
 from warmline.model import (
     DEFAULT_CONVERSATION,
     MEMORY_MAILBOX,
@@ -38,7 +38,7 @@ _numbers = itertools.count(1)
 
 def new_id(clock: ManualClock) -> MessageId:
     """Make an id like the line's own, but in the order of creation while the clock stands still."""
-    return MessageId(f"{new_message_id(clock.now())[:TIME_CHARACTERS]}{next(_numbers):0{RANDOM_CHARACTERS}d}")
+    return MessageId(f"{new_message_id(clock.now())[:10]}{next(_numbers):016d}")
 
 
 def a_question(

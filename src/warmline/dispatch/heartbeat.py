@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from warmline.errors import LeaseLostError, StoreError
 from warmline.model import Lease
@@ -24,7 +23,15 @@ class Held:
     lease: Lease
     scope: asyncio.Timeout
     extend_at: datetime
+    all_held: dict[Held, None]
     lost: bool = False
+
+    def __enter__(self) -> Self:
+        self.all_held[self] = None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        del self.all_held[self]
 
     def lose(self) -> None:
         """Stop the work: its scope ends with a TimeoutError at the next await."""
@@ -43,26 +50,20 @@ class Heartbeat:
         self._held: dict[Held, None] = {}
         self._first = asyncio.Event()
 
-    @contextmanager
-    def hold(self, lease: Lease, scope: asyncio.Timeout) -> Iterator[Held]:
-        """Extend the lease until the block ends; when it is lost, end the scope.
+    def hold(self, lease: Lease, scope: asyncio.Timeout) -> Held:
+        """Extend the lease until the block of the returned context ends; when it is lost, end the scope.
 
         The first extension counts from when the lease was granted, not from now.
         """
-        held = Held(lease, scope, self._extend_at(lease))
-        self._held[held] = None
-        self._first.set()
-        try:
-            yield held
-        finally:
-            del self._held[held]
-            if not self._held:
-                self._first.clear()
+        if not self._held:
+            self._first.set()
+        return Held(lease, scope, self._extend_at(lease), self._held)
 
     async def run(self) -> None:
         """Extend what is due, and sleep until the next; without leases, wait for one."""
         while True:
             while not self._held:
+                self._first.clear()
                 await self._first.wait()
             soonest = min(held.extend_at for held in self._held)
             await self._clock.sleep(soonest - self._clock.now())

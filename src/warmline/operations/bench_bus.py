@@ -23,7 +23,7 @@ from warmline.clock import SystemClock
 from warmline.dispatch.dispatcher import Dispatcher, Parts
 from warmline.dispatch.timekeeper import Timekeeper
 from warmline.model import MEMORY_MAILBOX, OWNER, Citation, Claim, Draft, Message, Outcome, Recollection
-from warmline.operations.floor import Floor, measure_floor
+from warmline.operations.floor import Floor, FloorMeter
 from warmline.operations.syncs import COUNTING, CountingVfs
 from warmline.settings import BridgeSettings, DispatchSettings, StoreSettings
 from warmline.stores.sqlite import SqliteStore
@@ -97,17 +97,17 @@ def run(folder: Path | None, *, questions: int, history: int, on_step: Callable[
 
 
 async def _run(folder: Path, questions: int, history: int, on_step: Callable[[str], None]) -> BusFigures:
-    on_step("the floor: fdatasync, bare commit")
-    floor = measure_floor(folder, rounds=500)
+    meter = FloorMeter(folder, rounds=300).slice()
     shapes = []
     for askers, workers in ((1, 1), (8, 4), (64, 8)):
         on_step(f"{askers} asker(s), {workers} worker(s)")
         shapes.append(await _shape(folder, askers, workers, questions))
+        meter.slice()
     leases = []
     for settled in (0, history) if history else ():
         on_step(f"a lease beside {settled:,} settled messages")
         leases.append(await _lease(folder / f"history-{settled}.db", settled))
-    return BusFigures(floor, tuple(shapes), tuple(leases))
+    return BusFigures(meter.floor(), tuple(shapes), tuple(leases))
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ import statistics
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import apsw
 
@@ -21,12 +22,27 @@ class Floor:
     commit_ms: float
 
 
-def measure_floor(folder: Path, rounds: int) -> Floor:
-    """Time fdatasync of 4 KB appended, and a bare SQLite commit (WAL, FULL) of one small row, in this folder."""
-    return Floor(_fdatasync_ms(folder / "floor.bin", rounds), _commit_ms(folder / "floor.db", rounds))
+class FloorMeter:
+    """Measures in slices, between whatever is compared with it: disks are faster at one moment than the next."""
+
+    def __init__(self, folder: Path, rounds: int) -> None:
+        self._folder = folder
+        self._rounds = rounds
+        self._fdatasyncs: list[float] = []
+        self._commits: list[float] = []
+
+    def slice(self) -> Self:
+        """Time fdatasync of 4 KB appended, and a bare SQLite commit (WAL, FULL) of one small row, a few hundred times."""
+        self._fdatasyncs += _fdatasync_times(self._folder / "floor.bin", self._rounds)
+        self._commits += _commit_times(self._folder / "floor.db", self._rounds)
+        return self
+
+    def floor(self) -> Floor:
+        """Return the medians of all slices."""
+        return Floor(statistics.median(self._fdatasyncs) * 1000, statistics.median(self._commits) * 1000)
 
 
-def _fdatasync_ms(path: Path, rounds: int) -> float:
+def _fdatasync_times(path: Path, rounds: int) -> list[float]:
     sync = getattr(os, "fdatasync", os.fsync)
     times = []
     with path.open("wb", buffering=0) as file:
@@ -36,10 +52,10 @@ def _fdatasync_ms(path: Path, rounds: int) -> float:
             sync(file.fileno())
             times.append(time.perf_counter() - started)
     path.unlink()
-    return statistics.median(times) * 1000
+    return times
 
 
-def _commit_ms(path: Path, rounds: int) -> float:
+def _commit_times(path: Path, rounds: int) -> list[float]:
     connection = apsw.Connection(str(path))
     connection.pragma("journal_mode", "wal")
     connection.pragma("synchronous", "full")
@@ -53,4 +69,4 @@ def _commit_ms(path: Path, rounds: int) -> float:
         times.append(time.perf_counter() - started)
     connection.close()
     path.unlink()
-    return statistics.median(times) * 1000
+    return times

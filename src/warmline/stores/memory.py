@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from warmline.errors import (
     ConflictError,
@@ -181,15 +182,12 @@ class MemoryStore:
 
     async def wait_until_ended(self, message_id: MessageId) -> Question:
         """Wait for the end of a question."""
-        question = await self.get(message_id)
-        if question.delivery.state in ENDED:
-            return question
-        with self._ends.watch(message_id) as ended:
-            return await ended or await self.get(message_id)
+        self._check_open()
+        return await self._ends.wait(message_id, partial(self.get, message_id))
 
     def watching(self, message_id: MessageId, on_end: Callable[[], None]) -> AbstractContextManager[None]:
         """Call on_end when the question ends."""
-        return self._ends.calling(message_id, on_end)
+        return self._ends.calling(message_id, lambda _: on_end())
 
     async def questions(self, which: QuestionFilter, limit: int) -> Sequence[Question]:
         """List questions."""

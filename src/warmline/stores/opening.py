@@ -55,6 +55,8 @@ def open_writer(path: Path, settings: StoreSettings, vfs: str | None = None) -> 
         connection.pragma("wal_autocheckpoint", settings.checkpoint_pages)
         connection.pragma("cache_size", -8192)
         connection.pragma("temp_store", "memory")
+        # Stable plans: without this, a partial index makes SQLite plan anew whenever a parameter is bound.
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         _migrate(connection)
     except apsw.Error as error:
         with suppress(apsw.Error):  # the failure that matters is the first

@@ -15,7 +15,7 @@ from typing import TypeVar
 import apsw
 
 from warmline.errors import StoreClosedError
-from warmline.model import ENDED, Delivery, Lease, Mailbox, Message, MessageId, Question, State
+from warmline.model import Delivery, Lease, Mailbox, Message, MessageId, Question, State
 from warmline.protocols import Accepted, Clock, QuestionFilter
 from warmline.settings import StoreSettings
 from warmline.stores import verbs
@@ -137,16 +137,11 @@ class SqliteStore:
     async def wait_until_ended(self, message_id: MessageId) -> Question:
         """Wait for the end of a question."""
         self._open_writer()
-        with self._ends.watch(message_id) as ended:
-            if not self._ends.is_open(message_id):
-                question = await self.get(message_id)
-                if question.delivery.state in ENDED:
-                    return question
-            return await ended or await self.get(message_id)
+        return await self._ends.wait(message_id, partial(self.get, message_id))
 
     def watching(self, message_id: MessageId, on_end: Callable[[], None]) -> AbstractContextManager[None]:
         """Call on_end when the question ends."""
-        return self._ends.calling(message_id, on_end)
+        return self._ends.calling(message_id, lambda _: on_end())
 
     async def questions(self, which: QuestionFilter, limit: int) -> Sequence[Question]:
         """List questions."""

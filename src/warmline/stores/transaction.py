@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import apsw
 
-from warmline.model import MessageId, Question
+from warmline.model import MessageId
 from warmline.stores.queries import load_queries
 from warmline.stores.rows import Row
-
-ToQuestion = Callable[[], Question]
+from warmline.stores.waits import ToQuestion
 
 QUERIES = load_queries("sqlite.sql")
 

@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from warmline.model import MessageId, Question
+from warmline.model import ENDED, MessageId, Question
 
-Ended = asyncio.Future[Question | None]
+ToQuestion = Callable[[], Question]
+OnEnd = Callable[[ToQuestion | None], None]
+"""Called on the event loop with a way to the question that ended, or None when it must be read."""
+
+
+class Calling:
+    """Calls on_end when a question ends, while its block lasts."""
+
+    __slots__ = ("_calls", "_message_id", "_on_end")
+
+    def __init__(self, calls: dict[MessageId, list[OnEnd]], message_id: MessageId, on_end: OnEnd) -> None:
+        self._calls = calls
+        self._message_id = message_id
+        self._on_end = on_end
+
+    def __enter__(self) -> None:
+        self._calls.setdefault(self._message_id, []).append(self._on_end)
+
+    def __exit__(self, *_: object) -> None:
+        calls = self._calls[self._message_id]
+        calls.remove(self._on_end)
+        if not calls:
+            del self._calls[self._message_id]
 
 
 class EndWaits:
     """Who waits for which question to end, and which questions are known not to have ended yet."""
 
     def __init__(self) -> None:
-        self._watchers: dict[MessageId, list[Ended]] = {}
-        self._calls: dict[MessageId, list[Callable[[], None]]] = {}
+        self._calls: dict[MessageId, list[OnEnd]] = {}
+        self._waiting: set[asyncio.Future[Question | None]] = set()
         self._open: set[MessageId] = set()
 
     def opened(self, message_ids: Sequence[MessageId]) -> None:
@@ -27,48 +48,41 @@ class EndWaits:
         """Tell whether a question is known not to have ended; False when nothing is known."""
         return message_id in self._open
 
-    @contextmanager
-    def watch(self, message_id: MessageId) -> Iterator[Ended]:
-        """Yield a future of the question's end; of None when the question must be read."""
-        ended: Ended = asyncio.get_running_loop().create_future()
-        watchers = self._watchers.setdefault(message_id, [])
-        watchers.append(ended)
-        try:
-            yield ended
-        finally:
-            watchers.remove(ended)
-            if not watchers and self._watchers.get(message_id) is watchers:
-                del self._watchers[message_id]
-            ended.cancel()
-
-    @contextmanager
-    def calling(self, message_id: MessageId, on_end: Callable[[], None]) -> Iterator[None]:
+    def calling(self, message_id: MessageId, on_end: OnEnd) -> Calling:
         """Call on_end when the question ends, while the block lasts."""
-        calls = self._calls.setdefault(message_id, [])
-        calls.append(on_end)
-        try:
-            yield
-        finally:
-            calls.remove(on_end)
-            if not calls and self._calls.get(message_id) is calls:
-                del self._calls[message_id]
+        return Calling(self._calls, message_id, on_end)
 
-    def ended(self, questions: Mapping[MessageId, Callable[[], Question] | None]) -> None:
+    async def wait(self, message_id: MessageId, look: Callable[[], Awaitable[Question]]) -> Question:
+        """Wait for the end of a question. look reads it, when it may have ended before or must be read."""
+        ended: asyncio.Future[Question | None] = asyncio.get_running_loop().create_future()
+
+        def on_end(to_question: ToQuestion | None) -> None:
+            if not ended.done():
+                ended.set_result(to_question() if to_question else None)
+
+        self._waiting.add(ended)
+        try:
+            with self.calling(message_id, on_end):
+                if not self.is_open(message_id):
+                    question = await look()
+                    if question.delivery.state in ENDED:
+                        return question
+                return await ended or await look()
+        finally:
+            self._waiting.discard(ended)
+
+    def ended(self, questions: Mapping[MessageId, ToQuestion | None]) -> None:
         """Tell the ends of these questions; they are made only for those who wait."""
         for message_id, to_question in questions.items():
             self._open.discard(message_id)
-            for ended in self._watchers.get(message_id, ()):
-                if not ended.done():
-                    ended.set_result(to_question() if to_question else None)
             for on_end in tuple(self._calls.get(message_id, ())):
-                on_end()
+                on_end(to_question)
 
     def fail(self, error: Exception) -> None:
         """Give an error to everyone who waits."""
-        for watchers in self._watchers.values():
-            for ended in watchers:
-                if not ended.done():
-                    ended.set_exception(error)
+        for ended in self._waiting:
+            if not ended.done():
+                ended.set_exception(error)
 
 
 class SoonerWait:
