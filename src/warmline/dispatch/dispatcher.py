@@ -110,7 +110,7 @@ class Dispatcher:
             await self._fail(lease, str(error))
         except StoreError as error:
             logger.warning("answer not stored", extra={**_fields(lease), "reason": str(error)})
-            await self._fail(lease, f"the answer could not be stored: {error}")
+            await self._give_back(lease)
         except asyncio.CancelledError:
             await asyncio.shield(self._release(lease))
             raise
@@ -179,6 +179,19 @@ class Dispatcher:
                 logger.info("question failed", extra={**_fields(lease), "reason": reason, "again_in": str(delay)})
         except ConflictError:
             logger.warning("lease lost", extra=_fields(lease))
+
+    async def _give_back(self, lease: Lease) -> None:
+        """Release a question that is not to blame for the store's trouble, once the store can, or let it lapse."""
+        while True:
+            await self._parts.clock.sleep(AFTER_STORE_TROUBLE)
+            try:
+                return await self._store.release(lease)
+            except ConflictError:
+                return None
+            except StoreClosedError:
+                raise
+            except StoreError as error:
+                logger.warning("store in trouble", extra={"reason": str(error)})
 
     async def _release(self, lease: Lease) -> None:
         try:
