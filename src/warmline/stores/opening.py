@@ -80,8 +80,11 @@ def _check(path: Path, vfs: str | None) -> None:
     """Look at an existing file without changing it."""
     newest = load_migrations()[-1][0]
     try:
-        # A read-only connection replays nothing and writes nothing but the -shm beside a -wal.
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
+        # A read-only connection replays nothing and writes nothing but the -shm beside a -wal; where there is no
+        # -wal, it is told that nobody else writes, or it would leave both behind.
+        alone = "" if path.with_name(f"{path.name}-wal").exists() else "?immutable=1"
+        flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+        connection = apsw.Connection(f"{path.absolute().as_uri()}{alone}", flags=flags, vfs=vfs)
         try:
             application = connection.pragma("application_id")
             version = connection.pragma("user_version")
