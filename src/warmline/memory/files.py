@@ -29,7 +29,10 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """What was not read, and why: one line for a person. A skipped folder stands for all below it."""
+    """What was not read, and why: one line for a person. A skipped folder stands for all below it.
+
+    What is no UTF-8 in a name stands in path as an escape.
+    """
 
     path: str
     reason: str
@@ -111,7 +114,7 @@ def _walk_folder(
         is_folder = entry.is_dir(follow_symlinks=False)
         reason = _reason_by_name(entry, is_folder, ignores, private)
         if reason:
-            yield Skipped(entry.path, reason)
+            yield Skipped(os.fsencode(entry.path).decode(errors="backslashreplace"), reason)
         elif is_folder:
             yield from _walk_folder(entry.path, f"{prefix}{entry.name}/", ignores, settings, private)
         else:
