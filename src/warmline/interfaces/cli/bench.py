@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from warmline.interfaces.cli.arguments import add_json
+from warmline.interfaces.cli.arguments import add_json, whole
 from warmline.interfaces.cli.output import hint, show_json
 
 
@@ -14,8 +14,10 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     bench = commands.add_parser("bench", help="measure the line and the memory on this machine")
     benches = bench.add_subparsers(title="benches", metavar="BENCH", required=True)
     bus = benches.add_parser("bus", help="durable questions: time, rate, syncs, beside the disk's floor")
-    bus.add_argument("--questions", type=int, default=4000, help="asked in each shape (4000)")
-    bus.add_argument("--history", type=int, default=0, help="time a lease beside this many settled questions, too")
+    bus.add_argument("--questions", type=whole(1, 10_000_000), default=4000, help="asked in each shape (4000)")
+    bus.add_argument(
+        "--history", type=whole(0, 10_000_000), default=0, help="time a lease beside this many settled questions, too"
+    )
     bus.add_argument("--folder", type=Path, help="whose disk counts (where temporary files live)")
     bus.set_defaults(run=_bus)
     add_json(bus)
