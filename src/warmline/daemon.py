@@ -55,13 +55,14 @@ def own(home: Home, version: str) -> Iterator[Owner]:
     Raises AlreadyRunningError, which names the owner, when another daemon owns it.
     """
     home.make()
-    with _open_private(home.lock) as file:
+    with _open_private(home, home.lock) as file:
         try:
             _lock_within(file, PROBE_SECONDS)
         except DaemonError as error:
             raise AlreadyRunningError(_who(_read_owner(file), home)) from error
         owner = Owner(os.getpid(), datetime.now(UTC).isoformat(timespec="seconds"), version)
-        _write(file, json.dumps({"pid": owner.pid, "started_at": owner.started_at, "version": owner.version}))
+        with home.usable():
+            _write(file, json.dumps({"pid": owner.pid, "started_at": owner.started_at, "version": owner.version}))
         try:
             yield owner
         finally:
@@ -69,16 +70,18 @@ def own(home: Home, version: str) -> Iterator[Owner]:
 
 
 def owner_of(home: Home) -> Owner | None:
-    """Return the daemon that owns the home now, or None."""
-    try:
-        with home.lock.open("r+", encoding="utf-8") as file:
+    """Return the daemon that owns the home now, or None. Raises DaemonError when the home cannot be read."""
+    with home.usable():
+        try:
+            file = home.lock.open("r", encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return _read_owner(file)
             return None
-    except FileNotFoundError:
-        return None
 
 
 def start(home: Home, settings: DaemonSettings) -> None:
@@ -88,9 +91,9 @@ def start(home: Home, settings: DaemonSettings) -> None:
     the daemon's own words when it refuses to start.
     """
     home.make()
-    with _open_private(home.starting) as turn:
+    with _open_private(home, home.starting) as turn:
         _lock_within(turn, settings.start_limit.total_seconds())
-        if not _answers(home):
+        if _is_free(home, settings):
             _spawn(home, settings.start_limit.total_seconds())
 
 
@@ -106,11 +109,16 @@ def stop(home: Home, settings: DaemonSettings) -> Owner | None:
         os.kill(owner.pid, signal.SIGTERM)
     except ProcessLookupError:
         return owner
+    wait_until_left(owner, settings)
+    return owner
+
+
+def wait_until_left(owner: Owner, settings: DaemonSettings) -> None:
+    """Wait until the daemon has ended. Raises DaemonError when it has not within settings.stop_limit."""
     deadline = time.monotonic() + settings.stop_limit.total_seconds()
     while _lives(owner.pid, PAUSE_SECONDS):
         if time.monotonic() > deadline:
             raise DaemonError(f"the daemon (pid {owner.pid}) has not left yet: end it with kill -9")
-    return owner
 
 
 def connect(home: Home, timeout_seconds: float | None) -> socket.socket:
@@ -130,13 +138,19 @@ def connect(home: Home, timeout_seconds: float | None) -> socket.socket:
 
 
 def listen_unix(home: Home) -> socket.socket:
-    """Bind the home's Unix socket (0600) and listen. Only the owner of the home may call this."""
-    home.socket.unlink(missing_ok=True)
+    """Bind the home's Unix socket (0600) and listen. Only the owner of the home may call this.
+
+    Raises DaemonError when the home's file system has no place for one.
+    """
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
     try:
-        with _short_path(home.socket) as path:
+        with home.usable(), _short_path(home.socket) as path:
+            home.socket.unlink(missing_ok=True)
             listener.bind(path)
+    except DaemonError:
+        listener.close()
+        raise
     finally:
         os.umask(before)
     listener.listen(1024)
@@ -145,7 +159,10 @@ def listen_unix(home: Home) -> socket.socket:
 
 
 def listen_tcp(settings: DaemonSettings) -> socket.socket | None:
-    """Listen on settings.host and port, or return None when the port is taken. Port 0 picks a free one."""
+    """Listen on settings.host and port, or return None when the port is taken. Port 0 picks a free one.
+
+    Raises DaemonError when the host is no address of this machine.
+    """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -177,7 +194,7 @@ def _spawn(home: Home, limit_seconds: float) -> None:
     read_end, write_end = os.pipe()
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     try:
-        with _open_private(home.log) as log:
+        with _open_private(home, home.log) as log:
             log.seek(0, os.SEEK_END)
             process = subprocess.Popen(  # noqa: S603  # our own program, no shell
                 [
@@ -216,6 +233,21 @@ def _read_line(descriptor: int, limit_seconds: float) -> bytes:
             break
         said += piece
     return said
+
+
+def _is_free(home: Home, settings: DaemonSettings) -> bool:
+    """Tell whether nobody owns the home; False when its daemon listens.
+
+    One that owns it without listening is just starting or leaving, and is waited for.
+    """
+    deadline = time.monotonic() + settings.start_limit.total_seconds()
+    while not _answers(home):
+        owner = owner_of(home)
+        if owner is None or not _lives(owner.pid, PAUSE_SECONDS):
+            return True
+        if time.monotonic() > deadline:
+            raise DaemonError(f"the daemon (pid {owner.pid}) neither serves nor leaves: end it with kill -9")
+    return False
 
 
 def _answers(home: Home) -> bool:
@@ -278,15 +310,15 @@ def _short_path(path: Path) -> Iterator[str]:
         os.chdir(before)
 
 
-def _open_private(path: Path) -> IO[str]:
-    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+", encoding="utf-8")
+def _open_private(home: Home, path: Path) -> IO[str]:
+    with home.usable():
+        return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+", encoding="utf-8")
 
 
 def _write(file: IO[str], text: str) -> None:
-    file.seek(0)
-    file.truncate()
-    file.write(text)
-    file.flush()
+    """Replace what the file holds, past its buffer: what a full disk refused would fail again when it closes."""
+    os.ftruncate(file.fileno(), 0)
+    os.pwrite(file.fileno(), text.encode(), 0)
 
 
 def _read_owner(file: IO[str]) -> Owner:

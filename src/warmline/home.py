@@ -7,13 +7,18 @@ client too, so it imports next to nothing.
 from __future__ import annotations
 
 import os
+import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from warmline.errors import DaemonError
+from warmline.errors import DaemonError, InvalidInputError
 
 HOME_VARIABLE = "WARMLINE_HOME"
+
+_TOKEN = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,44 +62,66 @@ class Home:
         """The owner's credential."""
         return self.path / "owner.token"
 
+    @contextmanager
+    def usable(self) -> Iterator[None]:
+        """Turn what the system says about a file of the home into DaemonError."""
+        try:
+            yield
+        except FileExistsError as error:
+            raise DaemonError(f"the home {self.path} is no folder: name another by --home") from error
+        except OSError as error:
+            raise DaemonError(
+                f"the home {self.path} cannot be used ({error.strerror}): mend that, or name another by --home"
+            ) from error
+
     def make(self) -> None:
         """Make the directory, closed to others (0700). Raises DaemonError when that is not possible."""
-        try:
+        with self.usable():
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self.path.stat().st_mode & 0o077:
                 self.path.chmod(0o700)
-        except OSError as error:
-            raise DaemonError(
-                f"the home {self.path} cannot be used ({error.strerror}): name another by --home"
-            ) from error
 
     def read_token(self) -> str:
-        """Return the owner's credential, made on first use. Its file is readable by the owner alone (0600)."""
-        try:
-            return self.token.read_text(encoding="ascii").strip()
-        except FileNotFoundError:
-            pass
+        """Return the owner's credential, made on first use. Its file is readable by the owner alone (0600).
+
+        Raises DaemonError when the file cannot be read, made, or holds something else.
+        """
+        with self.usable():
+            if not self.token.exists():
+                self._make_token()
+            token = self.token.read_bytes().decode("ascii", "replace").strip()
+        if not _TOKEN.fullmatch(token):
+            raise DaemonError(f"{self.token} holds no credential: delete it, and a new one is made")
+        return token
+
+    def _make_token(self) -> None:
         self.make()
         draft = self.path / f".owner.token.{secrets.token_hex(8)}"
         descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(f"{secrets.token_hex(32)}\n")
-            file.flush()
-            os.fsync(file.fileno())
         try:
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(f"{secrets.token_hex(32)}\n")
+                file.flush()
+                os.fsync(file.fileno())
             self.token.hardlink_to(draft)  # of two that start at once, one wins and both read the same
         except FileExistsError:
             pass
         finally:
             draft.unlink()
-        return self.token.read_text(encoding="ascii").strip()
 
 
 def find_home(named: str | None) -> Home:
-    """Return the home that was named, else the one of WARMLINE_HOME, else the user's own state directory."""
+    """Return the home that was named, else the one of WARMLINE_HOME, else the user's own state directory.
+
+    Raises InvalidInputError when what was named is no path.
+    """
     chosen = named or os.environ.get(HOME_VARIABLE)
     if chosen:
-        return Home(Path(chosen).expanduser().absolute())
+        try:
+            chosen.encode()  # an index cannot lie below a path that is no UTF-8
+            return Home(Path(chosen).expanduser().absolute())
+        except (OSError, RuntimeError, ValueError) as error:
+            raise InvalidInputError(f"the home {chosen!a} cannot be used ({error}): name an absolute path") from error
     from platformdirs import user_state_path  # noqa: PLC0415  # most calls in scripts name a home and skip this cost
 
     return Home(user_state_path("warmline"))

@@ -76,6 +76,40 @@ def test_a_deadline_in_the_past_is_refused(line: RealHome) -> None:
     assert "in the past" in refused(line, "ask", "--deadline", "2020-01-01T00:00:00Z", "why?")
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["ask"], "required: question"),
+        (["bogus"], "invalid choice: 'bogus'"),
+        (["ask", "--key", "", "why?"], "idempotency key"),
+        (["ask", "--key", "ключ", "why?"], "idempotency key"),
+        (["ask", "--key", "a\r\nX: y", "why?"], "idempotency key"),
+        (["ask", "--wait", "nan", "why?"], "no duration"),
+        (["ask", "--wait", "-1", "why?"], "no duration"),
+        (["questions", "--since", "99999999999w"], "longer than ten years"),
+        (["questions", "--limit", "-1"], "from 1 to 1,000"),
+        (["memory", "search", "--top", "1001", "key"], "from 1 to 1,000"),
+        (["memory", "remove", ""], "no root ''"),
+        (["memory", "remove", "a/b"], "no root 'a/b'"),
+        (["memory", "remove", os.fsdecode(b"\xff")], "surrogate"),
+        (["memory", "add", ""], "path is empty"),
+        (["memory", "add", "~nobody-of-this-name/x"], "absolute path"),
+        (["memory", "add", os.fsdecode(b"/tmp/\xff")], "surrogate"),
+        (["memory", "add", "/no/such\nplace"], "/no/such\\nplace does not exist"),
+        (["memory", "add", "/" + "a" * 300], "cannot be used"),
+        (["serve", "--port", "70000"], "from 0 to 65,535"),
+        (["serve", "--host", ""], "every network"),
+        (["bench", "bus", "--questions", "-1"], "from 1 to"),
+    ],
+)
+def test_arguments_that_are_none_are_refused(line: RealHome, words: list[str], said: str) -> None:
+    assert said in refused(line, *words)
+
+
+def test_a_wait_longer_than_one_request_is_as_good_as_any(line: RealHome) -> None:
+    assert line.run("ask", "--wait", "5h", "Who won the chess championship?").returncode == 3
+
+
 @pytest.fixture
 def odd_paths(tmp_path: Path) -> dict[str, Path]:
     """Paths that cannot be a memory."""

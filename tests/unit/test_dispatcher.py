@@ -14,7 +14,7 @@ from manual_clock import ManualClock
 from warmline.bridge import Bridge
 from warmline.dispatch.dispatcher import Dispatcher, Parts
 from warmline.dispatch.timekeeper import Timekeeper
-from warmline.errors import AnswererError
+from warmline.errors import AnswererError, StoreFullError
 from warmline.model import MEMORY_MAILBOX, Citation, Claim, Draft, Message, Outcome, Question, Recollection, State
 from warmline.settings import BridgeSettings, DispatchSettings, StoreSettings
 from warmline.stores.memory import MemoryStore
@@ -123,6 +123,26 @@ async def test_a_bug_in_the_answerer_costs_its_neighbours_nothing() -> None:
         buried = await bench.ended(bad)
     assert buried.delivery.state is State.DEAD
     assert buried.delivery.last_error == "test broke: ZeroDivisionError: a bug"
+
+
+async def test_a_store_in_trouble_costs_the_question_no_try() -> None:
+    tries = 0
+
+    async def finds_no_room_at_first(_question: Message) -> Draft:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise StoreFullError("the disk is full")
+        return DONE
+
+    async with running(finds_no_room_at_first, max_failures=1) as bench:
+        asked = await bench.ask("why?")
+        async with asyncio.timeout(5):
+            while tries < 3:
+                bench.clock.advance(SECOND / 10)
+                await asyncio.sleep(0)
+        question = await bench.ended(asked)
+    assert (question.delivery.state, question.delivery.failures, tries) == (State.SETTLED, 0, 3)
 
 
 async def test_workers_answer_side_by_side() -> None:

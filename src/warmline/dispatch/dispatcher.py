@@ -113,6 +113,9 @@ class Dispatcher:
             return await self._reply(lease)
         except AnswererError as error:
             await self._fail(lease, str(error))
+        except StoreError as error:
+            logger.warning("store in trouble", extra={**_fields(lease), "reason": str(error)})
+            await self._give_back(lease)
         except asyncio.CancelledError:
             await asyncio.shield(self._release(lease))
             raise
@@ -122,7 +125,7 @@ class Dispatcher:
         return None
 
     async def _settle(self, lease: Lease, reply: Message) -> None:
-        """Settle; an answer that the store cannot take now is a failure, and one that is late is dropped."""
+        """Settle; an answer that is late is dropped, and one that the store cannot take now is to be given again."""
         try:
             await self._store.settle(lease, reply)
         except ConflictError:
@@ -132,7 +135,7 @@ class Dispatcher:
             raise
         except StoreError as error:
             logger.warning("answer not stored", extra={**_fields(lease), "reason": str(error)})
-            await self._fail(lease, f"the answer could not be stored: {error}")
+            await self._give_back(lease)
 
     async def _reply(self, lease: Lease) -> Message | None:
         """Make the answer's message, or return None when the question ended or the lease was lost."""
@@ -196,6 +199,17 @@ class Dispatcher:
                 logger.info("question failed", extra={**fields, "again_in": str(delay)})
         except (ConflictError, StoreError) as error:
             logger.warning("failure not noted", extra={**fields, "trouble": str(error)})
+
+    async def _give_back(self, lease: Lease) -> None:
+        """Release a question that is not to blame for the store's trouble, once the store can, or let it lapse."""
+        while True:
+            await self._parts.clock.sleep(AFTER_STORE_TROUBLE)
+            try:
+                return await self._store.release(lease)
+            except (ConflictError, StoreClosedError):
+                return None
+            except StoreError as error:
+                logger.warning("store in trouble", extra={"reason": str(error)})
 
     async def _release(self, lease: Lease) -> None:
         try:

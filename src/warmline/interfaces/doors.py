@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from warmline.errors import BodyTooLargeError, UnauthorizedError, WarmlineError
+from warmline.errors import BodyTooLargeError, StoreClosedError, UnauthorizedError, WarmlineError
 from warmline.interfaces.views import problem
 
 OPEN_PATHS = frozenset({"/healthz"})
@@ -25,11 +25,15 @@ def problem_response(error: WarmlineError) -> JSONResponse:
 
 
 class Doors:
-    """ASGI middleware. Lets in who shows the owner's token, with a bounded body."""
+    """ASGI middleware. Lets in who shows the owner's token, with a bounded body; once closed, nobody.
+
+    Who comes while the daemon leaves would ask a line where nobody answers any more: the next daemon serves them.
+    """
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self._app = app
         self._expected = f"Bearer {token}".encode()
+        self.closed = False
         self.inside = 0
         self.last_left = time.monotonic()
 
@@ -49,6 +53,8 @@ class Doors:
             self.last_left = time.monotonic()
 
     def _refusal(self, path: str, headers: dict[bytes, bytes]) -> WarmlineError | None:
+        if self.closed:
+            return StoreClosedError("the daemon is leaving: ask again in a moment")
         if path in OPEN_PATHS:
             return None
         if not hmac.compare_digest(headers.get(b"authorization", b""), self._expected):

@@ -57,7 +57,12 @@ async def status(request: Request, line: AnyLine) -> views.StatusView:
 
 def create_api(line: Line, owner: Owner, address: str | None) -> FastAPI:
     """Make the ASGI application of a running line. It checks no credential: that is the doors' work."""
-    api = FastAPI(title="Warmline", version=__version__, description="A durable line between coding agents.")
+    api = FastAPI(
+        title="Warmline",
+        version=__version__,
+        description="A durable line between coding agents.",
+        redirect_slashes=False,
+    )
     api.state.line, api.state.owner, api.state.address = line, owner, address
     for router in (questions, memory, health):
         api.include_router(router)

@@ -72,7 +72,7 @@ async def refresh_roots(refreshed: Refreshed, line: AnyLine) -> StreamingRespons
     return _stream(lambda on_progress: line.memory.refresh(refreshed.name, on_progress))
 
 
-@memory.delete("/roots/{name}")
+@memory.delete("/roots/{name:path}")
 async def remove_root(name: str, line: AnyLine) -> views.RemovedView:
     """Take a root out of the memory; its files are not touched."""
     report = await line.memory.remove(name)
@@ -85,7 +85,7 @@ def _stream(indexing: Indexing) -> StreamingResponse:
 
 async def _lines(indexing: Indexing) -> AsyncIterator[bytes]:
     """Run the indexing beside the response; a client that leaves cancels it, and the old index stays whole."""
-    steps: asyncio.Queue[views.IndexingView] = asyncio.Queue()
+    steps: asyncio.Queue[views.IndexingView | None] = asyncio.Queue()
 
     def on_progress(progress: Progress) -> None:
         steps.put_nowait(views.IndexingView(progress=views.progress_view(progress)))
@@ -97,11 +97,10 @@ async def _lines(indexing: Indexing) -> AsyncIterator[bytes]:
             steps.put_nowait(views.IndexingView(problem=views.problem(error)))
 
     working = asyncio.create_task(work())
+    working.add_done_callback(lambda _: steps.put_nowait(None))
     try:
-        while True:
-            step = await steps.get()
+        while (step := await steps.get()) is not None:
             yield step.model_dump_json(exclude_none=True).encode() + b"\n"
-            if step.progress is None:
-                return
+        await working  # a bug ends the answer early, and is logged
     finally:
         working.cancel()

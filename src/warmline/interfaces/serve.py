@@ -12,7 +12,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import uvicorn
 
@@ -53,19 +53,25 @@ async def serve(
     """Serve until SIGTERM or SIGINT, or until there is nothing to do when leave_when_idle.
 
     on_ready is called once, with the TCP address or None, when questions can come in. Raises
-    StoreError when the store cannot be opened.
+    DaemonError or StoreError when the home or the store cannot be used.
     """
+    token = home.read_token()
     leaving = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, leaving.set)
-    listeners = [listener for listener in (daemon.listen_unix(home), daemon.listen_tcp(settings.daemon)) if listener]
-    address = _address(listeners[1]) if len(listeners) > 1 else None
-    if address is None:
-        logger.warning("port taken, serving the Unix socket only", extra={"port": settings.daemon.port})
-    try:
+    with ExitStack() as closing:
+        listeners = [closing.enter_context(daemon.listen_unix(home))]
+        closing.callback(home.socket.unlink, missing_ok=True)
+        tcp = daemon.listen_tcp(settings.daemon)
+        if tcp is None:
+            address = None
+            logger.warning("port taken, serving the Unix socket only", extra={"port": settings.daemon.port})
+        else:
+            listeners.append(closing.enter_context(tcp))
+            address = _address(tcp)
         async with open_line(home, settings) as line:
-            doors = Doors(create_api(line, owner, address), home.read_token())
+            doors = Doors(create_api(line, owner, address), token)
             server = _Server(_config(doors))
             serving = asyncio.create_task(server.serve(listeners), name="http")
             on_ready(address)
@@ -74,14 +80,11 @@ async def serve(
                 await _until_leaving(leaving, line, doors, leave_when_idle=leave_when_idle)
                 logger.info("leaving", extra={"waiting": line.bridge.waiting})
             finally:
+                doors.closed = True
                 line.bridge.end_waits()
                 await line.dispatcher.drain()
                 server.leaving.set()
                 await serving
-    finally:
-        for listener in listeners:
-            listener.close()
-        home.socket.unlink(missing_ok=True)
     logger.info("left")
 
 
@@ -92,7 +95,7 @@ async def _until_leaving(leaving: asyncio.Event, line: Line, doors: Doors, *, le
     patience = line.settings.daemon.idle_leave.total_seconds()
     while not leaving.is_set():
         quiet = time.monotonic() - doors.last_left if doors.inside == 0 else 0.0
-        if quiet >= patience and await line.bridge.is_idle():
+        if quiet >= patience and await line.bridge.is_idle() and doors.inside == 0:
             logger.info("idle")
             return
         try:

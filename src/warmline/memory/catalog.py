@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import apsw
 
-from warmline.errors import StoreDamagedError, StoreVersionError, UnknownRootError
+from warmline.errors import StoreDamagedError, StoreError, StoreFullError, StoreVersionError, UnknownRootError
 
 VERSION = 1
 
@@ -85,6 +86,22 @@ class LiveFile:
         return shown_path(self.root, self.relative)
 
 
+@contextmanager
+def translating(folder: Path) -> Iterator[None]:
+    """Turn SQLite's errors on the catalog in this folder into those that say what a caller can do."""
+    try:
+        yield
+    except (apsw.NotADBError, apsw.CorruptError) as error:
+        raise StoreDamagedError(
+            f"the memory's catalog is damaged; delete the folder {folder} and add your paths again"
+        ) from error
+    except apsw.Error as error:
+        # Where the disk is full, growing the -shm file is an I/O error.
+        if isinstance(error, apsw.FullError) or shutil.disk_usage(folder).free == 0:
+            raise StoreFullError("the disk that holds the memory's index is full: make room, then try again") from error
+        raise StoreError(f"the memory's catalog cannot be used now ({type(error).__name__}: {error})") from error
+
+
 def shown_path(root: str, relative: str) -> str:
     """Return `<root name>/<relative>`, or the root's name alone when the root is a file."""
     return f"{root}/{relative}" if relative else root
@@ -98,13 +115,9 @@ class Catalog:
         path = folder / "catalog.sqlite"
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._path = path
-        try:
+        with translating(folder):
             self._connection = apsw.Connection(str(path))
             self._prepare()
-        except (apsw.NotADBError, apsw.CorruptError) as error:
-            raise StoreDamagedError(
-                f"{path} is damaged; delete the folder {folder} and add your paths again"
-            ) from error
 
     def _prepare(self) -> None:
         self._connection.set_busy_timeout(5000)

@@ -29,7 +29,10 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """What was not read, and why: one line for a person. A skipped folder stands for all below it."""
+    """What was not read, and why: one line for a person. A skipped folder stands for all below it.
+
+    What is no UTF-8 in a name stands in path as an escape.
+    """
 
     path: str
     reason: str
@@ -97,6 +100,11 @@ def walk(root: Path, settings: MemorySettings, private: Sequence[Path] = ()) -> 
     yield Skipped(str(root), reason) if reason else FoundFile("", str(root), found.st_size, found.st_mtime_ns)
 
 
+def _printable(path: str) -> str:
+    """Return a path that can be written as UTF-8: bytes of its name that are none become escapes."""
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
 def _walk_folder(
     folder: str, prefix: str, ignores: tuple[_Ignore, ...], settings: MemorySettings, private: frozenset[str]
 ) -> Iterator[FoundFile | Skipped]:
@@ -104,16 +112,16 @@ def _walk_folder(
         with os.scandir(folder) as entries:
             ordered = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        yield Skipped(folder, f"cannot be read: {error.strerror}")
+        yield Skipped(_printable(folder), f"cannot be read: {error.strerror}")
         return
     ignores += _ignore_of(folder)
     for entry in ordered:
         is_folder = entry.is_dir(follow_symlinks=False)
         reason = _reason_by_name(entry, is_folder, ignores, private)
         if reason:
-            yield Skipped(entry.path, reason)
+            yield Skipped(_printable(entry.path), reason)
         elif is_folder and prefix.count("/") >= settings.max_depth:
-            yield Skipped(entry.path, f"more than {settings.max_depth} folders below its root")
+            yield Skipped(_printable(entry.path), f"more than {settings.max_depth} folders below its root")
         elif is_folder:
             yield from _walk_folder(entry.path, f"{prefix}{entry.name}/", ignores, settings, private)
         else:
@@ -144,10 +152,10 @@ def _stat(entry: os.DirEntry[str], prefix: str, settings: MemorySettings) -> Fou
     try:
         found = entry.stat(follow_symlinks=False)
     except OSError as error:
-        return Skipped(entry.path, f"cannot be read: {error.strerror}")
+        return Skipped(_printable(entry.path), f"cannot be read: {error.strerror}")
     reason = _reason_by_stat(found, settings)
     if reason:
-        return Skipped(entry.path, reason)
+        return Skipped(_printable(entry.path), reason)
     return FoundFile(prefix + entry.name, entry.path, found.st_size, found.st_mtime_ns)
 
 

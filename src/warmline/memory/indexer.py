@@ -8,15 +8,18 @@ safe at any moment (see writing.py).
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
 import threading
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from warmline.errors import StoreFullError, WarmlineError
+from warmline.errors import StoreError, StoreFullError, WarmlineError
+from warmline.memory.catalog import translating
 from warmline.memory.report import Progress, request_from_json
 from warmline.memory.writing import Indexer
 
@@ -48,6 +51,22 @@ def _leave_with_the_starter() -> None:
     os._exit(CANCELLED)
 
 
+def _trouble(folder: Path, error: Exception) -> dict[str, Any]:
+    """Say what stopped the run: a full disk, or something else. What was committed before is whole."""
+    number = getattr(error, "errno", None)
+    # Of a system call that failed, tantivy gives the number in its text alone.
+    full = f"(os error {errno.ENOSPC})" in str(error) or number in {errno.ENOSPC, errno.EDQUOT}
+    if full:
+        return {
+            "error": "the disk that holds the memory's index is full: make room, then try again",
+            "kind": StoreFullError.__name__,
+        }
+    return {
+        "error": f"the index in {folder} cannot be written ({type(error).__name__}: {error}): mend that, and try again",
+        "kind": StoreError.__name__,
+    }
+
+
 def main() -> int:
     """Do one request. Exit status 0: a report was written; 1: an error was."""
     os.umask(0o077)
@@ -55,19 +74,15 @@ def main() -> int:
     threading.Thread(target=_leave_with_the_starter, daemon=True).start()
     output = _Output()
     try:
-        indexer = Indexer(folder, settings, output.progress)
-        report = indexer.run(request)
-        indexer.close()
+        with translating(folder):
+            indexer = Indexer(folder, settings, output.progress)
+            report = indexer.run(request)
+            indexer.close()
     except WarmlineError as error:
         output.write({"error": str(error), "kind": type(error).__name__})
         return 1
-    except OSError as error:
-        output.write(
-            {
-                "error": f"{folder}: {error.strerror}; make room or mend it, and try again",
-                "kind": StoreFullError.__name__,
-            }
-        )
+    except (OSError, ValueError) as error:  # tantivy's I/O errors are ValueErrors
+        output.write(_trouble(folder, error))
         return 1
     output.write({"report": asdict(report)})
     return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from warmline.errors import InvalidInputError, StoreError, UnknownRootError, UnsafePathError
-from warmline.memory.catalog import Catalog, Root
+from warmline.memory.catalog import Catalog, Root, translating
 from warmline.memory.files import check_root
 from warmline.memory.indexing import run_indexer
 from warmline.memory.passages import answer_passages, line_passages
@@ -20,6 +20,8 @@ from warmline.memory.report import IndexReport, IndexRequest, OnProgress
 from warmline.memory.writing import INDEX_FOLDER
 from warmline.model import Recollection
 from warmline.settings import MemorySettings
+
+logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
@@ -166,20 +168,25 @@ class Memory:
     async def _find(self, question: str, limit: int) -> Found:
         """Search; when files turn out to have changed, bring their roots up to date and search again.
 
-        While another run is writing, what has changed is left out instead.
+        While another run is writing, or when none can write now, what has changed is left out instead.
         """
         found = await self._on_thread(lambda: self._searcher.search(question, limit))
         if found.changed and not self._writing.locked():
-            names = tuple(dict.fromkeys(file.root for file in found.changed))
-            # What a full disk keeps from being indexed is left out, like what changes meanwhile.
-            with contextlib.suppress(StoreError):
-                async with self._writing:
+            async with self._writing:
+                names = tuple(dict.fromkeys(file.root for file in found.changed))
+                try:
                     await self._index(IndexRequest(refresh=names), _ignore_progress)
+                except StoreError as error:
+                    logger.warning("memory not refreshed", extra={"reason": str(error)})
             found = await self._on_thread(lambda: self._searcher.search(question, limit))
         return found
 
     async def _on_thread(self, work: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        def translated() -> _T:
+            with translating(self._folder):
+                return work()
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, translated)
 
 
 def _free_name(wanted: str, taken: dict[str, str]) -> str:

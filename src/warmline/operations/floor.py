@@ -32,7 +32,7 @@ class FloorMeter:
         self._commits: list[float] = []
 
     def slice(self) -> Self:
-        """Time fdatasync of 4 KB appended, and a bare SQLite commit (WAL, FULL) of one small row, a few hundred times."""
+        """Time fdatasync of 4 KB appended, and a bare SQLite commit (WAL, FULL) of one small row."""
         self._fdatasyncs += _fdatasync_times(self._folder / "floor.bin", self._rounds)
         self._commits += _commit_times(self._folder / "floor.db", self._rounds)
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from warmline.interfaces.cli.output import BOLD, DIM, GREEN, YELLOW, harmless, hint, paint, show_json
+from warmline.interfaces.cli.output import BOLD, DIM, GREEN, YELLOW, harmless, hint, one_line, paint, show_json
 
 EXIT_CODES = {"answered": 0, "insufficient_evidence": 3, None: 4}
 EXIT_FAILED = 1
@@ -38,7 +38,7 @@ def span(place: dict[str, Any]) -> str:
     """Write `path:first-last`, or `path:line` for one line."""
     first, last = place["first_line"], place["last_line"]
     lines = f"{first}" if first == last else f"{first}-{last}"
-    return f"{harmless(place['path'])}:{lines}"
+    return f"{one_line(place['path'])}:{lines}"
 
 
 def show_row(answer: dict[str, Any], width: int) -> None:

@@ -5,11 +5,64 @@ from __future__ import annotations
 import argparse
 import math
 import re
+import sys
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NoReturn
+
+from warmline.errors import InvalidInputError
+from warmline.interfaces.cli.output import complain
 
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
 MAX_DURATION_SECONDS = 10 * 365 * 86400.0
+
+
+class Parser(argparse.ArgumentParser):
+    """Says in one line what was wrong with the arguments."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        complain(f"{message}; see `{self.prog} --help`")
+        sys.exit(2)
+
+
+def check_encoding(arguments: Sequence[str]) -> None:
+    """Raise InvalidInputError for an argument that is no UTF-8: neither JSON nor the store can hold it."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidInputError(f"{argument!a} is not UTF-8: it holds a lone surrogate") from error
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers from least to most, both included."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"{text!a} is no whole number from {least:,} to {most:,}")
+        return number
+
+    return read
+
+
+def absolute_path(text: str) -> str:
+    """Read a path, absolute or relative to the folder that we are in.
+
+    Raises InvalidInputError.
+    """
+    if not text:
+        raise InvalidInputError("the path is empty: name a file or folder")
+    try:
+        return str(Path(text).expanduser().absolute())
+    except (OSError, RuntimeError) as error:  # the folder that we are in is gone; there is no such user
+        raise InvalidInputError(f"{text!a} cannot be used ({error}): give an absolute path") from error
 
 
 def duration(text: str) -> timedelta:

@@ -6,11 +6,15 @@ import argparse
 import secrets
 import sys
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
-from warmline.errors import InvalidInputError
+from warmline.errors import DaemonError, InvalidInputError, StoreError
 from warmline.interfaces.cli.answers import show_answer
 from warmline.interfaces.cli.arguments import add_json, duration, moment
-from warmline.interfaces.cli.output import hint
+from warmline.interfaces.cli.output import complain, hint
+
+if TYPE_CHECKING:
+    from warmline.interfaces.cli.client import Client
 
 PATIENCE = timedelta(minutes=2)
 
@@ -43,10 +47,10 @@ def _ask(options: argparse.Namespace) -> int:
     if options.deadline:
         body["deadline_at"] = options.deadline.isoformat()
     client = client_for(options.home)
-    answer = client.call("POST", "/v1/questions", body, key=options.key or secrets.token_hex(16))
-    patience = options.wait.total_seconds()
-    if answer["outcome"] is None and patience > 0:
-        answer = client.call("GET", f"/v1/questions/{answer['id']}?wait={patience}", wait_seconds=patience)
+    key = secrets.token_hex(16) if options.key is None else options.key
+    answer = client.call("POST", "/v1/questions", body, key=key)
+    if answer["outcome"] is None and options.wait:
+        answer = _wait(client, answer, options.wait)
     code = show_answer(answer, as_json=options.json)
     if answer["outcome"] == "insufficient_evidence" and not options.json:
         hint("add what should know it: `warmline memory add PATH`; see what is there: `warmline memory list`")
@@ -57,9 +61,20 @@ def _ticket(options: argparse.Namespace) -> int:
     """Show a question as it stands, with its answer once there is one. Exit codes are those of `ask`."""
     from warmline.interfaces.cli.client import client_for
 
-    patience = options.wait.total_seconds()
-    answer = client_for(options.home).call("GET", question_path(options.id, f"?wait={patience}"), wait_seconds=patience)
+    answer = client_for(options.home).wait(question_path(options.id), options.wait)
     return show_answer(answer, as_json=options.json)
+
+
+def _wait(client: Client, asked: dict[str, Any], patience: timedelta) -> dict[str, Any]:
+    """Wait for the answer. When the daemon is lost, or the asker has enough, the ticket is still shown."""
+    try:
+        return client.wait(question_path(asked["id"]), patience)
+    except (DaemonError, StoreError) as error:
+        complain(str(error))
+        return asked
+    except KeyboardInterrupt:
+        hint(f"the question stays on the line: come back with `warmline ticket {asked['id']} --wait 30`")
+        raise
 
 
 def question_path(text: str, rest: str = "") -> str:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from warmline.errors import InvalidInputError
-from warmline.interfaces.cli.arguments import add_json
+from warmline.interfaces.cli.arguments import add_json, whole
 from warmline.interfaces.cli.output import hint, show_json
 
 TIMED_MEGABYTES = 100
@@ -17,14 +17,18 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     bench = commands.add_parser("bench", help="measure the line and the memory on this machine")
     benches = bench.add_subparsers(title="benches", metavar="BENCH", required=True)
     bus = benches.add_parser("bus", help="durable questions: time, rate, syncs, beside the disk's floor")
-    bus.add_argument("--questions", type=int, default=4000, help="asked in each shape (4000)")
-    bus.add_argument("--history", type=int, default=0, help="time a lease beside this many settled questions, too")
+    bus.add_argument("--questions", type=whole(1, 10_000_000), default=4000, help="asked in each shape (4000)")
+    bus.add_argument(
+        "--history", type=whole(0, 10_000_000), default=0, help="time a lease beside this many settled questions, too"
+    )
     bus.add_argument("--folder", type=Path, help="whose disk counts (where temporary files live)")
     bus.set_defaults(run=_bus)
     recall = benches.add_parser("recall", help="what the memory finds, knows that it does not know, and its speed")
     recall.add_argument("--sets", type=Path, metavar="DIR", help="folders with files/ and questions.jsonl")
     recall.add_argument("--only", action="append", default=[], metavar="NAME", help="only this set; may be repeated")
-    recall.add_argument("--megabytes", type=int, help="of made-up text and code, timed (100 without --sets, else 0)")
+    recall.add_argument(
+        "--megabytes", type=whole(0, 10_000), help="of made-up text and code, timed (100 without --sets, else 0)"
+    )
     recall.add_argument("--folder", type=Path, help="where temporary files go (where they live)")
     recall.set_defaults(run=_recall)
     for each in (bus, recall):

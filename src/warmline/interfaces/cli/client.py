@@ -8,8 +8,9 @@ from __future__ import annotations
 import http.client
 import json
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any, TypeVar
 
 from warmline import __version__, daemon, errors
 from warmline.home import Home, find_home
@@ -19,6 +20,10 @@ TRIES = 5
 FIRST_PAUSE_SECONDS = 0.05
 REQUEST_SECONDS = 60.0
 LONG_SECONDS = 24 * 3600.0
+MAX_WAIT_SECONDS = 3600.0
+"""Of one request that waits; a longer patience is several."""
+
+Result = TypeVar("Result")
 
 
 class _Connection(http.client.HTTPConnection):
@@ -49,24 +54,37 @@ class Client:
         A request whose answer the connection lost is made again: give a key to those that must not
         happen twice. Raises the error that the daemon named, or DaemonError.
         """
-        for pause in (FIRST_PAUSE_SECONDS * 2**n for n in range(TRIES)):
-            try:
-                with self._request(method, path, body, key, wait_seconds) as response:
-                    return _decoded(response.status, response.read())
-            except TimeoutError as error:
-                self.close()
-                raise errors.DaemonError("the daemon does not answer: see `warmline status`") from error
-            except (OSError, http.client.HTTPException):
-                self.close()
-                time.sleep(pause)  # the daemon was lost in between: a restart takes a moment
-        raise errors.DaemonError(f"the daemon keeps closing the connection: see {self.home.log}")
+
+        def attempt() -> dict[str, Any]:
+            with self._request(method, path, body, key, wait_seconds) as response:
+                return _decoded(response.status, response.read())
+
+        return self._persist(attempt)
+
+    def wait(self, question_path: str, patience: timedelta) -> dict[str, Any]:
+        """Wait for an answer; return the question as it stands when it ends, patience ends, or the daemon leaves."""
+        left = patience.total_seconds()
+        while True:
+            seconds, began = min(left, MAX_WAIT_SECONDS), time.monotonic()
+            answer = self.call("GET", f"{question_path}?wait={seconds}", wait_seconds=seconds)
+            left -= MAX_WAIT_SECONDS
+            if answer["outcome"] is not None or left <= 0 or time.monotonic() - began < seconds:
+                return answer
 
     def stream(self, method: str, path: str, body: object = None) -> Iterator[dict[str, Any]]:
-        """Make a request and yield each line of the answer, decoded. Raises as `call`; nothing is made again."""
+        """Make a request and yield each line of the answer, decoded.
+
+        Raises as `call`; once the answer has begun, nothing is made again.
+        """
+
+        def attempt() -> http.client.HTTPResponse:
+            response = self._request(method, path, body, None, LONG_SECONDS)
+            if response.status >= http.client.BAD_REQUEST:
+                _decoded(response.status, response.read())
+            return response
+
         try:
-            with self._request(method, path, body, None, LONG_SECONDS) as response:
-                if response.status >= http.client.BAD_REQUEST:
-                    _decoded(response.status, response.read())
+            with self._persist(attempt) as response:
                 for line in response:
                     yield json.loads(line)
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -81,6 +99,27 @@ class Client:
             return self.call("GET", f"/v1/memory/search?{urlencode({'q': question, 'top': top})}")
         except UnicodeEncodeError as error:
             raise errors.InvalidInputError("the question holds half a character: send valid UTF-8") from error
+
+    def _persist(self, attempt: Callable[[], Result]) -> Result:
+        """Make an attempt, and again while the daemon is lost in between: a restart takes a moment."""
+        for pause in (FIRST_PAUSE_SECONDS * 2**n for n in range(TRIES)):
+            try:
+                return attempt()
+            except TimeoutError as error:
+                self.close()
+                raise errors.DaemonError("the daemon does not answer: see `warmline status`") from error
+            except (OSError, http.client.HTTPException):
+                self.close()
+                time.sleep(pause)
+            except errors.StoreClosedError:
+                self.close()
+                self._let_it_leave()
+        raise errors.DaemonError(f"the daemon keeps closing the connection: see {self.home.log}")
+
+    def _let_it_leave(self) -> None:
+        owner = daemon.owner_of(self.home)
+        if owner is not None:
+            daemon.wait_until_left(owner, self._settings)
 
     def _request(
         self, method: str, path: str, body: object, key: str | None, wait_seconds: float
@@ -107,11 +146,13 @@ class Client:
         return self._connection
 
     def _headers(self, key: str | None) -> dict[str, str]:
+        if key is not None and not (key.isascii() and key.isprintable()):
+            raise errors.InvalidInputError("the idempotency key must be printable ASCII characters")
         headers = {
             "Authorization": f"Bearer {self.home.read_token()}",
             "Content-Type": "application/json",
         }
-        return headers | ({"Idempotency-Key": key} if key else {})
+        return headers | ({"Idempotency-Key": key} if key is not None else {})
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -6,14 +6,15 @@ Only what every command needs is imported here: `--help` and `ask` are called fr
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 
 from warmline import __version__
 from warmline.errors import InvalidInputError, NotFoundError, WarmlineError
 from warmline.interfaces.cli import ask, bench, completion, demo, memory, questions, serve, status
+from warmline.interfaces.cli.arguments import Parser, check_encoding
 from warmline.interfaces.cli.output import complain
+from warmline.interfaces.cli.streams import open_streams, silence
 
 EXIT_OK = 0
 EXIT_ERROR = 1
@@ -31,32 +32,34 @@ first steps:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Errors are one line on standard error."""
+    open_streams()
     if sys.platform == "win32":
         complain("Warmline needs Linux or macOS: on Windows, run it within WSL (`wsl --install`)")
         return EXIT_ERROR
-    options = make_parser().parse_args(arguments)
-    run: Callable[[argparse.Namespace], int] = options.run
     try:
+        check_encoding(sys.argv[1:] if arguments is None else arguments)
+        options = make_parser().parse_args(arguments)
+        run: Callable[[argparse.Namespace], int] = options.run
         code = run(options)
         sys.stdout.flush()
         return code
-    except (InvalidInputError, NotFoundError) as error:
-        complain(str(error))
-        return EXIT_BAD_INPUT
     except WarmlineError as error:
         complain(str(error))
-        return EXIT_ERROR
+        return EXIT_BAD_INPUT if isinstance(error, InvalidInputError | NotFoundError) else EXIT_ERROR
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has enough (`| head`). Python would complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout)  # the reader of our output has enough (`| head`)
         return EXIT_OK
+    except OSError as error:
+        silence(sys.stdout)
+        complain(f"this could not be finished: {f'{error.filename}: ' if error.filename else ''}{error.strerror}")
+        return EXIT_ERROR
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Make the parser of the whole command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="warmline",
         description="Ask your files a question, durably; the answer's citations were checked against the files.",
         epilog=EPILOG,

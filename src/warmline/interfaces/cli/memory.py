@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from warmline.errors import InvalidInputError
+from warmline.errors import DaemonError, InvalidInputError
 from warmline.interfaces.cli.answers import span
-from warmline.interfaces.cli.arguments import add_json
-from warmline.interfaces.cli.output import BOLD, DIM, harmless, hint, paint, show_json
+from warmline.interfaces.cli.arguments import absolute_path, add_json, whole
+from warmline.interfaces.cli.output import BOLD, DIM, harmless, hint, one_line, paint, show_json
 
 SHOWN_SKIPS = 20
 
@@ -27,7 +27,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     listing = verbs.add_parser("list", help="list the roots")
     search = verbs.add_parser("search", help="show the lines that may answer, best first")
     search.add_argument("question", nargs="*", help="what to look for")
-    search.add_argument("--top", type=int, default=10, help="at most this many (10)")
+    search.add_argument("--top", type=whole(1, 1000), default=10, help="at most this many (10)")
     search.add_argument("--batch", type=Path, metavar="FILE", help='lines of {"qid", "question"}; - is standard input')
     for command, run in ((add, _add), (refresh, _refresh), (remove, _remove), (listing, _list), (search, _search)):
         add_json(command)
@@ -35,8 +35,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _add(options: argparse.Namespace) -> int:
-    paths = [str(Path(path).expanduser().absolute()) for path in options.paths]
-    return _index(options, "/v1/memory/roots", {"paths": paths})
+    return _index(options, "/v1/memory/roots", {"paths": [absolute_path(path) for path in options.paths]})
 
 
 def _refresh(options: argparse.Namespace) -> int:
@@ -47,7 +46,7 @@ def _index(options: argparse.Namespace, path: str, body: object) -> int:
     from warmline.interfaces.cli.client import client_for, error_of
     from warmline.interfaces.cli.progress import progress_bar
 
-    report: dict[str, Any] = {}
+    report: dict[str, Any] | None = None
     with progress_bar() as show:
         for step in client_for(options.home).stream("POST", path, body):
             if "problem" in step:
@@ -55,18 +54,20 @@ def _index(options: argparse.Namespace, path: str, body: object) -> int:
             if "progress" in step:
                 show(step["progress"])
             report = step.get("report", report)
+    if report is None:
+        raise DaemonError("the daemon was lost: see daemon.log in its home, then do it again")
     show_json(report) if options.json else _show_report(report)
     return 0
 
 
 def _show_report(report: dict[str, Any]) -> None:
     print(
-        f"{', '.join(map(harmless, report['roots'])) or 'nothing'}: {report['indexed']:,} files indexed"
+        f"{', '.join(map(one_line, report['roots'])) or 'nothing'}: {report['indexed']:,} files indexed"
         f" ({report['lines']:,} lines, {report['size_bytes'] / 1e6:.1f} MB), {report['unchanged']:,} unchanged,"
         f" {report['removed']:,} removed, {report['skipped_count']:,} skipped, in {report['seconds']:.1f} s"
     )
     for skipped in report["skipped"][:SHOWN_SKIPS]:
-        print(paint(f"  skipped {harmless(skipped['path'])}: {harmless(skipped['reason'])}", DIM))
+        print(paint(f"  skipped {one_line(skipped['path'])}: {one_line(skipped['reason'])}", DIM))
     if report["skipped_count"] > SHOWN_SKIPS:
         hint(f"  and {report['skipped_count'] - SHOWN_SKIPS:,} more: --json lists them")
 
@@ -80,7 +81,7 @@ def _list(options: argparse.Namespace) -> int:
         return 0
     for root in found["roots"]:
         size = f"{root['files']:,} files, {root['lines']:,} lines, {root['size_bytes'] / 1e6:.1f} MB"
-        print(f"{paint(harmless(root['name']), BOLD)}  {harmless(root['path'])}  {paint(size, DIM)}")
+        print(f"{paint(one_line(root['name']), BOLD)}  {one_line(root['path'])}  {paint(size, DIM)}")
     if not found["roots"]:
         hint("the memory is empty: `warmline memory add PATH`")
     return 0
@@ -92,7 +93,7 @@ def _remove(options: argparse.Namespace) -> int:
     from warmline.interfaces.cli.client import client_for
 
     removed = client_for(options.home).call("DELETE", f"/v1/memory/roots/{quote(options.name, safe='')}")
-    show_json(removed) if options.json else print(f"took {harmless(removed['name'])} out ({removed['files']:,} files)")
+    show_json(removed) if options.json else print(f"took {one_line(removed['name'])} out ({removed['files']:,} files)")
     return 0
 
 

@@ -8,29 +8,49 @@ import re
 import sys
 from typing import TextIO
 
+from warmline.interfaces.cli.streams import silence
+
 BOLD, DIM, GREEN, YELLOW, RED = "1", "2", "32", "33", "31"
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_BREAKS = str.maketrans({"\n": "\\n", "\t": "\\t"})
 
 
 def complain(text: str) -> None:
     """Write one line to standard error."""
-    print(f"warmline: {harmless(text)}", file=sys.stderr)
+    _to_stderr(f"warmline: {one_line(text)}")
 
 
 def hint(text: str) -> None:
     """Write what may help to standard error, out of the way of what a script captures."""
-    print(paint(text, DIM, sys.stderr), file=sys.stderr)
+    _to_stderr(paint(text, DIM, sys.stderr))
+
+
+def _to_stderr(text: str) -> None:
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        silence(sys.stderr)  # nobody is left to tell; the exit code still says it
 
 
 def show_json(value: object) -> None:
-    """Write one JSON document to standard output."""
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+    """Write one JSON document to standard output, in ASCII where the terminal has no more than that."""
+    print(json.dumps(value, ensure_ascii=(sys.stdout.encoding or "").lower() != "utf-8", indent=2))
 
 
 def harmless(text: str) -> str:
     """Make control and direction characters visible: a file's words must not steer the terminal."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found.group()):02x}", text)
+    return _CONTROL.sub(_escape, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    number = ord(found.group())
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
+
+
+def one_line(text: str) -> str:
+    """Make a name or an error harmless, and keep it on one line."""
+    return harmless(text).translate(_BREAKS)
 
 
 def paint(text: str, style: str, stream: TextIO | None = None) -> str:

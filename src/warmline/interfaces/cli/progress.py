@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from warmline.interfaces.cli.output import one_line
+
 Show = Callable[[dict[str, Any]], None]
 
 
@@ -33,7 +35,7 @@ def progress_bar() -> Iterator[Show]:
         def show(progress: dict[str, Any]) -> None:
             bar.update(
                 task,
-                description=escape(progress["root"]),
+                description=escape(one_line(progress["root"])),
                 completed=progress["files_done"],
                 total=progress["files_total"] or None,
                 megabytes=progress["bytes_done"] / 1e6,

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from warmline.interfaces.cli.answers import show_row
-from warmline.interfaces.cli.arguments import add_json, duration, moment
+from warmline.interfaces.cli.arguments import add_json, duration, moment, whole
 from warmline.interfaces.cli.ask import question_path
-from warmline.interfaces.cli.output import hint, show_json
+from warmline.interfaces.cli.output import hint, one_line, show_json
 
 STATES = ("ready", "leased", "settled", "dead", "expired", "cancelled")
 
@@ -34,7 +34,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _add_listing(command: argparse.ArgumentParser) -> None:
     command.add_argument("--since", type=duration, help="only those accepted within this time: 1h, 2d")
-    command.add_argument("--limit", type=int, default=50, help="at most this many, newest first (50)")
+    command.add_argument("--limit", type=whole(1, 1000), default=50, help="at most this many, newest first (50)")
     command.add_argument("--count", action="store_true", help="print how many there are, and nothing else")
     add_json(command)
     command.set_defaults(run=_list)
@@ -67,7 +67,7 @@ def _show(found: dict[str, Any], options: argparse.Namespace) -> None:
     for answer in found["questions"]:
         show_row(answer, width)
         if answer["state"] == "dead":
-            print(f"  {answer['text']}")
+            print(f"  {one_line(answer['text'])}")
     if not found["questions"]:
         hint("no such questions")
 

@@ -5,20 +5,26 @@ from __future__ import annotations
 import argparse
 import dataclasses
 
-from warmline.interfaces.cli.arguments import duration
+from warmline.interfaces.cli.arguments import duration, whole
 from warmline.settings import Settings
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
     serve = commands.add_parser("serve", help="run the daemon in the foreground", description=_serve.__doc__)
-    serve.add_argument("--host", help="the IPv4 address to listen on (127.0.0.1)")
-    serve.add_argument("--port", type=int, help="the TCP port to listen on; 0 picks a free one (9276)")
+    serve.add_argument("--host", type=_host, help="the IPv4 address to listen on (127.0.0.1)")
+    serve.add_argument("--port", type=whole(0, 65535), help="the TCP port to listen on; 0 picks a free one (9276)")
     serve.add_argument("--log-format", choices=("text", "json"), default="text", help="for people or for programs")
     serve.add_argument("--idle-leave", type=duration, help="leave after this long without anything to do (never)")
     serve.add_argument("--background", action="store_true", help=argparse.SUPPRESS)
     serve.add_argument("--announce", type=int, help=argparse.SUPPRESS)
     serve.set_defaults(run=_serve)
+
+
+def _host(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("an empty host would be every network: write 0.0.0.0 for that")
+    return text
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -46,7 +52,7 @@ def _serve(options: argparse.Namespace) -> int:
             settings = _settings(Settings(), options)
             leaves = options.background or options.idle_leave is not None
             uvloop.run(serve(home, settings, owner, leave_when_idle=leaves, on_ready=on_ready))
-    except WarmlineError as error:
+    except (WarmlineError, OSError) as error:
         if options.announce is not None and not announced:
             daemon.announce(options.announce, str(error))
         raise

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from warmline.interfaces.cli.arguments import add_json
-from warmline.interfaces.cli.output import BOLD, paint, show_json
+from warmline.interfaces.cli.output import BOLD, one_line, paint, show_json
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -34,7 +34,7 @@ def _show(status: dict[str, Any]) -> None:
     up = datetime.now(UTC) - datetime.fromisoformat(status["started_at"])
     rows = {
         "daemon": f"pid {status['pid']}, version {status['version']}, up {str(up).partition('.')[0]}",
-        "home": status["home"],
+        "home": one_line(status["home"]),
         "listens": f"its Unix socket{' and ' + status['address'] if status['address'] else '; the TCP port is taken'}",
         "questions": ", ".join(f"{count} {state}" for state, count in status["questions"].items() if count) or "none",
         "waiting": f"{status['waiting']} callers",
@@ -55,5 +55,5 @@ def _stop(options: argparse.Namespace) -> int:
     if options.json:
         show_json({"stopped": owner is not None, "pid": owner and owner.pid})
     else:
-        print(f"stopped the daemon (pid {owner.pid})" if owner else f"no daemon runs for {home.path}")
+        print(f"stopped the daemon (pid {owner.pid})" if owner else f"no daemon runs for {one_line(str(home.path))}")
     return 0
