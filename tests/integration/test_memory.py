@@ -88,6 +88,25 @@ async def test_an_edited_file_is_never_shown_with_its_old_lines(memory: Memory, 
     assert (await lines_found(memory))[0] == ("notes/ports.md", 4, "The exporter listens on port 9300.")
 
 
+async def test_lines_that_moved_are_shown_at_their_new_numbers(memory: Memory, notes: Path) -> None:
+    filler = "".join(f"Shelf {number} is dusted on Fridays.\n" for number in range(60))
+    (notes / "long.md").write_text(f"{filler}The lantern hangs in the porch.\n{filler}")
+    await memory.add([notes])
+    assert (await lines_found(memory, "Where does the lantern hang?"))[0][1] == 61
+    (notes / "long.md").write_text(f"new\n\n{filler}The lantern hangs in the porch.\n{filler}")
+    assert (await lines_found(memory, "Where does the lantern hang?"))[0][1] == 63
+
+
+async def test_the_order_of_equals_does_not_depend_on_the_order_of_indexing(memory: Memory, notes: Path) -> None:
+    text = (notes / "ports.md").read_text()
+    (notes / "b.md").write_text(text)
+    await memory.add([notes])
+    (notes / "a.md").write_text(text)
+    await memory.refresh()
+    found = [path for path, line, _ in await lines_found(memory) if line == 3]
+    assert found == ["notes/ports.md", "notes/a.md", "notes/b.md"], "the path names what is asked for, then equals"
+
+
 async def test_a_deleted_file_drops_out(memory: Memory, notes: Path) -> None:
     await memory.add([notes])
     (notes / "ports.md").unlink()
@@ -149,7 +168,15 @@ async def test_the_home_of_the_line_cannot_be_remembered(memory: Memory, tmp_pat
 
 @pytest.mark.parametrize(
     "shown",
-    ["notes/../secret", "notes/deep/../../secret", "notes//etc/passwd", "/etc/passwd", "notes/a\0b", "notes/link"],
+    [
+        "notes/../secret",
+        "notes/deep/../ports.md",
+        "notes/deep/../../secret",
+        "notes//etc/passwd",
+        "/etc/passwd",
+        "notes/a\0b",
+        "notes/link",
+    ],
 )
 async def test_a_path_that_leaves_its_root_is_refused(memory: Memory, notes: Path, tmp_path: Path, shown: str) -> None:
     (tmp_path / "secret").write_text("secret")

@@ -29,7 +29,7 @@ class Matcher:
 
     def __init__(self, terms: Sequence[Term], stemmer: Stemmer) -> None:
         self._terms = terms
-        self._stem = stemmer.stem
+        self._stems = stemmer
 
     def find(self, text: str) -> list[tuple[int, int, int]]:
         """Return (term, line from 0, column from 0) for every word of text that is one of the terms.
@@ -40,7 +40,7 @@ class Matcher:
         if len(low) != len(text):
             text = low
         found = []
-        stem_of, word_at = self._stem, WORD.match
+        stems, word_at = self._stems, WORD.match
         for number, term in enumerate(self._terms):
             prefix, stem = term.prefix, term.stem
             at = low.find(prefix)
@@ -49,7 +49,10 @@ class Matcher:
                     is_found = text[at].isupper() and self._is_later_part(stem, text, at)
                 else:
                     word = word_at(low, at)
-                    is_found = (word is not None and stem_of(word[0]) == stem) or self._is_part(stem, text, at)
+                    is_found = word is not None and (
+                        stems[word[0]] == stem
+                        or (not text[at : word.end()].islower() and self._is_part(stem, text, at))
+                    )
                 if is_found:
                     found.append((number, at))
                 at = low.find(prefix, at + 1)
@@ -66,4 +69,4 @@ class Matcher:
 
     def _is_part(self, stem: str, text: str, at: int) -> bool:
         part = HUMP.match(text, at)
-        return part is not None and self._stem(part[0]) == stem
+        return part is not None and self._stems[part[0]] == stem

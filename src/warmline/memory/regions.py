@@ -13,7 +13,7 @@ from itertools import groupby
 from warmline.memory.catalog import LiveFile
 from warmline.memory.index import Hit
 
-MARGIN_LINES = 5
+MARGIN_LINES = 3
 MARGIN_BYTES = 500
 """Read before and after a hit, whole lines of it: the neighbours of its first and last lines."""
 

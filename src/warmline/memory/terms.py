@@ -100,24 +100,21 @@ def question_words(question: str) -> list[str]:
     return list(dict.fromkeys(wanted or words))
 
 
-class Stemmer:
-    """Stems of words, remembered: text repeats its words."""
+class Stemmer(dict[str, str]):
+    """The index's term for each word, empty when it has none: looked up once, for text repeats its words."""
 
     max_remembered = 50_000
 
     def __init__(self) -> None:
+        super().__init__()
         self._analyzer = analyzer()
-        self._stems: dict[str, str] = {}
 
-    def stem(self, word: str) -> str:
-        """Return the index's term for one word, or an empty string when it has none."""
-        found = self._stems.get(word)
-        if found is None:
-            if len(self._stems) >= self.max_remembered:
-                self._stems.clear()
-            found = self._stems[word] = "".join(self._analyzer.analyze(word))
-        return found
+    def __missing__(self, word: str) -> str:
+        if len(self) >= self.max_remembered:
+            self.clear()
+        stem = self[word] = "".join(self._analyzer.analyze(word))
+        return stem
 
     def terms(self, words: Iterable[str]) -> list[str]:
         """Return the terms of the words, each once, in order."""
-        return list(dict.fromkeys(filter(None, map(self.stem, words))))
+        return list(dict.fromkeys(stem for word in words if (stem := self[word])))

@@ -81,6 +81,23 @@ def test_what_the_named_speaker_said_comes_first() -> None:
     assert numbers(rank("What did Ana say about the pump?", region(text, Kind.CHAT)))[0] == 4
 
 
+def test_to_speak_counts_more_than_to_be_spoken_of() -> None:
+    text = "Bo: Ana Ana pump" + "\nBo: -" * 12 + "\nAna: pump indeed"
+    assert numbers(rank("What did Ana say about the pump?", region(text, Kind.CHAT)))[0] == 14
+
+
+def test_a_turn_that_asks_comes_after_one_that_says_the_same() -> None:
+    text = "Ana: the pump is loud?" + "\nBen: -" * 12 + "\nAna: the pump is loud."
+    assert numbers(rank("loud pump", region(text, Kind.CHAT)))[0] == 14
+    assert numbers(rank("loud pump", region(text, Kind.PROSE)))[0] == 1
+
+
+def test_a_turn_that_replies_comes_before_one_that_says_the_same() -> None:
+    text = "Ana: the pump is loud." + "\nBen: -" * 12 + "\nBen: Is it?\nAna: the pump is loud."
+    assert numbers(rank("loud pump", region(text, Kind.CHAT)))[0] == 15
+    assert numbers(rank("loud pump", region(text, Kind.PROSE)))[0] == 1
+
+
 def test_a_line_with_a_time_answers_when() -> None:
     text = "The pump was replaced by the crew.\n" + "\n" * 12 + "The pump was replaced in May 2021."
     assert numbers(rank("When was the pump replaced?", region(text)))[0] == 14
