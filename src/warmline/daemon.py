@@ -38,6 +38,11 @@ PAUSE_SECONDS = 0.02
 PROBE_SECONDS = 0.5
 """Longer than `owner_of` holds the lock to look whether it is free."""
 
+CHANGE_SECONDS = 10.0
+"""Longer than an owner takes to write itself into the lock's file, on a disk that others keep busy."""
+
+CHANGING = "a daemon is just starting or leaving: try again in a moment"
+
 
 @dataclass(frozen=True, slots=True)
 class Owner:
@@ -59,7 +64,8 @@ def own(home: Home, version: str) -> Iterator[Owner]:
         try:
             _lock_within(file, PROBE_SECONDS)
         except DaemonError as error:
-            raise AlreadyRunningError(_who(_read_owner(file), home)) from error
+            running = _read_owner(file)
+            raise AlreadyRunningError(_who(running, home) if running else CHANGING) from error
         owner = Owner(os.getpid(), datetime.now(UTC).isoformat(timespec="seconds"), version)
         with home.usable():
             _write(file, json.dumps({"pid": owner.pid, "started_at": owner.started_at, "version": owner.version}))
@@ -77,10 +83,23 @@ def owner_of(home: Home) -> Owner | None:
         except FileNotFoundError:
             return None
         with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return _read_owner(file)
+            return _look_for_owner(file)
+
+
+def _look_for_owner(file: IO[str]) -> Owner | None:
+    """Look who holds the lock; one that is just starting or leaving is looked at again."""
+    deadline = time.monotonic() + CHANGE_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            owner = _read_owner(file)
+            if owner is not None:
+                return owner
+            if time.monotonic() > deadline:
+                raise DaemonError(CHANGING) from error
+            time.sleep(PAUSE_SECONDS)
+        else:
             return None
 
 
@@ -321,18 +340,14 @@ def _write(file: IO[str], text: str) -> None:
     os.pwrite(file.fileno(), text.encode(), 0)
 
 
-def _read_owner(file: IO[str]) -> Owner:
-    """Read who holds the lock; one that is just starting or leaving has not written, or has cleared it."""
-    deadline = time.monotonic() + PROBE_SECONDS
-    while True:
-        file.seek(0)
-        try:
-            said = json.loads(file.read())
-            return Owner(int(said["pid"]), str(said["started_at"]), str(said["version"]))
-        except (ValueError, KeyError, TypeError) as error:
-            if time.monotonic() > deadline:
-                raise DaemonError("a daemon is just starting or leaving: try again in a moment") from error
-            time.sleep(PAUSE_SECONDS)
+def _read_owner(file: IO[str]) -> Owner | None:
+    """Read who holds the lock, or None: one that is just starting has not written yet, a leaving one has cleared it."""
+    file.seek(0)
+    try:
+        said = json.loads(file.read())
+        return Owner(int(said["pid"]), str(said["started_at"]), str(said["version"]))
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _who(owner: Owner, home: Home) -> str:

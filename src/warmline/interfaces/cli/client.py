@@ -129,7 +129,7 @@ class Client:
         return connection.getresponse()
 
     def _connected(self, timeout: float) -> _Connection:
-        if self._connection is None:
+        if self._connection is None or self._connection.sock is None:  # a daemon that leaves says `Connection: close`
             connection = _Connection(self.home, timeout)
             try:
                 connection.connect()
