@@ -182,6 +182,12 @@ def test_http_answers_with_the_status_that_fits(line: RealHome, method: str, pat
     assert call(line, method, path)[0] == status
 
 
+@pytest.mark.parametrize("path", ["", ".", "tmp", "~", "\x00"])
+def test_http_takes_no_path_that_is_not_absolute(line: RealHome, path: str) -> None:
+    status, said = call(line, "POST", "/v1/memory/roots", json.dumps({"paths": [path]}).encode())
+    assert (status, said["detail"]) == (400, f"{path!r} is no absolute path: name the whole of it")
+
+
 @pytest.mark.parametrize("shown", ["", "Bearer", "Bearer wrong", "Basic b3duZXI6", "bearer \xff"])
 def test_without_the_owners_token_nothing_but_healthz_answers(line: RealHome, shown: str) -> None:
     assert call(line, "GET", "/v1/status", Authorization=shown)[0] == 401

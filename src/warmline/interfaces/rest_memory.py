@@ -10,18 +10,25 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-from warmline.errors import WarmlineError
+from warmline.errors import InvalidInputError, WarmlineError
 from warmline.interfaces import views
 from warmline.interfaces.rest_shared import PROBLEMS, AnyLine, AnyPlaces
 from warmline.memory.report import IndexReport, OnProgress, Progress
 
 memory = APIRouter(prefix="/v1/memory", tags=["memory"], responses=PROBLEMS)
+
+STEPS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "one object a line: progress, and then a report or a problem",
+        "content": {"application/x-ndjson": {"schema": {"$ref": "#/components/schemas/IndexingView"}}},
+    }
+}
 
 Indexing = Callable[[OnProgress], Awaitable[IndexReport]]
 
@@ -59,14 +66,14 @@ async def list_roots(line: AnyLine) -> views.RootsView:
     return views.RootsView(roots=[views.root_view(root) for root in await line.memory.roots()])
 
 
-@memory.post("/roots", response_model=views.IndexingView)
+@memory.post("/roots", response_model=views.IndexingView, response_class=StreamingResponse, responses=STEPS)
 async def add_roots(added: Added, line: AnyLine) -> StreamingResponse:
     """Take files and folders into the memory; those that are there are brought up to date."""
-    paths = [Path(path) for path in added.paths]
+    paths = [_absolute(path) for path in added.paths]
     return _stream(lambda on_progress: line.memory.add(paths, on_progress))
 
 
-@memory.post("/refresh", response_model=views.IndexingView)
+@memory.post("/refresh", response_model=views.IndexingView, response_class=StreamingResponse, responses=STEPS)
 async def refresh_roots(refreshed: Refreshed, line: AnyLine) -> StreamingResponse:
     """Index what changed, forget what vanished."""
     return _stream(lambda on_progress: line.memory.refresh(refreshed.name, on_progress))
@@ -77,6 +84,14 @@ async def remove_root(name: str, line: AnyLine) -> views.RemovedView:
     """Take a root out of the memory; its files are not touched."""
     report = await line.memory.remove(name)
     return views.RemovedView(name=name, files=report.removed)
+
+
+def _absolute(text: str) -> Path:
+    """Read a path. A relative one would be below the folder of the daemon, which is none of the caller's."""
+    path = Path(text)
+    if not path.is_absolute():
+        raise InvalidInputError(f"{text!r} is no absolute path: name the whole of it")
+    return path
 
 
 def _stream(indexing: Indexing) -> StreamingResponse:

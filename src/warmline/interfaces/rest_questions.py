@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel, Field
@@ -45,7 +45,12 @@ Wait = Annotated[float, Query(ge=0, le=MAX_WAIT_SECONDS, description="seconds to
 Which = Annotated[QuestionFilter, Depends(_which)]
 
 
-@questions.post("", status_code=201)
+KNOWN: dict[int | str, dict[str, Any]] = {
+    200: {"model": views.AnswerView, "description": "the key was known: the same question as it stands"}
+}
+
+
+@questions.post("", status_code=201, responses=KNOWN)
 async def ask(
     asked: Asked,
     response: Response,
