@@ -82,6 +82,13 @@ def test_a_reader_that_has_enough_ends_the_command_cleanly(line: RealHome, comma
     assert b"warmline: " not in done.stderr
 
 
+@pytest.mark.parametrize("command", [f"ask {QUESTION!r}", "questions", "memory refresh", "status"])
+def test_a_command_leaves_nothing_open(line: RealHome, command: str) -> None:
+    done = shell(line, f"W {command}", PYTHONDEVMODE="1", PYTHONWARNINGS="error")
+    assert done.returncode == 0
+    assert b"ResourceWarning" not in done.stderr
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_a_narrow_terminal_gets_escapes_and_whole_json(line: RealHome, encoding: str) -> None:
     found = shell(line, "W memory search key --json", PYTHONIOENCODING=encoding)

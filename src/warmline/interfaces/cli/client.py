@@ -5,6 +5,7 @@ Imports only the standard library's http.client: a call costs a script a tenth o
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import json
 import time
@@ -162,12 +163,17 @@ class Client:
 
 
 def client_for(home: str | None, *, start: bool = True) -> Client:
-    """Make a client of the named home, or of the default one; replace a daemon of another version."""
+    """Make a client of the named home, or of the default one, that is closed at exit.
+
+    A daemon of another version is replaced.
+    """
     found = find_home(home)
     owner = daemon.owner_of(found)
     if owner is not None and owner.version != __version__:
         daemon.stop(found, DaemonSettings())
-    return Client(found, start=start)
+    client = Client(found, start=start)
+    atexit.register(client.close)
+    return client
 
 
 def _decoded(status: int, text: bytes) -> dict[str, Any]:
