@@ -34,7 +34,8 @@ class Kind(IntEnum):
 class Block:
     """Consecutive lines, counted from 1 with both ends included, and their place in the file's bytes.
 
-    heading_line is the line of the heading or definition that they stand under, 0 when there is none.
+    heading_line is the line of the heading or definition that they stand under; 0 when there is none, or they begin
+    with one.
     """
 
     first_line: int
@@ -52,8 +53,7 @@ SPEAKER = re.compile(
 DEFINITION = re.compile(
     rb"\s{0,8}(?:(?:export|public|private|protected|static|async|abstract|final|unsafe|extern|pub(?:\([a-z]+\))?)\s+)*"
     rb"(?:def|class|func|fn|function|interface|struct|enum|trait|impl|type|module|namespace|package|sub|macro_rules!"
-    rb"|create\s+table)\b\s*\S",
-    re.IGNORECASE,
+    rb"|create\s+table|CREATE\s+TABLE)\b\s*\S"
 )
 CODE_LINE = re.compile(
     rb"\s*(?:(?:def|class|import|from|return|if|for|while|func|fn|let|const|var|public|private|static|use|package"
@@ -110,7 +110,7 @@ def cut(lines: Sequence[bytes], ends: Sequence[int], kind: Kind) -> Iterator[Blo
             (begins and index - first >= shortest) or _full(index - first, ends[index] - start, lines[index - 1])
         ):
             yield Block(first + 1, index, start, ends[index - 1] - start, heading)
-            first, start, heading = index, ends[index - 1], begun
+            first, start, heading = index, ends[index - 1], 0 if begins else begun
         if begins:
             begun = index + 1
     if len(lines) > first:

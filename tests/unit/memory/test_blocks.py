@@ -52,12 +52,12 @@ def blocks_of(text: str, kind: Kind) -> list[tuple[int, int, int]]:
 
 def test_a_heading_begins_a_block_and_stands_over_those_after_it() -> None:
     text = "# One\n" + "a\n" * 12 + "# Two\nb\n"
-    assert blocks_of(text, Kind.PROSE) == [(1, 10, 0), (11, 13, 1), (14, 15, 1)]
+    assert blocks_of(text, Kind.PROSE) == [(1, 10, 0), (11, 13, 1), (14, 15, 0)]
 
 
 def test_a_definition_begins_a_block_unless_the_last_is_short() -> None:
     text = "type A = int\ntype B = int\n\ndef run():\n    pass\n"
-    assert blocks_of(text, Kind.CODE) == [(1, 3, 0), (4, 5, 2)]
+    assert blocks_of(text, Kind.CODE) == [(1, 3, 0), (4, 5, 0)]
 
 
 def test_a_blank_line_ends_a_block_of_eight() -> None:
