@@ -11,20 +11,24 @@ committed, lowest position first, longest waiting first.
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import apsw
 
-from warmline.errors import StoreClosedError
+from warmline.errors import StoreClosedError, StoreError, WarmlineError
 from warmline.protocols import Clock
 from warmline.stores.opening import translated
 from warmline.stores.rows import micros
 from warmline.stores.transaction import News, Transaction
+
+logger = logging.getLogger(__name__)
 
 Verb = Callable[[Transaction], Any]
 Undo = Callable[[Any], None]
@@ -133,15 +137,16 @@ class Writer:
             if job.parking is not None:
                 self._parked[job.parking].append(job)
         try:
-            return self._attempt(batch, careful=False)
-        except _WrittenError:
-            self._undo()
+            try:
+                return self._attempt(batch, careful=False)
+            except _WrittenError:
+                self._undo()
+                return self._attempt(batch, careful=True)
         except apsw.Error as error:
-            return self._failed(batch, error)
-        try:
-            return self._attempt(batch, careful=True)
-        except apsw.Error as error:
-            return self._failed(batch, error)
+            return self._failed(batch, translated(error))
+        except Exception as bug:  # the edge of the thread: whoever waits must hear of it
+            logger.exception("store writer broke")
+            return self._failed(batch, StoreError(f"the store could not do this: {type(bug).__name__}: {bug}"))
 
     def _attempt(self, batch: list[Job], *, careful: bool) -> tuple[Results, News]:
         tx = Transaction(self._connection, micros(self._clock.now()))
@@ -208,12 +213,14 @@ class Writer:
 
     def _undo(self) -> None:
         if self._connection.in_transaction:
-            self._connection.execute("rollback")
+            with suppress(
+                apsw.Error
+            ):  # SQLite rolls back by itself what it cannot undo; the first error is what counts
+                self._connection.execute("rollback")
 
-    def _failed(self, batch: list[Job], error: apsw.Error) -> tuple[Results, News]:
+    def _failed(self, batch: list[Job], trouble: WarmlineError) -> tuple[Results, News]:
         """Give the error to all of a batch; who was parked before stays parked."""
         self._undo()
-        trouble = translated(error)
         for job in batch:
             self._drop(job)
         return [(job, trouble) for job in batch], News()

@@ -22,7 +22,8 @@ def complain(text: str) -> None:
 
 
 def hint(text: str) -> None:
-    """Write what may help to standard error, out of the way of what a script captures."""
+    """Write what may help to standard error, out of the way of what a script captures, after what was said before."""
+    sys.stdout.flush()
     _to_stderr(paint(text, DIM, sys.stderr))
 
 
