@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import apsw
 
-from warmline.errors import StoreClosedError
+from warmline.errors import StoreClosedError, UnknownMailboxError
 from warmline.model import Delivery, Lease, Mailbox, Message, MessageId, Question, State
 from warmline.protocols import Accepted, Clock, QuestionFilter
 from warmline.settings import StoreSettings
@@ -49,6 +49,7 @@ class SqliteStore:
         self._reading = await asyncio.to_thread(open_reader, self._path, self._vfs)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="store reader")
         self._writer = Writer(self._connection, self._clock, self._settings.max_batch, self._on_news)
+        self._mailboxes = await self._read(verbs.mailboxes)
 
     async def close(self) -> None:
         """End the threads and close the file; safe to call twice."""
@@ -65,11 +66,11 @@ class SqliteStore:
 
     async def add_mailbox(self, mailbox: Mailbox) -> None:
         """Make sure that this mailbox and its conversation exist."""
-        await self._write(lambda tx: verbs.add_mailbox(tx, mailbox))
+        self._mailboxes = await self._write(lambda tx: verbs.add_mailbox(tx, mailbox))
 
     async def add(self, message: Message, mailbox: Mailbox) -> Accepted:
         """Accept a message."""
-        box = await self._box(mailbox)
+        box = self._box(mailbox)
         values = message_values(message)
         added = await self._write(lambda tx: verbs.add(tx, values, box))
         if isinstance(added, Question):
@@ -79,7 +80,7 @@ class SqliteStore:
 
     async def lease(self, mailbox: Mailbox, holder: str, duration: timedelta) -> Lease:
         """Wait for a due delivery and lease it."""
-        box = await self._box(mailbox)
+        box = self._box(mailbox)
         length = duration // _MICROSECOND
         writer = self._open_writer()
         undo = partial(self._give_back, mailbox)
@@ -92,30 +93,30 @@ class SqliteStore:
 
     async def extend(self, lease: Lease, duration: timedelta) -> Lease:
         """Extend a lease."""
-        box, length = await self._box(lease.mailbox), duration // _MICROSECOND
+        box, length = self._box(lease.mailbox), duration // _MICROSECOND
         return replace(
             lease, lapses_at=await self._write(lambda tx: verbs.extend(tx, lease, box, length), synced=False)
         )
 
     async def settle(self, lease: Lease, answer: Message) -> None:
         """Write the answer and settle."""
-        box = await self._box(lease.mailbox)
+        box = self._box(lease.mailbox)
         values = message_values(answer)
         await self._write(lambda tx: verbs.settle(tx, lease, box, answer, values))
 
     async def nack(self, lease: Lease, error: str, delay: timedelta) -> None:
         """Give back with one failure more."""
-        box, length = await self._box(lease.mailbox), delay // _MICROSECOND
+        box, length = self._box(lease.mailbox), delay // _MICROSECOND
         await self._write(lambda tx: verbs.nack(tx, lease, box, error, length))
 
     async def release(self, lease: Lease) -> None:
         """Give back without blame."""
-        box = await self._box(lease.mailbox)
+        box = self._box(lease.mailbox)
         await self._write(lambda tx: verbs.release(tx, lease, box), synced=False)
 
     async def bury(self, lease: Lease, error: str) -> None:
         """Set aside as a dead letter."""
-        box = await self._box(lease.mailbox)
+        box = self._box(lease.mailbox)
         await self._write(lambda tx: verbs.bury(tx, lease, box, error))
 
     async def cancel(self, message_id: MessageId) -> Question:
@@ -145,11 +146,13 @@ class SqliteStore:
 
     async def questions(self, which: QuestionFilter, limit: int) -> Sequence[Question]:
         """List questions."""
-        return await self._read(lambda tx: verbs.questions(tx, which, limit))
+        box = self._box(which.mailbox) if which.mailbox else None
+        return await self._read(lambda tx: verbs.questions(tx, which, box, limit))
 
     async def count(self, which: QuestionFilter) -> int:
         """Count questions."""
-        return await self._read(lambda tx: verbs.count(tx, which))
+        box = self._box(which.mailbox) if which.mailbox else None
+        return await self._read(lambda tx: verbs.count(tx, which, box))
 
     async def tally(self) -> dict[State, int]:
         """Count deliveries by state."""
@@ -188,12 +191,15 @@ class SqliteStore:
         except apsw.Error as error:
             raise translated(error) from error
 
-    async def _box(self, mailbox: Mailbox) -> int:
-        """Return a mailbox's number; numbers never change, so they are asked for once."""
-        known = self._mailboxes.get(mailbox)
-        if known is None:
-            known = self._mailboxes[mailbox] = await self._read(lambda tx: verbs.mailbox_id(tx, mailbox))
-        return known
+    def _box(self, mailbox: Mailbox) -> int:
+        """Return a mailbox's number. Raises UnknownMailboxError, or StoreClosedError."""
+        self._open_writer()
+        try:
+            return self._mailboxes[mailbox]
+        except KeyError:
+            raise UnknownMailboxError(
+                f"there is no mailbox {mailbox.name!a} in the conversation {mailbox.conversation!a}"
+            ) from None
 
     def _give_back(self, mailbox: Mailbox, row: LeaseRow) -> None:
         """Release a lease that was granted to a caller who had left."""

@@ -3,8 +3,8 @@
 -- Hot verbs read first and then change one row by its whole key, without `returning`: SQLite then
 -- opens no statement journal, which costs more than all the rest. Nobody else writes in between.
 
--- name: mailbox
-select id from mailbox where conversation = :conversation and name = :name
+-- name: mailboxes
+select id, conversation, name from mailbox
 
 -- name: add_mailbox_conversation
 insert into conversation (id, created_at) values (:conversation, :now_at) on conflict do nothing

@@ -17,7 +17,6 @@ from warmline.errors import (
     ConflictError,
     IdempotencyConflictError,
     LeaseLostError,
-    UnknownMailboxError,
     UnknownMessageError,
 )
 from warmline.ids import first_message_id
@@ -36,19 +35,17 @@ from warmline.stores.rows import (
 from warmline.stores.transaction import Transaction
 
 
-def mailbox_id(tx: Transaction, mailbox: Mailbox) -> int:
-    """Return a mailbox's number. Raises UnknownMailboxError."""
-    row = tx.one("mailbox", {"conversation": mailbox.conversation, "name": mailbox.name})
-    if row is None:
-        raise UnknownMailboxError(f"there is no mailbox {mailbox.name!a} in the conversation {mailbox.conversation!a}")
-    return int(row[0])
+def mailboxes(tx: Transaction) -> dict[Mailbox, int]:
+    """Return every mailbox with its number; numbers never change."""
+    return {Mailbox(conversation, name): number for number, conversation, name in tx.all("mailboxes", {})}
 
 
-def add_mailbox(tx: Transaction, mailbox: Mailbox) -> None:
-    """Make sure that a mailbox and its conversation exist."""
+def add_mailbox(tx: Transaction, mailbox: Mailbox) -> dict[Mailbox, int]:
+    """Make sure that a mailbox and its conversation exist; return all mailboxes."""
     values = {"conversation": mailbox.conversation, "name": mailbox.name, "now_at": tx.now}
     tx.run("add_mailbox_conversation", values)
     tx.run("add_mailbox", values)
+    return mailboxes(tx)
 
 
 def add(tx: Transaction, values: dict[str, Any], box: int) -> int | Question:
@@ -178,15 +175,15 @@ def get(tx: Transaction, message_id: MessageId) -> Question:
     return question_of(row, _answer_to(tx, message_id) if row[15] == State.SETTLED else None)
 
 
-def questions(tx: Transaction, which: QuestionFilter, limit: int) -> Sequence[Question]:
+def questions(tx: Transaction, which: QuestionFilter, box: int | None, limit: int) -> Sequence[Question]:
     """List questions, newest first."""
-    rows = tx.all("questions", {**_which(tx, which), "limit": limit})
+    rows = tx.all("questions", {**_which(which, box), "limit": limit})
     return [question_of(row, _answer_to(tx, row[0]) if row[15] == State.SETTLED else None) for row in rows]
 
 
-def count(tx: Transaction, which: QuestionFilter) -> int:
+def count(tx: Transaction, which: QuestionFilter, box: int | None) -> int:
     """Count questions."""
-    row = tx.one("count", _which(tx, which))
+    row = tx.one("count", _which(which, box))
     return int(row[0]) if row else 0
 
 
@@ -196,13 +193,13 @@ def tally(tx: Transaction) -> dict[State, int]:
     return {state: found.get(state, 0) for state in State}
 
 
-def _which(tx: Transaction, which: QuestionFilter) -> dict[str, object]:
+def _which(which: QuestionFilter, box: int | None) -> dict[str, object]:
     since = which.since
     return {
         "states": json.dumps(sorted(which.states)) if which.states else None,
         "since_id": first_message_id(since) if since else "",
         "since_at": micros(since) if since else 0,
-        "mailbox_id": mailbox_id(tx, which.mailbox) if which.mailbox else None,
+        "mailbox_id": box,
     }
 
 

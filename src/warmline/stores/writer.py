@@ -213,9 +213,7 @@ class Writer:
 
     def _undo(self) -> None:
         if self._connection.in_transaction:
-            with suppress(
-                apsw.Error
-            ):  # SQLite rolls back by itself what it cannot undo; the first error is what counts
+            with suppress(apsw.Error):  # the error that matters is the first
                 self._connection.execute("rollback")
 
     def _failed(self, batch: list[Job], trouble: WarmlineError) -> tuple[Results, News]:
