@@ -115,32 +115,29 @@ where m.id = :id
 -- name: sweep_expire
 update delivery
 set state = 'expired', ended_at = :now_at, ready_at = null, lease_id = null, holder = null, lease_lapses_at = null
-where ended_at is null and deadline_at <= :now_at
+where timed_at <= :now_at and deadline_at <= :now_at
 returning message_id
 
 -- name: sweep_bury
 update delivery
 set state = 'dead', lapses = lapses + 1, ended_at = :now_at, last_error = :error,
     lease_id = null, holder = null, lease_lapses_at = null
-where lease_lapses_at <= :now_at and lapses >= :max_lapses
+where timed_at <= :now_at and lease_lapses_at <= :now_at and lapses >= :max_lapses
 returning message_id
 
 -- name: sweep_lapse
 update delivery
 set state = 'ready', lapses = lapses + 1, lease_id = null, holder = null, lease_lapses_at = null
-where lease_lapses_at <= :now_at
+where timed_at <= :now_at and lease_lapses_at <= :now_at
 returning mailbox_id
 
 -- name: sweep_make_due
-update delivery set ready_at = null where ready_at <= :now_at
+update delivery set ready_at = null
+where timed_at <= :now_at and ready_at <= :now_at
 returning mailbox_id
 
 -- name: sweep_next
-select min(at) from (
-    select min(deadline_at) as at from delivery where ended_at is null and deadline_at is not null
-    union all select min(lease_lapses_at) from delivery where lease_lapses_at is not null
-    union all select min(ready_at) from delivery where ready_at is not null
-)
+select min(timed_at) from delivery where timed_at is not null
 
 -- name: questions
 select m.id, m.conversation, m.sender, m.kind, m.body, m.sent_at, m.trace, m.hops, m.in_reply_to, m.idempotency_key,

@@ -55,6 +55,12 @@ create table delivery (
     last_error text,
     ended_at integer,
     answer_id text references message (id),
+    -- The next moment at which time alone changes something: the lease lapses, the delay or the deadline ends.
+    timed_at integer generated always as (
+        iif(ended_at is null, min(
+            coalesce(lease_lapses_at, ready_at, deadline_at), coalesce(deadline_at, lease_lapses_at, ready_at)
+        ), null)
+    ) virtual,
     check ((state = 'leased') = (lease_id is not null)),
     check ((state = 'leased') = (holder is not null)),
     check ((state = 'leased') = (lease_lapses_at is not null)),
@@ -65,10 +71,7 @@ create table delivery (
 
 -- Partial, so that history costs a lease and a sweep nothing.
 create index delivery_due on delivery (mailbox_id, position) where state = 'ready' and ready_at is null;
-create index delivery_delayed on delivery (ready_at) where ready_at is not null;
-create index delivery_leased on delivery (lease_lapses_at) where lease_lapses_at is not null;
-create index delivery_deadline on delivery (deadline_at) where ended_at is null and deadline_at is not null;
-create index delivery_given_up on delivery (state, message_id) where state in ('dead', 'expired', 'cancelled');
+create index delivery_timed on delivery (timed_at) where timed_at is not null;
 
 insert into conversation (id, created_at) values ('default', cast(unixepoch('subsec') * 1000000 as integer));
 insert into participant (conversation, name, created_at)
