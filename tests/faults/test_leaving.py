@@ -189,11 +189,13 @@ def test_the_tcp_door_opens_for_the_token_alone(real_home: RealHome, shown: str,
     connection.close()
 
 
-def test_a_daemon_that_was_stopped_beyond_its_lease_goes_on(real_home: RealHome, notes: Path) -> None:
+def test_a_daemon_that_stood_still_answers_when_it_goes_on(real_home: RealHome, notes: Path) -> None:
     daemon = real_home.serve()
     real_home.run("memory", "add", str(notes))
     os.kill(daemon.pid, signal.SIGSTOP)
     asked = start(real_home, "ask", QUESTION)
+    with pytest.raises(subprocess.TimeoutExpired):
+        asked.wait(0.5)
     os.kill(daemon.pid, signal.SIGCONT)
     asked.communicate(timeout=30)
     assert asked.returncode == 0
