@@ -44,6 +44,7 @@ async def open_line(home: Home, settings: Settings) -> AsyncIterator[Line]:
     clock = SystemClock()
     store = SqliteStore(home.store, settings.store, clock)
     await store.open()
+    await store.lapse_all()  # this daemon owns the store alone: who held a lease is gone
     try:
         memory = Memory(home.memory, settings.memory, private=[home.path])
         bridge = Bridge(store, clock, settings.bridge)

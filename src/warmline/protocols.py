@@ -146,6 +146,12 @@ class Store(Protocol):
     async def tally(self) -> dict[State, int]:
         """Count the deliveries in every state; every state is a key."""
 
+    async def lapse_all(self) -> None:
+        """Lapse every lease, whatever its time: a store's sole owner begins, so all holders are gone.
+
+        Counts as a lapse of each, as in `sweep`.
+        """
+
     async def sweep(self) -> datetime | None:
         """Lapse leases, expire questions and make delayed deliveries due, as far as their time has come.
 

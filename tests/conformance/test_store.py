@@ -250,6 +250,26 @@ async def test_a_lapse_raises_lapses_alone_until_the_limit_buries(line: Line) ->
     assert delivery.last_error == f"its lease lapsed more than {MAX_LAPSES} times"
 
 
+async def test_a_sole_owner_that_begins_lapses_every_lease_whatever_its_time(line: Line) -> None:
+    held, waiting = await line.ask("held"), await line.ask("ready")
+    lease = await line.lease()
+    await line.store.lapse_all()
+    delivery = (await line.store.get(held.id)).delivery
+    assert (delivery.state, delivery.lapses, delivery.failures) == (State.READY, 1, 0)
+    assert (await line.store.get(waiting.id)).delivery.lapses == 0
+    with pytest.raises(LeaseLostError):
+        await line.store.settle(lease, an_answer(line.clock, held))
+    assert (await line.lease()).message == held
+
+
+async def test_lapsing_all_buries_what_lapsed_too_often(line: Line) -> None:
+    message = await line.ask()
+    for _ in range(MAX_LAPSES + 1):
+        await line.lease()
+        await line.store.lapse_all()
+    assert await line.state(message) is State.DEAD
+
+
 async def test_a_release_raises_nothing_but_the_count_of_hand_overs(line: Line) -> None:
     message = await line.ask()
     for deliveries in range(1, 5):

@@ -84,12 +84,13 @@ def test_a_signal_under_load_ends_the_daemon_in_order_and_loses_nothing(
 
 
 async def ask_and_hold(home: RealHome) -> str:
-    """Put a question on the line of a home without a daemon, and lease it for longer than the test takes."""
+    """Put a question on the line of a home without a daemon, due only after the test is over."""
     clock = SystemClock()
     store = SqliteStore(home.home.store, StoreSettings(), clock)
     await store.open()
     accepted = await Bridge(store, clock, BridgeSettings()).ask(OWNER, QUESTION, idempotency_key="held")
-    await store.lease(MEMORY_MAILBOX, "a hung worker", timedelta(minutes=5))
+    lease = await store.lease(MEMORY_MAILBOX, "a worker", timedelta(minutes=5))
+    await store.nack(lease, "not now", timedelta(minutes=5))
     await store.close()
     return accepted.question.message.id
 

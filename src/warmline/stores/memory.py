@@ -203,11 +203,19 @@ class MemoryStore:
         states = [question.delivery.state for question in self._questions.values()]
         return {state: states.count(state) for state in State}
 
+    async def lapse_all(self) -> None:
+        """Lapse every lease."""
+        self._check_open()
+        for message_id in tuple(self._lease_ids):
+            self._lapse(message_id, self._questions[message_id].delivery)
+        for mailbox in self._boxes:
+            self._offer(mailbox)
+
     async def sweep(self) -> datetime | None:
         """Expire, lapse and make due what has come to its time; in that order, as SQL does."""
         self._check_open()
         self._sooner.reset()
-        for step in (self._expire, self._lapse, self._make_due):
+        for step in (self._expire, self._lapse_late, self._make_due):
             for message_id, question in self._questions.items():
                 if question.delivery.state not in ENDED:
                     step(message_id, self._questions[message_id].delivery)
@@ -224,9 +232,11 @@ class MemoryStore:
         if delivery.deadline_at is not None and delivery.deadline_at <= self._clock.now():
             self._move(message_id, Event.EXPIRE)
 
+    def _lapse_late(self, message_id: MessageId, delivery: Delivery) -> None:
+        if delivery.lease_lapses_at is not None and delivery.lease_lapses_at <= self._clock.now():
+            self._lapse(message_id, delivery)
+
     def _lapse(self, message_id: MessageId, delivery: Delivery) -> None:
-        if delivery.lease_lapses_at is None or delivery.lease_lapses_at > self._clock.now():
-            return
         lapses, limit = delivery.lapses + 1, self._settings.max_lapses
         if lapses > limit:
             self._move(message_id, Event.BURY, lapses=lapses, last_error=f"its lease lapsed more than {limit} times")

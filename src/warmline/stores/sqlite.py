@@ -28,6 +28,8 @@ from warmline.stores.writer import Writer
 Result = TypeVar("Result")
 
 _MICROSECOND = timedelta(microseconds=1)
+_END_OF_TIME = 2**62
+"""In microseconds: after every lease's end."""
 
 
 class SqliteStore:
@@ -157,6 +159,10 @@ class SqliteStore:
     async def tally(self) -> dict[State, int]:
         """Count deliveries by state."""
         return await self._read(verbs.tally)
+
+    async def lapse_all(self) -> None:
+        """Lapse every lease."""
+        await self._write(lambda tx: verbs.lapse(tx, self._settings.max_lapses, _END_OF_TIME), synced=False)
 
     async def sweep(self) -> datetime | None:
         """Expire, lapse and make due."""

@@ -122,13 +122,13 @@ returning message_id
 update delivery
 set state = 'dead', lapses = lapses + 1, ended_at = :now_at, last_error = :error,
     lease_id = null, holder = null, lease_lapses_at = null
-where timed_at <= :now_at and lease_lapses_at <= :now_at and lapses >= :max_lapses
+where timed_at <= :until_at and lease_lapses_at <= :until_at and lapses >= :max_lapses
 returning message_id
 
 -- name: sweep_lapse
 update delivery
 set state = 'ready', lapses = lapses + 1, lease_id = null, holder = null, lease_lapses_at = null
-where timed_at <= :now_at and lease_lapses_at <= :now_at
+where timed_at <= :until_at and lease_lapses_at <= :until_at
 returning mailbox_id
 
 -- name: sweep_make_due

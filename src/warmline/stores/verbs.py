@@ -158,13 +158,23 @@ def discard(tx: Transaction, message_id: MessageId) -> Question:
 
 def sweep(tx: Transaction, max_lapses: int) -> int | None:
     """Expire, lapse and make due what has come to its time; return the next such time."""
-    values = {"now_at": tx.now, "max_lapses": max_lapses, "error": f"its lease lapsed more than {max_lapses} times"}
-    ended = [row for name in ("sweep_expire", "sweep_bury") for row in tx.all(name, values)]
-    due = [row for name in ("sweep_lapse", "sweep_make_due") for row in tx.all(name, values)]
+    expired = tx.all("sweep_expire", {"now_at": tx.now})
+    lapse(tx, max_lapses, tx.now)
+    due = tx.all("sweep_make_due", {"now_at": tx.now})
     row = tx.one("sweep_next", {})
-    tx.news.ended.update((MessageId(message_id), None) for (message_id,) in ended)
+    tx.news.ended.update((MessageId(message_id), None) for (message_id,) in expired)
     tx.news.due.update((box, None) for (box,) in due)
     return row[0] if row else None
+
+
+def lapse(tx: Transaction, max_lapses: int, until: int) -> None:
+    """Lapse the leases that end by this time; bury what lapsed too often."""
+    error = f"its lease lapsed more than {max_lapses} times"
+    values = {"now_at": tx.now, "until_at": until, "max_lapses": max_lapses, "error": error}
+    buried = tx.all("sweep_bury", values)
+    due = tx.all("sweep_lapse", {"until_at": until})
+    tx.news.ended.update((MessageId(message_id), None) for (message_id,) in buried)
+    tx.news.due.update((box, None) for (box,) in due)
 
 
 def get(tx: Transaction, message_id: MessageId) -> Question:
