@@ -113,7 +113,7 @@ def test_a_quote_that_stands_in_the_file_is_found_wherever_it_was_claimed(
     assert CitedFile(text.content).check(Claim("any", first, last, claim.quote)).status in HELD
 
 
-@given(true_claims(), numbers, numbers)
+@given(true_claims(sentences, MIN_PIECE_CHARACTERS), numbers, numbers)
 def test_checking_a_citation_again_gives_the_same(case: tuple[Text, Claim], first: int, last: int) -> None:
     text, claim = case
     file = CitedFile(text.content)
