@@ -7,8 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from real_home import RealHome
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+settings.register_profile("line", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("line")
 
 REPOSITORY = Path(__file__).parent.parent
 

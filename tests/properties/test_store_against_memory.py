@@ -251,5 +251,5 @@ def _comparable(result: Any) -> Any:
     return list(result) if isinstance(result, list) else result
 
 
-TwoStores.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TwoStores.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestTheStoreOnSqliteIsTheStoreInMemory = TwoStores.TestCase
