@@ -24,7 +24,6 @@ class Held:
     scope: asyncio.Timeout
     extend_at: datetime
     all_held: dict[Held, None]
-    lost: bool = False
 
     def __enter__(self) -> Self:
         self.all_held[self] = None
@@ -35,7 +34,6 @@ class Held:
 
     def lose(self) -> None:
         """Stop the work: its scope ends with a TimeoutError at the next await."""
-        self.lost = True
         if not self.scope.expired():
             self.scope.reschedule(asyncio.get_running_loop().time())
 
