@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from warmline.interfaces.cli.main import make_parser
+from warmline.interfaces.cli.questions import STATES
+from warmline.model import State
 
 
 def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
@@ -34,3 +36,7 @@ def test_every_command_that_prints_a_result_prints_it_as_json_too() -> None:
         command.prog for command in runs if not any("--json" in each.option_strings for each in command._actions)
     }
     assert without == {"warmline serve", "warmline demo", "warmline completion"}
+
+
+def test_the_states_that_can_be_named_are_those_of_the_table() -> None:
+    assert tuple(State) == STATES

@@ -15,6 +15,7 @@ from warmline.interfaces.cli.output import hint, one_line, show_json
 _DEAD = "List the questions that were given up after too many failures, newest first, each with its reason."
 
 STATES = ("ready", "leased", "settled", "dead", "expired", "cancelled")
+"""Those of model.State, which takes longer to import than the rest of a command."""
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
