@@ -28,7 +28,7 @@ bench: .venv/installed  ## the figures, printed with the floor of the same run
 	$(RUN)/warmline bench bus --history 1000000
 	$(RUN)/warmline bench recall
 
-wheel: .venv/tested  ## build the wheel that pipx installs
+wheel: .venv/installed  ## build the wheel that pipx installs
 	$(RUN)/pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
 
 clean:  ## remove what these targets made

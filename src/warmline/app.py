@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from warmline.answerers.extractive import ExtractiveAnswerer
@@ -17,7 +17,6 @@ from warmline.home import Home
 from warmline.memory.citations import FileVerifier
 from warmline.memory.memory import Memory
 from warmline.model import MEMORY_MAILBOX
-from warmline.protocols import Clock
 from warmline.settings import Settings
 from warmline.stores.sqlite import SqliteStore
 
@@ -28,7 +27,6 @@ class Line:
 
     home: Home
     settings: Settings
-    clock: Clock
     bridge: Bridge
     memory: Memory
     dispatcher: Dispatcher
@@ -43,10 +41,12 @@ async def open_line(home: Home, settings: Settings) -> AsyncIterator[Line]:
     """
     clock = SystemClock()
     store = SqliteStore(home.store, settings.store, clock)
-    await store.open()
-    await store.lapse_all()  # this daemon owns the store alone: who held a lease is gone
-    try:
+    async with AsyncExitStack() as closing:
+        await store.open()
+        closing.push_async_callback(store.close)
+        await store.lapse_all()  # this daemon owns the store alone: who held a lease is gone
         memory = Memory(home.memory, settings.memory, private=[home.path])
+        closing.push_async_callback(memory.close)
         bridge = Bridge(store, clock, settings.bridge)
         parts = Parts(
             store=store,
@@ -60,12 +60,9 @@ async def open_line(home: Home, settings: Settings) -> AsyncIterator[Line]:
             timekeeper = services.create_task(Timekeeper(store, clock).run(), name="timekeeper")
             dispatching = services.create_task(dispatcher.run(), name="dispatcher")
             try:
-                yield Line(home, settings, clock, bridge, memory, dispatcher)
+                yield Line(home, settings, bridge, memory, dispatcher)
             finally:
                 bridge.end_waits()
                 await dispatcher.drain()
                 await asyncio.wait({dispatching})
                 timekeeper.cancel()
-        await memory.close()
-    finally:
-        await store.close()

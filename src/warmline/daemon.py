@@ -295,7 +295,7 @@ def _lives(pid: int, limit_seconds: float) -> bool:
 
 
 def _lock_within(file: IO[str], limit_seconds: float) -> None:
-    """Take the lock, waiting in the kernel; an alarm is no choice in a library, so wait in slices."""
+    """Take the lock, looking again and again: to wait for it in the kernel would need an alarm to end that."""
     deadline = time.monotonic() + limit_seconds
     while True:
         try:

@@ -1,8 +1,8 @@
 """Ids of messages: ULIDs, so that they sort by time, are typed easily and name nobody.
 
 The layout is that of github.com/ulid/spec: 48 bits of milliseconds since 1970, then 80 random bits, as
-26 characters of Crockford's base 32. Written here because two are made for every question, and the
-kept library takes longer for them than SQLite for storing them.
+26 characters of Crockford's base 32. Written here because two are made for every question, and a
+library (python-ulid) takes longer to make them than SQLite to store them.
 """
 
 from __future__ import annotations

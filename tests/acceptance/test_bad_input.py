@@ -192,3 +192,10 @@ def test_http_takes_no_path_that_is_not_absolute(line: RealHome, path: str) -> N
 def test_without_the_owners_token_nothing_but_healthz_answers(line: RealHome, shown: str) -> None:
     assert call(line, "GET", "/v1/status", Authorization=shown)[0] == 401
     assert call(line, "GET", "/healthz", Authorization=shown)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "title"), [("GET", "/v1/nothing", "Not Found"), ("PUT", "/v1/questions", "Method Not Allowed")]
+)
+def test_http_titles_a_problem_by_its_status(line: RealHome, method: str, path: str, title: str) -> None:
+    assert call(line, method, path)[1]["title"] == title

@@ -5,11 +5,9 @@ Handlers are three lines: read, call the bridge, show. Errors travel as exceptio
 
 from __future__ import annotations
 
-import resource
-import sys
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
+from http import HTTPStatus
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -25,6 +23,7 @@ from warmline.interfaces.doors import problem_response
 from warmline.interfaces.rest_memory import memory
 from warmline.interfaces.rest_questions import questions
 from warmline.interfaces.rest_shared import PROBLEMS, AnyLine
+from warmline.operations.resident import resident_bytes
 
 health = APIRouter(tags=["daemon"])
 
@@ -51,7 +50,7 @@ async def status(request: Request, line: AnyLine) -> views.StatusView:
         roots=stats.roots,
         files=stats.files,
         lines=stats.lines,
-        rss_bytes=_rss_bytes(),
+        rss_bytes=resident_bytes(),
     )
 
 
@@ -86,18 +85,10 @@ async def _on_invalid(_: Request, error: Exception) -> Response:
 
 async def _on_http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for nothing else
-    return _problem(error.status_code, "HTTP error", str(error.detail), error.headers)
+    title = next((known.phrase for known in HTTPStatus if known == error.status_code), "HTTP error")
+    return _problem(error.status_code, title, str(error.detail), error.headers)
 
 
 def _problem(status: int, title: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     view = views.ProblemView(type="about:blank", title=title, status=status, detail=detail)
     return JSONResponse(view.model_dump(), status, headers, media_type="application/problem+json")
-
-
-def _rss_bytes() -> int:
-    """Return the memory that this process holds now; its peak where the system does not tell (macOS)."""
-    try:
-        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
-    except FileNotFoundError:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024

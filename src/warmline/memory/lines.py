@@ -14,8 +14,3 @@ def split_lines(data: bytes) -> list[bytes]:
     if b"\r\n" in data:
         lines = [line.removesuffix(b"\r") for line in lines]
     return lines
-
-
-def count_lines(data: bytes) -> int:
-    """Return how many lines `split_lines` would return."""
-    return data.count(b"\n") + (not data.endswith(b"\n") and bool(data))

@@ -26,7 +26,7 @@ class IndexRequest:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is. total counts the files that need reading, as far as they are known by now."""
+    """How far a run is. files_total counts the files that need reading, as far as they are known by now."""
 
     root: str
     files_done: int

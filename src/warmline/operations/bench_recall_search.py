@@ -7,7 +7,6 @@ writes {"ms": [...], "rss_bytes": n} to standard output.
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -15,17 +14,10 @@ from pathlib import Path
 from warmline.memory.catalog import Catalog
 from warmline.memory.recall import Searcher
 from warmline.memory.writing import INDEX_FOLDER
+from warmline.operations.resident import resident_bytes
 from warmline.settings import MemorySettings
 
 LIMIT = 100
-
-
-def resident_bytes() -> int:
-    """Return the resident size of this process, or the greatest so far where the present one cannot be read."""
-    try:
-        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def main() -> None:

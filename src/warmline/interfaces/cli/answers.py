@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from warmline.interfaces.cli.output import BOLD, DIM, GREEN, YELLOW, harmless, hint, one_line, paint, show_json
@@ -42,8 +43,8 @@ def span(place: dict[str, Any]) -> str:
 
 
 def show_row(answer: dict[str, Any], width: int) -> None:
-    """Print a question as one row: ticket, state, outcome, when, and its first words."""
+    """Print a question as one row: ticket, state, outcome, when by the local clock, and its first words."""
     outcome = answer["outcome"] or "-"
-    when = answer["receipt"]["accepted_at"][:19].replace("T", " ")
+    when = datetime.fromisoformat(answer["receipt"]["accepted_at"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     words = harmless(" ".join(answer["question"].split()))[: max(20, width - 75)]
     print(f"{answer['id']}  {answer['state']:<9}  {outcome:<21}  {paint(when, DIM)}  {words}")

@@ -23,14 +23,27 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     """Add the commands."""
     ask = commands.add_parser("ask", help="ask a question and wait for the answer", description=_ask.__doc__)
     ask.add_argument("question", nargs="+", help="the question; - reads it from standard input")
-    ask.add_argument("--wait", type=duration, default=PATIENCE, help="your patience; 0 returns a ticket at once (2m)")
-    ask.add_argument("--deadline", type=moment, help="when an answer is of no use any more: 5m, or a time (10m)")
+    ask.add_argument(
+        "--wait",
+        type=duration,
+        metavar="TIME",
+        default=PATIENCE,
+        help="your patience: 30, 5m; 0 returns a ticket at once (2m)",
+    )
+    ask.add_argument(
+        "--deadline",
+        type=moment,
+        metavar="TIME",
+        help="when an answer is of no use any more: 5m, or a date and time (10m)",
+    )
     ask.add_argument("--key", help="idempotency key: the same key and question are the same ticket")
     add_json(ask)
     ask.set_defaults(run=_ask)
     ticket = commands.add_parser("ticket", help="look after a question asked before", description=_ticket.__doc__)
-    ticket.add_argument("id", help="what `ask` printed")
-    ticket.add_argument("--wait", type=duration, default=timedelta(0), help="wait this long for the answer (0)")
+    ticket.add_argument("id", metavar="ID", help="what `ask` printed")
+    ticket.add_argument(
+        "--wait", type=duration, metavar="TIME", default=timedelta(0), help="wait as long as this: 30, 5m (0)"
+    )
     add_json(ticket)
     ticket.set_defaults(run=_ticket)
 
@@ -53,7 +66,7 @@ def _ask(options: argparse.Namespace) -> int:
         answer = _wait(client, answer, options.wait)
     code = show_answer(answer, as_json=options.json)
     if answer["outcome"] == "insufficient_evidence" and not options.json:
-        hint("add what should know it: `warmline memory add PATH`; see what is there: `warmline memory list`")
+        hint("see what it holds: `warmline memory list`")
     return code
 
 

@@ -11,31 +11,47 @@ from warmline.interfaces.cli.output import hint, show_json
 
 TIMED_MEGABYTES = 100
 
+_ABOUT = "Measure on a throw-away home, and print each figure beside the floor that the machine gave in the same run."
+
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the commands."""
-    bench = commands.add_parser("bench", help="measure the line and the memory on this machine")
+    bench = commands.add_parser("bench", help="measure the line and the memory on this machine", description=_ABOUT)
     benches = bench.add_subparsers(title="benches", metavar="BENCH", required=True)
-    bus = benches.add_parser("bus", help="durable questions: time, rate, syncs, beside the disk's floor")
-    bus.add_argument("--questions", type=whole(1, 10_000_000), default=4000, help="asked in each shape (4000)")
-    bus.add_argument(
-        "--history", type=whole(0, 10_000_000), default=0, help="time a lease beside this many settled questions, too"
+    bus = benches.add_parser(
+        "bus", help="durable questions: time, rate, syncs, beside the disk's floor", description=_bus.__doc__
     )
-    bus.add_argument("--folder", type=Path, help="whose disk counts (where temporary files live)")
+    bus.add_argument(
+        "--questions", type=whole(1, 10_000_000), metavar="N", default=4000, help="asked in each shape (4000)"
+    )
+    bus.add_argument(
+        "--history",
+        type=whole(0, 10_000_000),
+        metavar="N",
+        default=0,
+        help="time a lease beside this many settled questions, too",
+    )
+    bus.add_argument("--folder", type=Path, metavar="DIR", help="whose disk counts (where temporary files live)")
     bus.set_defaults(run=_bus)
-    recall = benches.add_parser("recall", help="what the memory finds, knows that it does not know, and its speed")
+    recall = benches.add_parser(
+        "recall", help="what the memory finds, knows that it does not know, its speed", description=_recall.__doc__
+    )
     recall.add_argument("--sets", type=Path, metavar="DIR", help="folders with files/ and questions.jsonl")
     recall.add_argument("--only", action="append", default=[], metavar="NAME", help="only this set; may be repeated")
     recall.add_argument(
-        "--megabytes", type=whole(0, 10_000), help="of made-up text and code, timed (100 without --sets, else 0)"
+        "--megabytes",
+        type=whole(0, 10_000),
+        metavar="N",
+        help="of made-up text and code, timed (100 without --sets, else 0)",
     )
-    recall.add_argument("--folder", type=Path, help="where temporary files go (where they live)")
+    recall.add_argument("--folder", type=Path, metavar="DIR", help="where temporary files go (where they live)")
     recall.set_defaults(run=_recall)
     for each in (bus, recall):
         add_json(each)
 
 
 def _recall(options: argparse.Namespace) -> int:
+    """Measure what the memory finds in sets of questions with known evidence, and how fast it indexes and searches."""
     from warmline.operations import bench_recall
     from warmline.operations.bench_recall_table import render
 
@@ -48,6 +64,7 @@ def _recall(options: argparse.Namespace) -> int:
 
 
 def _bus(options: argparse.Namespace) -> int:
+    """Measure durable questions from ask to answer, by as many askers and workers as each line says."""
     from warmline.operations import bench_bus
 
     figures = bench_bus.run(options.folder, questions=options.questions, history=options.history, on_step=hint)

@@ -7,12 +7,15 @@ import argparse
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
-    completion = commands.add_parser("completion", help="print a completion script for your shell")
-    completion.add_argument("shell", choices=("bash", "zsh", "tcsh"), help='e.g. eval "$(warmline completion bash)"')
+    completion = commands.add_parser(
+        "completion", help="print a completion script for your shell", description=_completion.__doc__
+    )
+    completion.add_argument("shell", choices=("bash", "zsh", "tcsh"), help="the shell that you type in")
     completion.set_defaults(run=_completion)
 
 
 def _completion(options: argparse.Namespace) -> int:
+    """Print the script that lets a shell complete warmline's words: `eval "$(warmline completion bash)"`."""
     import shtab
 
     from warmline.interfaces.cli.main import make_parser

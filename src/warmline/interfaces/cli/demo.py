@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+import sys
 from pathlib import Path
 
 QUESTIONS = (
@@ -14,11 +16,14 @@ QUESTIONS = (
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
-    demo = commands.add_parser("demo", help="see it work: a throw-away home, three questions, nothing left running")
+    demo = commands.add_parser(
+        "demo", help="see it work: three questions, nothing left running", description=_demo.__doc__
+    )
     demo.set_defaults(run=_demo)
 
 
 def _demo(_: argparse.Namespace) -> int:
+    """Run real commands on a throw-away home, with a small memory that ships with the program, and clean up."""
     import tempfile
     from importlib.resources import as_file, files
 
@@ -56,8 +61,15 @@ def _run(home: Path, *words: str) -> int:
 
 
 def _say_next() -> None:
+    command = _as_typed()
     print(
         "\nThe throw-away home and its daemon are gone. Now with your own files:\n\n"
-        "  warmline memory add ~/notes\n"
-        '  warmline ask "..."\n'
+        f"  {command} memory add ~/notes\n"
+        f'  {command} ask "..."\n'
     )
+
+
+def _as_typed() -> str:
+    """Return how this program is called from here: by its name alone only where the shell finds it."""
+    found, called = shutil.which("warmline"), Path(sys.argv[0])
+    return str(called) if called.name == "warmline" and (not found or not called.samefile(found)) else "warmline"

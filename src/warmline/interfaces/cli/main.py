@@ -67,7 +67,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"warmline {__version__}")
     parser.add_argument(
-        "--home", metavar="DIR", help="the daemon's directory (else $WARMLINE_HOME, else your state folder)"
+        "--home", metavar="DIRECTORY", help="where everything is kept (else $WARMLINE_HOME, else your state folder)"
     )
     parser.set_defaults(json=False)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

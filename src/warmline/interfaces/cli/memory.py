@@ -9,25 +9,34 @@ from typing import Any
 from warmline.errors import DaemonError, InvalidInputError
 from warmline.interfaces.cli.answers import span
 from warmline.interfaces.cli.arguments import absolute_path, add_json, whole
-from warmline.interfaces.cli.output import BOLD, DIM, harmless, hint, one_line, paint, show_json
+from warmline.interfaces.cli.output import BOLD, DIM, counted, harmless, hint, one_line, paint, show_json, size
 
 SHOWN_SKIPS = 20
+
+_ABOUT = """The memory is a set of roots: files and folders of yours that are indexed where they lie.
+Nothing is copied, and nothing of yours is ever changed."""
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the commands."""
-    memory = commands.add_parser("memory", help="what the memory holds: add, list, remove, refresh, search")
+    memory = commands.add_parser(
+        "memory", help="what the memory holds: add, list, remove, refresh, search", description=_ABOUT
+    )
     verbs = memory.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    add = verbs.add_parser("add", help="take files and folders in; their files are never changed")
+    add = verbs.add_parser(
+        "add", help="take files and folders in; their files are never changed", description=_add.__doc__
+    )
     add.add_argument("paths", nargs="+", metavar="PATH", help="a file or a folder; .gitignore is respected")
-    refresh = verbs.add_parser("refresh", help="index what changed, forget what vanished")
-    refresh.add_argument("name", nargs="?", help="one root (all)")
-    remove = verbs.add_parser("remove", help="take a root out; its files stay, and `memory add` undoes it")
-    remove.add_argument("name", help="as `memory list` shows it")
-    listing = verbs.add_parser("list", help="list the roots")
-    search = verbs.add_parser("search", help="show the lines that may answer, best first")
+    refresh = verbs.add_parser("refresh", help="index what changed, forget what vanished", description=_refresh.__doc__)
+    refresh.add_argument("name", metavar="NAME", nargs="?", help="one root, as `memory list` shows it (all)")
+    remove = verbs.add_parser(
+        "remove", help="take a root out; its files stay, and `memory add` undoes it", description=_remove.__doc__
+    )
+    remove.add_argument("name", metavar="NAME", help="as `memory list` shows it")
+    listing = verbs.add_parser("list", help="list the roots", description=_list.__doc__)
+    search = verbs.add_parser("search", help="show the lines that may answer, best first", description=_search.__doc__)
     search.add_argument("question", nargs="*", help="what to look for")
-    search.add_argument("--top", type=whole(1, 1000), default=10, help="at most this many (10)")
+    search.add_argument("--top", type=whole(1, 1000), metavar="N", default=10, help="at most this many (10)")
     search.add_argument("--batch", type=Path, metavar="FILE", help='lines of {"qid", "question"}; - is standard input')
     for command, run in ((add, _add), (refresh, _refresh), (remove, _remove), (listing, _list), (search, _search)):
         add_json(command)
@@ -35,10 +44,12 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _add(options: argparse.Namespace) -> int:
+    """Take files and folders into the memory, each as a root; one that is there is brought up to date."""
     return _index(options, "/v1/memory/roots", {"paths": [absolute_path(path) for path in options.paths]})
 
 
 def _refresh(options: argparse.Namespace) -> int:
+    """Index what changed and forget what vanished; a search that meets a changed file does so by itself."""
     return _index(options, "/v1/memory/refresh", {"name": options.name})
 
 
@@ -62,8 +73,8 @@ def _index(options: argparse.Namespace, path: str, body: object) -> int:
 
 def _show_report(report: dict[str, Any]) -> None:
     print(
-        f"{', '.join(map(one_line, report['roots'])) or 'nothing'}: {report['indexed']:,} files indexed"
-        f" ({report['lines']:,} lines, {report['size_bytes'] / 1e6:.1f} MB), {report['unchanged']:,} unchanged,"
+        f"{', '.join(map(one_line, report['roots'])) or 'nothing'}: {counted(report['indexed'], 'file')} indexed"
+        f" ({counted(report['lines'], 'line')}, {size(report['size_bytes'])}), {report['unchanged']:,} unchanged,"
         f" {report['removed']:,} removed, {report['skipped_count']:,} skipped, in {report['seconds']:.1f} s"
     )
     for skipped in report["skipped"][:SHOWN_SKIPS]:
@@ -73,6 +84,7 @@ def _show_report(report: dict[str, Any]) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
+    """List the roots: name, path, how much of it is indexed."""
     from warmline.interfaces.cli.client import client_for
 
     found = client_for(options.home).call("GET", "/v1/memory/roots")
@@ -80,24 +92,28 @@ def _list(options: argparse.Namespace) -> int:
         show_json(found)
         return 0
     for root in found["roots"]:
-        size = f"{root['files']:,} files, {root['lines']:,} lines, {root['size_bytes'] / 1e6:.1f} MB"
-        print(f"{paint(one_line(root['name']), BOLD)}  {one_line(root['path'])}  {paint(size, DIM)}")
+        held = f"{counted(root['files'], 'file')}, {counted(root['lines'], 'line')}, {size(root['size_bytes'])}"
+        print(f"{paint(one_line(root['name']), BOLD)}  {one_line(root['path'])}  {paint(held, DIM)}")
     if not found["roots"]:
         hint("the memory is empty: `warmline memory add PATH`")
     return 0
 
 
 def _remove(options: argparse.Namespace) -> int:
+    """Take a root out of the memory. Its files stay where they are, and `memory add` takes it in again."""
     from urllib.parse import quote
 
     from warmline.interfaces.cli.client import client_for
 
     removed = client_for(options.home).call("DELETE", f"/v1/memory/roots/{quote(options.name, safe='')}")
-    show_json(removed) if options.json else print(f"took {one_line(removed['name'])} out ({removed['files']:,} files)")
+    show_json(removed) if options.json else print(
+        f"took {one_line(removed['name'])} out ({counted(removed['files'], 'file')})"
+    )
     return 0
 
 
 def _search(options: argparse.Namespace) -> int:
+    """Show the lines that may answer, best first, with their scores, which mean nothing across questions."""
     from warmline.interfaces.cli.client import client_for
 
     client = client_for(options.home)
@@ -114,5 +130,5 @@ def _search(options: argparse.Namespace) -> int:
     for passage in found["passages"]:
         print(f"{paint(span(passage), BOLD)}  {paint(format(passage['score'], '.2f'), DIM)}")
         print("\n".join(f"  {line}" for line in harmless(passage["text"]).split("\n")))
-    hint(f"{len(found['passages'])} passages in {found['ms']:.1f} ms, confidence {found['confidence']:.2f}")
+    hint(f"{counted(len(found['passages']), 'line')} in {found['ms']:.1f} ms, confidence {found['confidence']:.2f}")
     return 0

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from warmline.interfaces.cli.streams import silence
 
-BOLD, DIM, GREEN, YELLOW, RED = "1", "2", "32", "33", "31"
+BOLD, DIM, GREEN, YELLOW = "1", "2", "32", "33"
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _BREAKS = str.maketrans({"\n": "\\n", "\t": "\\t"})
@@ -52,6 +52,18 @@ def _escape(found: re.Match[str]) -> str:
 def one_line(text: str) -> str:
     """Make a name or an error harmless, and keep it on one line."""
     return harmless(text).translate(_BREAKS)
+
+
+def counted(number: int, noun: str) -> str:
+    """Write `1 file`, `2,000 files`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def size(number: int) -> str:
+    """Write a number of bytes as `999 bytes`, `2.5 KB` or `1,200.0 MB`."""
+    if number < 1000:
+        return counted(number, "byte")
+    return f"{number / 1e3:.1f} KB" if number < 1_000_000 else f"{number / 1e6:,.1f} MB"
 
 
 def paint(text: str, style: str, stream: TextIO | None = None) -> str:

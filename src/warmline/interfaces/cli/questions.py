@@ -12,7 +12,10 @@ from warmline.interfaces.cli.arguments import add_json, duration, moment, whole
 from warmline.interfaces.cli.ask import question_path
 from warmline.interfaces.cli.output import hint, one_line, show_json
 
+_DEAD = "List the questions that were given up after too many failures, newest first, each with its reason."
+
 STATES = ("ready", "leased", "settled", "dead", "expired", "cancelled")
+"""Those of model.State, which takes longer to import than the rest of a command."""
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -20,21 +23,27 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     questions = commands.add_parser("questions", help="list or count questions", description=_list.__doc__)
     questions.add_argument("--state", action="append", choices=STATES, help="only these; may be repeated")
     _add_listing(questions)
-    dead = commands.add_parser("dead", help="list the dead letters, with reasons", description=_list.__doc__)
+    dead = commands.add_parser("dead", help="list the dead letters, with reasons", description=_DEAD)
     _add_listing(dead)
     dead.set_defaults(state=["dead"])
-    cancel = commands.add_parser("cancel", help="cancel a question, or give up a dead one")
-    requeue = commands.add_parser("requeue", help="put a dead or expired question back on the line")
-    requeue.add_argument("--deadline", type=moment, help="its new deadline: 5m, or a time (10m)")
+    cancel = commands.add_parser("cancel", help="cancel a question, or give up a dead one", description=_cancel.__doc__)
+    requeue = commands.add_parser(
+        "requeue", help="put a dead or expired question back on the line", description=_requeue.__doc__
+    )
+    requeue.add_argument(
+        "--deadline", type=moment, metavar="TIME", help="its new deadline: 5m, or a date and time (10m)"
+    )
     for command, run in ((cancel, _cancel), (requeue, _requeue)):
-        command.add_argument("id", help="what `ask` printed")
+        command.add_argument("id", metavar="ID", help="what `ask` printed")
         add_json(command)
         command.set_defaults(run=run)
 
 
 def _add_listing(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--since", type=duration, help="only those accepted within this time: 1h, 2d")
-    command.add_argument("--limit", type=whole(1, 1000), default=50, help="at most this many, newest first (50)")
+    command.add_argument("--since", type=duration, metavar="TIME", help="only those accepted within this time: 1h, 2d")
+    command.add_argument(
+        "--limit", type=whole(1, 1000), metavar="N", default=50, help="at most this many, newest first (50)"
+    )
     command.add_argument("--count", action="store_true", help="print how many there are, and nothing else")
     add_json(command)
     command.set_defaults(run=_list)

@@ -12,10 +12,14 @@ from warmline.settings import Settings
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
     serve = commands.add_parser("serve", help="run the daemon in the foreground", description=_serve.__doc__)
-    serve.add_argument("--host", type=_host, help="the IPv4 address to listen on (127.0.0.1)")
-    serve.add_argument("--port", type=whole(0, 65535), help="the TCP port to listen on; 0 picks a free one (9276)")
+    serve.add_argument("--host", type=_host, metavar="ADDRESS", help="the IPv4 address to listen on (127.0.0.1)")
+    serve.add_argument(
+        "--port", type=whole(0, 65535), metavar="N", help="the TCP port to listen on; 0 picks a free one (9276)"
+    )
     serve.add_argument("--log-format", choices=("text", "json"), default="text", help="for people or for programs")
-    serve.add_argument("--idle-leave", type=duration, help="leave after this long without anything to do (never)")
+    serve.add_argument(
+        "--idle-leave", type=duration, metavar="TIME", help="leave after this long without work: 15m (never)"
+    )
     serve.add_argument("--background", action="store_true", help=argparse.SUPPRESS)
     serve.add_argument("--announce", type=int, help=argparse.SUPPRESS)
     serve.set_defaults(run=_serve)

@@ -7,19 +7,24 @@ from datetime import UTC, datetime
 from typing import Any
 
 from warmline.interfaces.cli.arguments import add_json
-from warmline.interfaces.cli.output import BOLD, one_line, paint, show_json
+from warmline.interfaces.cli.output import BOLD, counted, one_line, paint, show_json
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the commands."""
-    status = commands.add_parser("status", help="how the daemon, its questions and its memory stand")
-    stop = commands.add_parser("stop", help="let the daemon finish and leave; nothing is lost")
+    status = commands.add_parser(
+        "status", help="how the daemon, its questions and its memory stand", description=_status.__doc__
+    )
+    stop = commands.add_parser(
+        "stop", help="let the daemon finish and leave; nothing is lost", description=_stop.__doc__
+    )
     for command, run in ((status, _status), (stop, _stop)):
         add_json(command)
         command.set_defaults(run=run)
 
 
 def _status(options: argparse.Namespace) -> int:
+    """Show how the daemon, its questions and its memory stand; exit code 1 when none runs. Starts none."""
     from warmline.interfaces.cli.client import client_for
 
     status = client_for(options.home, start=False).call("GET", "/v1/status")
@@ -37,8 +42,8 @@ def _show(status: dict[str, Any]) -> None:
         "home": one_line(status["home"]),
         "listens": f"its Unix socket{' and ' + status['address'] if status['address'] else '; the TCP port is taken'}",
         "questions": ", ".join(f"{count} {state}" for state, count in status["questions"].items() if count) or "none",
-        "waiting": f"{status['waiting']} callers",
-        "memory": f"{status['roots']} roots, {status['files']:,} files, {status['lines']:,} lines",
+        "waiting": counted(status["waiting"], "caller"),
+        "memory": ", ".join(counted(status[f"{noun}s"], noun) for noun in ("root", "file", "line")),
         "resident": f"{status['rss_bytes'] / 2**20:.0f} MB",
     }
     for name, value in rows.items():
@@ -46,6 +51,7 @@ def _show(status: dict[str, Any]) -> None:
 
 
 def _stop(options: argparse.Namespace) -> int:
+    """Let the daemon finish what it is answering, and leave. Nothing is lost; the next command starts it again."""
     from warmline.daemon import stop
     from warmline.home import find_home
     from warmline.settings import DaemonSettings
