@@ -18,7 +18,5 @@ def _completion(options: argparse.Namespace) -> int:
     """Print the script that lets a shell complete warmline's words: `eval "$(warmline completion bash)"`."""
     import shtab
 
-    from warmline.interfaces.cli.main import make_parser
-
-    print(shtab.complete(make_parser(), shell=options.shell))
+    print(shtab.complete(options.parser, shell=options.shell))
     return 0

@@ -52,12 +52,14 @@ def _journey(home: Path, sample: Path) -> int:
 
 
 def _run(home: Path, *words: str) -> int:
-    from warmline.interfaces.cli.main import main
+    import subprocess
+
     from warmline.interfaces.cli.output import BOLD, paint
 
     shown = " ".join(f'"{word}"' if " " in word else word for word in words)
     print(paint(f"\n$ warmline {shown}", BOLD), flush=True)
-    return main(["--home", str(home), *words])
+    command = [sys.executable, "-m", "warmline", "--home", str(home), *words]
+    return subprocess.run(command, check=False).returncode  # noqa: S603  # our own program, no shell
 
 
 def _say_next() -> None:

@@ -69,7 +69,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--home", metavar="DIRECTORY", help="where everything is kept (else $WARMLINE_HOME, else your state folder)"
     )
-    parser.set_defaults(json=False)
+    parser.set_defaults(json=False, parser=parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (ask, questions, memory, status, serve, bench, demo, completion):
         command.add_parsers(commands)
