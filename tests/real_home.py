@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,15 @@ LIMIT_SECONDS = 60
 class RealHome:
     """Runs `warmline --home ...` as processes. `close` leaves nothing running."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, started_by: Sequence[str] = ()) -> None:
         self.home = Home(path)
+        self._program = [*started_by, sys.executable, "-m", "warmline", "--home", str(path)]
         self._daemons: list[subprocess.Popen[bytes]] = []
         self._clients: list[Client] = []
 
     def run(self, *words: str, stdin: bytes | None = None, **environment: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
-            [sys.executable, "-m", "warmline", "--home", str(self.home.path), *words],
+            [*self._program, *words],
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
@@ -48,7 +50,7 @@ class RealHome:
         with os.fdopen(read_end, "rb") as announced:
             daemon = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "warmline", "--home", str(self.home.path)),
+                    *self._program,
                     *("serve", "--port", "0", "--announce", str(write_end), *words),
                 ],
                 pass_fds=[write_end],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,22 +71,45 @@ def test_the_list_for_people_keeps_one_line_a_file(real_home: RealHome, rough: P
     assert f"  skipped {rough}/name\\xff.txt: its name is not valid UTF-8" in shown
 
 
-def test_a_file_that_may_not_be_read_is_skipped(tmp_path_factory: pytest.TempPathFactory, notes: Path) -> None:
-    secret = notes / "secret.md"
-    secret.write_text("for nobody")
-    secret.chmod(0)
-    (notes / "locked").mkdir(mode=0)
-    home = RealHome(notes.parent / "home")
+@pytest.fixture
+def ordinary_home(tmp_path: Path) -> Iterator[RealHome]:
+    """A home whose commands and daemon are bound by files' modes, also when the tests run as root."""
+    started_by: list[str] = []
     if os.geteuid() == 0:
-        pytest.skip("NOT TESTED: root reads everything")
-    try:
-        report = home.json("memory", "add", str(notes))
-        assert {each["path"]: each["reason"] for each in report["skipped"]} == {
-            str(secret): "cannot be read: Permission denied",
-            str(notes / "locked"): "cannot be read: Permission denied",
-        }
-    finally:
-        home.close()
+        setpriv = shutil.which("setpriv")
+        if setpriv is None:
+            pytest.skip("NOT TESTED: root reads everything, and there is no setpriv to give that up")
+        started_by = [setpriv, "--bounding-set=-dac_override,-dac_read_search", "--"]
+    home = RealHome(tmp_path / "home", started_by=started_by)
+    yield home
+    home.close()
+
+
+@pytest.fixture
+def closed_notes(notes: Path) -> Iterator[Path]:
+    """Notes among which a file and a folder may not be read."""
+    (notes / "secret.md").write_text("for nobody")
+    (notes / "secret.md").chmod(0)
+    (notes / "locked").mkdir(mode=0)
+    yield notes
+    (notes / "locked").chmod(0o700)
+
+
+def test_a_file_and_a_folder_that_may_not_be_read_are_skipped(ordinary_home: RealHome, closed_notes: Path) -> None:
+    report = ordinary_home.json("memory", "add", str(closed_notes))
+    assert {each["path"]: each["reason"] for each in report["skipped"]} == {
+        str(closed_notes / "secret.md"): "cannot be read: Permission denied",
+        str(closed_notes / "locked"): "cannot be read: Permission denied",
+    }
+    assert report["indexed"] == 2
+
+
+@pytest.mark.parametrize("name", ["secret.md", "locked"])
+def test_a_named_path_that_may_not_be_read_is_refused(ordinary_home: RealHome, closed_notes: Path, name: str) -> None:
+    done = ordinary_home.run("memory", "add", str(closed_notes / name))
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert str(closed_notes / name) in done.stderr.decode()
+    assert done.stderr.count(b"\n") == 1
 
 
 def test_a_file_that_is_gone_when_the_answer_is_made_drops_out_and_the_question_is_settled(
