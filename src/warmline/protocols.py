@@ -1,6 +1,6 @@
 """The seams: what a store, a memory, an answerer, a clock and a service promise to each other.
 
-To change a protocol is to change its contract suite in tests/conformance in the same commit.
+To change a protocol that has a contract suite in tests/conformance is to change that in the same commit.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ class Store(Protocol):
 
     Every verb is one transaction: it happened whole or not at all, and a caller that is cancelled
     leaves no trace beyond that. `add`, `settle`, `nack`, `bury`, `cancel`, `requeue` and `discard`
-    are synced to the disk before they return; `lease`, `extend`, `release` and `sweep` need not be.
+    are synced to the disk before they return; `lease`, `extend`, `release`,
+    `lapse_all` and `sweep` need not be.
     A verb that NEXT_STATE does not allow raises ConflictError and changes nothing; one that
     presents a lease raises its subclass LeaseLostError unless the delivery is leased under that very
     (deliveries, lease_id). Any verb can raise StoreError. An unknown id raises UnknownMessageError.

@@ -153,6 +153,7 @@ def test_starters_at_once_get_one_daemon(real_home: RealHome) -> None:
     results = [each.communicate(timeout=60) for each in started]
     assert [each.returncode for each in started] == [3] * 6, results
     assert real_home.json("questions", "--count") == {"count": 6}
+    assert [line.split()[2] for line in real_home.home.log.read_text("utf-8").splitlines()].count("serving") == 1
 
 
 def test_a_daemon_of_another_version_is_replaced(real_home: RealHome) -> None:
@@ -182,9 +183,10 @@ def test_an_idle_daemon_leaves_and_the_next_ask_finds_everything(real_home: Real
     assert "blue watering can" in real_home.json("ticket", answer["id"], "--wait", "10")["text"]
 
 
-def test_a_stop_lets_waits_return_with_the_ticket(real_home: RealHome) -> None:
-    real_home.serve()
-    assert real_home.json("stop")["stopped"] is True
+def test_a_stop_names_the_daemon_that_it_ended(real_home: RealHome) -> None:
+    daemon = real_home.serve()
+    assert real_home.json("stop") == {"stopped": True, "pid": daemon.pid}
+    assert daemon.wait(timeout=5) == 0
 
 
 def test_json_logs_are_json_and_hold_no_question(real_home: RealHome) -> None:

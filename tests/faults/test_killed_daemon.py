@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
+import apsw
 import pytest
 
 from real_home import RealHome
@@ -68,3 +70,14 @@ def test_fifty_kills_under_load_lose_nothing_and_answer_nothing_twice(real_home:
     states = Counter(client.call("GET", "/v1/status")["questions"])
     assert states["dead"] == states["expired"] == 0
     assert states["settled"] >= len(accepted)
+    real_home.run("stop")
+    assert answered_twice(real_home) == []
+
+
+def answered_twice(home: RealHome) -> list[object]:
+    """Return the ids of questions with more than one answer in the store's file."""
+    with closing(apsw.Connection(str(home.home.store), flags=apsw.SQLITE_OPEN_READONLY)) as store:
+        found = store.execute(
+            "select in_reply_to from message where answer is not null group by in_reply_to having count(*) > 1"
+        )
+        return [question_id for (question_id,) in found]

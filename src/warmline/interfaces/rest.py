@@ -61,6 +61,8 @@ def create_api(line: Line, owner: Owner, address: str | None) -> FastAPI:
         version=__version__,
         description="A durable line between coding agents.",
         redirect_slashes=False,
+        docs_url=None,  # pages for a browser, which has no token to show
+        redoc_url=None,
     )
     api.state.line, api.state.owner, api.state.address = line, owner, address
     for router in (questions, memory, health):
