@@ -142,6 +142,8 @@ def test_thirty_askers_at_once_start_one_daemon_and_are_all_answered(real_home: 
         assert each.returncode == 0, said
         assert b"blue watering can" in shown
     assert real_home.json("questions", "--state", "settled", "--count") == {"count": 30}
+    served = [line.split()[2] for line in real_home.home.log.read_text("utf-8").splitlines()].count("serving")
+    assert served == 2  # one for the addition, one for all thirty
 
 
 def test_a_kill_during_an_addition_leaves_a_memory_that_the_next_one_completes(
