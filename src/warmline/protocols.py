@@ -5,6 +5,7 @@ To change a protocol that has a contract suite in tests/conformance is to change
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -102,10 +103,11 @@ class Store(Protocol):
         Raises LeaseLostError also when lapses_at has come, swept or not.
         """
 
-    async def settle(self, lease: Lease, answer: Message) -> None:
+    def settle(self, lease: Lease, answer: Message) -> asyncio.Future[None]:
         """Write the answer, whose in_reply_to is the leased message, and settle, in one transaction.
 
-        Succeeds until the lease has lapsed in the store, however late by the clock.
+        It is on its way when this returns, so that a lease asked for next travels with it. Succeeds until
+        the lease has lapsed in the store, however late by the clock.
         """
 
     async def nack(self, lease: Lease, error: str, delay: timedelta) -> None:

@@ -15,7 +15,18 @@ from warmline.bridge import Bridge
 from warmline.dispatch.dispatcher import Dispatcher, Parts
 from warmline.dispatch.timekeeper import Timekeeper
 from warmline.errors import AnswererError, StoreFullError
-from warmline.model import MEMORY_MAILBOX, Citation, Claim, Draft, Message, Outcome, Question, Recollection, State
+from warmline.model import (
+    MEMORY_MAILBOX,
+    Citation,
+    Claim,
+    Draft,
+    Lease,
+    Message,
+    Outcome,
+    Question,
+    Recollection,
+    State,
+)
 from warmline.settings import BridgeSettings, DispatchSettings, StoreSettings
 from warmline.stores.memory import MemoryStore
 
@@ -25,12 +36,26 @@ SECOND = timedelta(seconds=1)
 DONE = Draft(Outcome.ANSWERED, "done")
 
 
+class FillingStore(MemoryStore):
+    """A store whose disk is full for the first so many answers."""
+
+    refusals = 0
+
+    def settle(self, lease: Lease, answer: Message) -> asyncio.Future[None]:
+        if self.refusals == 0:
+            return super().settle(lease, answer)
+        self.refusals -= 1
+        refused = asyncio.get_running_loop().create_future()
+        refused.set_exception(StoreFullError("the disk is full"))
+        return refused
+
+
 class Bench:
     """A line whose answerer is a function of the test."""
 
     def __init__(self, answering: Answering, settings: DispatchSettings) -> None:
         self.clock = ManualClock()
-        self.store = MemoryStore(StoreSettings(), self.clock)
+        self.store = FillingStore(StoreSettings(), self.clock)
         self.bridge = Bridge(self.store, self.clock, BridgeSettings())
         self._answering = answering
         self.name = "test"
@@ -143,6 +168,19 @@ async def test_a_store_in_trouble_costs_the_question_no_try() -> None:
                 await asyncio.sleep(0)
         question = await bench.ended(asked)
     assert (question.delivery.state, question.delivery.failures, tries) == (State.SETTLED, 0, 3)
+
+
+async def test_an_answer_that_the_store_cannot_take_is_given_again_without_blame() -> None:
+    async with running(at_once, max_failures=1) as bench:
+        bench.store.refusals = 2
+        asked = await bench.ask("why?")
+        ended = asyncio.ensure_future(bench.ended(asked))
+        async with asyncio.timeout(5):
+            while not ended.done():
+                bench.clock.advance(SECOND / 10)
+                await asyncio.sleep(0)
+        delivery = ended.result().delivery
+    assert (delivery.state, delivery.failures, delivery.deliveries) == (State.SETTLED, 0, 3)
 
 
 async def test_workers_answer_side_by_side() -> None:

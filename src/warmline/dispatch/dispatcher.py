@@ -12,9 +12,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 from warmline.dispatch import retry
 from warmline.dispatch.heartbeat import Heartbeat
@@ -52,8 +54,9 @@ class Dispatcher:
         self._holder = holder
         self._heartbeat = Heartbeat(parts.store, parts.clock, settings)
         self._draining = False
+        self._ended = False
         self._workers: set[asyncio.Task[None]] = set()
-        self._busy: set[asyncio.Task[None]] = set()
+        self._busy: set[asyncio.Future[None]] = set()
 
     async def run(self) -> None:
         """Serve questions until cancelled, or until `drain` and the last answer in progress.
@@ -66,8 +69,13 @@ class Dispatcher:
                 self._group.create_task(self._work(f"{self._holder}/{number}"), name=f"worker {number}")
                 for number in range(1, self._settings.workers + 1)
             }
-            await asyncio.wait(self._workers)
-            heartbeat.cancel()
+            try:
+                await asyncio.wait(self._workers)
+                while self._busy:
+                    await asyncio.wait(self._busy.copy())
+            finally:
+                self._ended = True
+                heartbeat.cancel()
 
     async def drain(self) -> None:
         """Lease nothing more, give the answers in progress settings.drain to finish, release the rest."""
@@ -96,9 +104,7 @@ class Dispatcher:
                 self._busy.add(me)
                 reply = await self._try(lease)
                 if reply is not None:
-                    settling = self._group.create_task(self._settle(lease, reply))
-                    self._busy.add(settling)
-                    settling.add_done_callback(self._busy.discard)
+                    self._settle(lease, reply)
             except StoreClosedError:
                 return
             except StoreError as error:
@@ -124,18 +130,27 @@ class Dispatcher:
             await self._fail(lease, f"{self._parts.answerer.name} broke: {type(bug).__name__}: {bug}")
         return None
 
-    async def _settle(self, lease: Lease, reply: Message) -> None:
-        """Settle; an answer that is late is dropped, and one that the store cannot take now is to be given again."""
-        try:
-            await self._store.settle(lease, reply)
-        except ConflictError:
+    def _settle(self, lease: Lease, reply: Message) -> None:
+        """Send an answer off; what becomes of it is seen to when it is known."""
+        settling = self._store.settle(lease, reply)
+        self._busy.add(settling)
+        settling.add_done_callback(partial(self._settled, lease))
+
+    def _settled(self, lease: Lease, settling: asyncio.Future[None]) -> None:
+        """Drop an answer that came late; one that the store cannot take now is to be given again."""
+        self._busy.discard(settling)
+        error = None if settling.cancelled() else settling.exception()
+        if isinstance(error, ConflictError):
             logger.warning("lease lost", extra=_fields(lease))
-        except asyncio.CancelledError:
-            await asyncio.shield(self._release(lease))
-            raise
-        except StoreError as error:
+        elif error is not None and not self._ended:
             logger.warning("answer not stored", extra={**_fields(lease), "reason": str(error)})
-            await self._give_back(lease)
+            self._keep_busy(self._give_back(lease))
+
+    def _keep_busy(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let `drain` and `run` wait for this work, too."""
+        task = self._group.create_task(work)
+        self._busy.add(task)
+        task.add_done_callback(self._busy.discard)
 
     async def _reply(self, lease: Lease) -> Message | None:
         """Make the answer's message, or return None when the question ended or the lease was lost."""

@@ -134,12 +134,18 @@ class MemoryStore:
         self._timed(now + duration)
         return replace(lease, lapses_at=now + duration)
 
-    async def settle(self, lease: Lease, answer: Message) -> None:
+    def settle(self, lease: Lease, answer: Message) -> asyncio.Future[None]:
         """Write the answer and settle."""
-        question = self._fenced(lease)
-        self._keep(answer)
-        self._questions[question.message.id] = replace(question, answer=answer.answer)
-        self._move(lease.message.id, Event.ACK)
+        settled = asyncio.get_running_loop().create_future()
+        try:
+            question = self._fenced(lease)
+            self._keep(answer)
+            self._questions[question.message.id] = replace(question, answer=answer.answer)
+            self._move(lease.message.id, Event.ACK)
+            settled.set_result(None)
+        except ConflictError as error:
+            settled.set_exception(error)
+        return settled
 
     async def nack(self, lease: Lease, error: str, delay: timedelta) -> None:
         """Give back with one failure more."""

@@ -100,11 +100,10 @@ class SqliteStore:
             lease, lapses_at=await self._write(lambda tx: verbs.extend(tx, lease, box, length), synced=False)
         )
 
-    async def settle(self, lease: Lease, answer: Message) -> None:
+    def settle(self, lease: Lease, answer: Message) -> asyncio.Future[None]:
         """Write the answer and settle."""
-        box = self._box(lease.mailbox)
-        values = message_values(answer)
-        await self._write(lambda tx: verbs.settle(tx, lease, box, answer, values))
+        box, values = self._box(lease.mailbox), message_values(answer)
+        return self._open_writer().submit(lambda tx: verbs.settle(tx, lease, box, answer, values), synced=True).done
 
     async def nack(self, lease: Lease, error: str, delay: timedelta) -> None:
         """Give back with one failure more."""

@@ -83,7 +83,7 @@ class Writer:
             raise StoreClosedError("the store is closed")
         job = Job(verb, synced, self._loop.create_future(), parking, undo)
         if not self._collected and not self._is_busy:
-            self._hand_over_soon()
+            self._loop.call_soon(self._hand_over)
         self._collected.append(job)
         return job
 
@@ -102,10 +102,6 @@ class Writer:
         await self._drained.wait()
         self._inbox.put(None)
         await asyncio.to_thread(self._thread.join)
-
-    def _hand_over_soon(self) -> None:
-        """Hand over after this turn of the loop and the next, in which tasks that this one made begin."""
-        self._loop.call_soon(self._loop.call_soon, self._hand_over)
 
     def _hand_over(self) -> None:
         """Send the thread its next batch, once it has brought back the last one."""
@@ -243,7 +239,7 @@ class Writer:
                 job.done.set_exception(result)
             else:
                 job.done.set_result(result)
-        self._hand_over_soon()
+        self._loop.call_soon(self._hand_over)
 
     def _undo_result(self, job: Job, result: Any) -> None:  # noqa: ANN401  # whatever the verb returned
         if job.undo is not None and not isinstance(result, Exception):
