@@ -31,6 +31,25 @@ class Line:
     memory: Memory
     dispatcher: Dispatcher
 
+    async def leave(self) -> None:
+        """Let waits return with what is known, and give answers in progress the drain; release the rest."""
+        self.bridge.end_waits()
+        await self.dispatcher.drain()
+
+
+@asynccontextmanager
+async def working(dispatcher: Dispatcher, timekeeper: Timekeeper) -> AsyncIterator[None]:
+    """Dispatch and keep time until the block ends; then drain."""
+    async with asyncio.TaskGroup() as services:
+        keeping = services.create_task(timekeeper.run(), name="timekeeper")
+        dispatching = services.create_task(dispatcher.run(), name="dispatcher")
+        try:
+            yield
+        finally:
+            await dispatcher.drain()
+            await asyncio.wait({dispatching})
+            keeping.cancel()
+
 
 @asynccontextmanager
 async def open_line(home: Home, settings: Settings) -> AsyncIterator[Line]:
@@ -56,13 +75,5 @@ async def open_line(home: Home, settings: Settings) -> AsyncIterator[Line]:
             clock=clock,
         )
         dispatcher = Dispatcher(parts, MEMORY_MAILBOX, settings.dispatch, holder=f"daemon {os.getpid()}")
-        async with asyncio.TaskGroup() as services:
-            timekeeper = services.create_task(Timekeeper(store, clock).run(), name="timekeeper")
-            dispatching = services.create_task(dispatcher.run(), name="dispatcher")
-            try:
-                yield Line(home, settings, bridge, memory, dispatcher)
-            finally:
-                bridge.end_waits()
-                await dispatcher.drain()
-                await asyncio.wait({dispatching})
-                timekeeper.cancel()
+        async with working(dispatcher, Timekeeper(store, clock)):
+            yield Line(home, settings, bridge, memory, dispatcher)

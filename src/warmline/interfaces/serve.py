@@ -81,8 +81,7 @@ async def serve(
                 logger.info("leaving", extra={"waiting": line.bridge.waiting})
             finally:
                 doors.closed = True
-                line.bridge.end_waits()
-                await line.dispatcher.drain()
+                await line.leave()
                 server.leaving.set()
                 await serving
     logger.info("left")

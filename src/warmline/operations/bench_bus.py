@@ -18,6 +18,7 @@ from pathlib import Path
 
 import apsw
 
+from warmline.app import working
 from warmline.bridge import Bridge
 from warmline.clock import SystemClock
 from warmline.dispatch.dispatcher import Dispatcher, Parts
@@ -120,12 +121,8 @@ async def _line(path: Path, workers: int, vfs: str | None = None) -> AsyncIterat
     settings = replace(DispatchSettings(), workers=workers)
     dispatcher = Dispatcher(parts, MEMORY_MAILBOX, settings, holder="bench")
     try:
-        async with asyncio.TaskGroup() as services:
-            timekeeper = services.create_task(Timekeeper(store, clock).run())
-            services.create_task(dispatcher.run())
+        async with working(dispatcher, Timekeeper(store, clock)):
             yield Bridge(store, clock, BridgeSettings())
-            await dispatcher.drain()
-            timekeeper.cancel()
     finally:
         await store.close()
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from warmline.interfaces.cli.arguments import add_json
+from warmline.interfaces.cli.output import show_json
+
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
@@ -11,6 +14,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "completion", help="print a completion script for your shell", description=_completion.__doc__
     )
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"), help="the shell that you type in")
+    add_json(completion)
     completion.set_defaults(run=_completion)
 
 
@@ -18,5 +22,6 @@ def _completion(options: argparse.Namespace) -> int:
     """Print the script that lets a shell complete warmline's words: `eval "$(warmline completion bash)"`."""
     import shtab
 
-    print(shtab.complete(options.parser, shell=options.shell))
+    script = shtab.complete(options.parser, shell=options.shell)
+    show_json({"shell": options.shell, "script": script}) if options.json else print(script)
     return 0

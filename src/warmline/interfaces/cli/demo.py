@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
+
+from warmline.interfaces.cli.arguments import add_json
+from warmline.interfaces.cli.output import BOLD, paint, show_json
 
 QUESTIONS = (
     "Which port does the exporter listen on?",
     "Why are the beds watered at four in the morning?",
     "How fast does light travel in glass?",
 )
+EXPECTED = [0, 0, 0, 3, 0, 0]
+"""Exit codes of the demo's commands: the memory does not hold the third question's answer."""
+EXIT_OK = 0
+EXIT_FAILED = 1
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -19,10 +28,11 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     demo = commands.add_parser(
         "demo", help="see it work: three questions, nothing left running", description=_demo.__doc__
     )
+    add_json(demo)
     demo.set_defaults(run=_demo)
 
 
-def _demo(_: argparse.Namespace) -> int:
+def _demo(options: argparse.Namespace) -> int:
     """Run real commands on a throw-away home, with a small memory that ships with the program, and clean up."""
     import tempfile
     from importlib.resources import as_file, files
@@ -35,31 +45,33 @@ def _demo(_: argparse.Namespace) -> int:
         home = Home(Path(folder) / "home")
         try:
             with as_file(files("warmline.operations") / "sample") as sample:
-                code = _journey(home.path, sample)
+                journey = (
+                    ["memory", "add", str(sample)],
+                    *(["ask", each] for each in QUESTIONS),
+                    ["questions"],
+                    ["status"],
+                )
+                steps = [_run(home.path, words, as_json=options.json) for words in journey]
         finally:
             stop(home, DaemonSettings())
-    _say_next()
-    return code
+    if options.json:
+        show_json({"steps": steps})
+    else:
+        _say_next()
+    return EXIT_OK if [step["exit_code"] for step in steps] == EXPECTED else EXIT_FAILED
 
 
-def _journey(home: Path, sample: Path) -> int:
-    """Run real commands as a person would type them; return 0 when all came out as expected."""
-    _run(home, "memory", "add", str(sample))
-    codes = [_run(home, "ask", question) for question in QUESTIONS]
-    _run(home, "questions")
-    _run(home, "status")
-    return 0 if codes == [0, 0, 3] else 1
-
-
-def _run(home: Path, *words: str) -> int:
+def _run(home: Path, words: list[str], *, as_json: bool) -> dict[str, Any]:
+    """Run a real command as a person would type it; with as_json keep what it prints."""
     import subprocess
 
-    from warmline.interfaces.cli.output import BOLD, paint
-
+    command = [sys.executable, "-m", "warmline", "--home", str(home), *words]
+    if as_json:
+        done = subprocess.run([*command, "--json"], check=False, stdout=subprocess.PIPE)  # noqa: S603  # our own program
+        return {"command": words, "exit_code": done.returncode, "output": json.loads(done.stdout)}
     shown = " ".join(f'"{word}"' if " " in word else word for word in words)
     print(paint(f"\n$ warmline {shown}", BOLD), flush=True)
-    command = [sys.executable, "-m", "warmline", "--home", str(home), *words]
-    return subprocess.run(command, check=False).returncode  # noqa: S603  # our own program, no shell
+    return {"command": words, "exit_code": subprocess.run(command, check=False).returncode}  # noqa: S603  # our own program
 
 
 def _say_next() -> None:

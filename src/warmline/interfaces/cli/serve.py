@@ -17,6 +17,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--port", type=whole(0, 65535), metavar="N", help="the TCP port to listen on; 0 picks a free one (9276)"
     )
     serve.add_argument("--log-format", choices=("text", "json"), default="text", help="for people or for programs")
+    serve.add_argument("--json", dest="log_format", action="store_const", const="json", help="the same as json logs")
     serve.add_argument(
         "--idle-leave", type=duration, metavar="TIME", help="leave after this long without work: 15m (never)"
     )
