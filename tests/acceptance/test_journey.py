@@ -174,8 +174,9 @@ def test_status_and_stop_start_no_daemon(real_home: RealHome) -> None:
 
 
 def test_an_idle_daemon_leaves_and_the_next_ask_finds_everything(real_home: RealHome, notes: Path) -> None:
-    daemon = real_home.serve("--idle-leave", "200ms")
     real_home.run("memory", "add", str(notes))
+    real_home.run("stop")
+    daemon = real_home.serve("--idle-leave", "2s")
     answer = real_home.client().call("POST", "/v1/questions", {"question": "Where does the spare key hang?"})
     daemon.communicate(timeout=30)
     assert daemon.returncode == 0

@@ -13,8 +13,9 @@ from warmline.interfaces import views
 from warmline.interfaces.rest_shared import PROBLEMS, AnyLine, AnyPlaces, Id, while_connected
 from warmline.model import OWNER, State
 from warmline.protocols import QuestionFilter
+from warmline.settings import BridgeSettings
 
-MAX_WAIT_SECONDS = 3600
+LIMITS = BridgeSettings()
 
 questions = APIRouter(prefix="/v1/questions", tags=["questions"], responses=PROBLEMS)
 
@@ -41,7 +42,7 @@ def _which(
     return QuestionFilter(states=frozenset(state or ()), since=since)
 
 
-Wait = Annotated[float, Query(ge=0, le=MAX_WAIT_SECONDS, description="seconds to wait for the answer")]
+Wait = Annotated[float, Query(ge=0, le=LIMITS.max_wait.total_seconds(), description="seconds to wait for the answer")]
 Which = Annotated[QuestionFilter, Depends(_which)]
 
 
@@ -68,7 +69,7 @@ async def ask(
 
 @questions.get("")
 async def list_questions(
-    line: AnyLine, places: AnyPlaces, which: Which, limit: Annotated[int, Query(ge=1, le=1000)] = 50
+    line: AnyLine, places: AnyPlaces, which: Which, limit: Annotated[int, Query(ge=1, le=LIMITS.max_listed)] = 50
 ) -> views.QuestionsView:
     """List questions, newest first."""
     found = await line.bridge.questions(which, limit)

@@ -69,8 +69,14 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--home", metavar="DIRECTORY", help="where everything is kept (else $WARMLINE_HOME, else your state folder)"
     )
-    parser.set_defaults(json=False, parser=parser)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    parser.set_defaults(json=False, parser=parser, run=_show_help)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for command in (ask, questions, memory, status, serve, bench, demo, completion):
         command.add_parsers(commands)
     return parser
+
+
+def _show_help(options: argparse.Namespace) -> int:
+    """Show who names no command what there is."""
+    options.parser.print_help(sys.stderr)
+    return EXIT_BAD_INPUT
