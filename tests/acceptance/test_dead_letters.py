@@ -1,0 +1,73 @@
+"""What became of questions that nobody answered, and giving them another life, by the command line."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from real_home import RealHome
+from warmline.bridge import Bridge
+from warmline.clock import SystemClock
+from warmline.model import MEMORY_MAILBOX, OWNER, MessageId
+from warmline.settings import BridgeSettings, StoreSettings
+from warmline.stores.sqlite import SqliteStore
+
+QUESTION = "Where does the spare key of the shed hang?"
+
+
+async def _leave_behind(home: RealHome) -> tuple[MessageId, MessageId]:
+    """Put two questions into the store of a home without a daemon: a dead one, and one past its deadline."""
+    clock = SystemClock()
+    store = SqliteStore(home.home.store, StoreSettings(), clock)
+    await store.open()
+    try:
+        bridge = Bridge(store, clock, BridgeSettings())
+        dead = (await bridge.ask(OWNER, QUESTION)).question.message.id
+        await store.bury(await store.lease(MEMORY_MAILBOX, "test", timedelta(minutes=1)), "the model is away")
+        soon = clock.now() + timedelta(milliseconds=50)
+        late = (await bridge.ask(OWNER, QUESTION, deadline_at=soon)).question.message.id
+        await clock.sleep(timedelta(milliseconds=60))
+        await store.sweep()
+        return dead, late
+    finally:
+        await store.close()
+
+
+@pytest.fixture
+def ended(real_home: RealHome, notes: Path) -> tuple[str, str]:
+    """A dead and an expired question, in a home whose memory could answer them."""
+    assert real_home.run("memory", "add", str(notes)).returncode == 0
+    real_home.run("stop")
+    return asyncio.run(_leave_behind(real_home))
+
+
+def test_dead_letters_are_listed_with_their_reason(real_home: RealHome, ended: tuple[str, str]) -> None:
+    dead, late = ended
+    shown = real_home.run("dead").stdout.decode()
+    assert dead in shown
+    assert "the model is away" in shown
+    assert late not in shown
+    failed = real_home.json("ticket", dead, code=1)
+    assert (failed["state"], failed["outcome"]) == ("dead", "failed")
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["dead", "expired"])
+def test_a_requeued_question_is_answered_and_its_ticket_finds_the_answer(
+    real_home: RealHome, ended: tuple[str, str], which: int
+) -> None:
+    question = ended[which]
+    assert real_home.run("ticket", question).returncode == 1
+    assert real_home.json("requeue", question, "--deadline", "5m")["state"] in {"ready", "leased", "settled"}
+    answer = real_home.json("ticket", question, "--wait", "30")
+    assert (answer["state"], answer["outcome"]) == ("settled", "answered")
+    assert "blue watering can" in answer["text"]
+
+
+def test_a_dead_question_can_be_given_up_and_then_not_requeued(real_home: RealHome, ended: tuple[str, str]) -> None:
+    dead, _ = ended
+    assert real_home.json("cancel", dead)["state"] == "cancelled"
+    assert real_home.run("requeue", dead).returncode == 1
+    assert real_home.json("questions", "--state", "dead", "--count") == {"count": 0}
