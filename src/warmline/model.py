@@ -19,9 +19,20 @@ MessageId = NewType("MessageId", str)
 
 ConversationId = NewType("ConversationId", str)
 
+CredentialId = NewType("CredentialId", str)
+"""A ULID, like a message's."""
+
+BatchToken = NewType("BatchToken", str)
+"""Names one hand-over of a batch to one reader, and is the lease id of every delivery in it."""
+
 DEFAULT_CONVERSATION = ConversationId("default")
 OWNER = "owner"
 MEMORY_MAILBOX_NAME = "memory"
+THE_LINE = "warmline"
+"""The sender of notices."""
+
+RESERVED_NAMES = frozenset({OWNER, MEMORY_MAILBOX_NAME, THE_LINE})
+"""No participant that a credential is made for can be called so."""
 
 
 @unique
@@ -124,6 +135,91 @@ class Mailbox:
 
 
 MEMORY_MAILBOX = Mailbox(DEFAULT_CONVERSATION, MEMORY_MAILBOX_NAME)
+OWNER_MAILBOX = Mailbox(DEFAULT_CONVERSATION, OWNER)
+
+
+@unique
+class AnsweredBy(StrEnum):
+    """Who may answer the questions of a mailbox: anyone with the right to, or only a person."""
+
+    ANYONE = "anyone"
+    PERSON = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a mailbox hands over. ordered: at most one lease out, and the head blocks until settled or buried."""
+
+    ordered: bool = False
+    answered_by: AnsweredBy = AnsweredBy.ANYONE
+
+
+@unique
+class Right(StrEnum):
+    """What a credential may do. READ receives from its mailboxes; ADMINISTER is the owner's, and covers all."""
+
+    ASK = "ask"
+    ANSWER = "answer"
+    SEND = "send"
+    READ = "read"
+    ADMINISTER = "administer"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many messages a credential may put on the line: per minute, per hour, and per UTC day (its budget)."""
+
+    per_minute: int
+    per_hour: int
+    per_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """Who speaks: the participant `name` of a conversation, with rights and scope. Its token is nowhere in here.
+
+    mailboxes names those it may ask and send to, None all of its conversation and the memory's; reads names
+    those it may receive from beside its own; memories names the roots it may be answered from, None all of
+    them. limits of None: exempt. It speaks until expires_at or revoked_at has come.
+    """
+
+    id: CredentialId
+    name: str
+    conversation: ConversationId
+    rights: frozenset[Right]
+    created_at: datetime
+    mailboxes: frozenset[str] | None = None
+    reads: frozenset[str] = frozenset()
+    memories: frozenset[str] | None = None
+    is_person: bool = False
+    limits: Limits | None = None
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """A role in a conversation. It has a mailbox of its own name.
+
+    status is what it said last about itself; seen_at is when it last received, reported or beat.
+    """
+
+    conversation: ConversationId
+    name: str
+    is_person: bool = False
+    status: str | None = None
+    status_at: datetime | None = None
+    seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Participants that can reach each other. Nothing new is accepted once it is closed; what is there stays."""
+
+    id: ConversationId
+    created_at: datetime
+    closed_at: datetime | None = None
+    participants: tuple[Participant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,11 +307,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something said on the line. It is never changed after it was accepted.
+    """Something said on the line. It is never changed after it was accepted, but for being erased.
 
-    body is at most settings.max_body_bytes of UTF-8. answer is set exactly when kind is ANSWER,
-    and body is then the answer's text. hops counts the machine-made messages before this one in
-    its trace. All times are aware and in UTC.
+    conversation is the sender's. body is at most settings.max_body_bytes of UTF-8. answer is set exactly when
+    kind is ANSWER, and body is then the answer's text. hops counts the machine-made messages in its trace,
+    this one included. deadline_at is what the sender asked for. memories names the roots that a question
+    may be answered from; None is all. metadata is a small JSON object of the sender's, as text. Erased, body
+    is empty and metadata None. All times are aware and in UTC.
     """
 
     id: MessageId
@@ -230,6 +328,9 @@ class Message:
     idempotency_key: str | None = None
     deadline_at: datetime | None = None
     answer: Answer | None = None
+    memories: tuple[str, ...] | None = None
+    metadata: str | None = None
+    erased_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +340,8 @@ class Delivery:
     position counts from 1 within the mailbox, in the order of acceptance. deliveries only grows: it
     counts hand-overs. failures and lapses have limits of their own. ready_at is set while a
     delivery in READY waits for a time to come. holder and lease_lapses_at are set exactly while it
-    is leased. ended_at is set exactly in the states of ENDED. deadline_at is the message's, or the
-    later one of a requeue.
+    is leased. handed_at and handed_to tell of the last hand-over. ended_at is set exactly in the states of
+    ENDED. deadline_at is the message's, or the later one of a requeue or an escalation.
     """
 
     mailbox: Mailbox
@@ -255,6 +356,21 @@ class Delivery:
     last_error: str | None = None
     ended_at: datetime | None = None
     deadline_at: datetime | None = None
+    handed_at: datetime | None = None
+    handed_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Any message with all its deliveries: one a recipient, none for an answer. answer is a settled question's.
+
+    number grows in the order in which the store accepted messages, and is never given twice.
+    """
+
+    message: Message
+    deliveries: tuple[Delivery, ...]
+    number: int
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,3 +398,55 @@ class Lease:
     lapses_at: datetime
     failures: int
     lapses: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one `receive` handed to one reader, lowest position first; every lease's lease_id is the token."""
+
+    token: BatchToken
+    mailbox: Mailbox
+    leases: tuple[Lease, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """What an acknowledgement settled, and which questions of the batch still wait for an answer."""
+
+    settled: tuple[MessageId, ...]
+    unanswered: tuple[MessageId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxState:
+    """A mailbox as it stands: its policy, and how many deliveries are due or delayed, and how many handed over."""
+
+    mailbox: Mailbox
+    policy: Policy
+    ready: int
+    leased: int
+
+
+@unique
+class StopKind(StrEnum):
+    """Why the line stopped taking messages from somebody."""
+
+    LOOP = "loop"
+    RATE = "rate"
+    BUDGET = "budget"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """One runaway that was stopped: one row, and one notice to those concerned, however often it was tried again.
+
+    key is the trace of a loop, else the credential and its hour or day.
+    """
+
+    kind: StopKind
+    key: str
+    conversation: ConversationId
+    participant: str
+    first_at: datetime
+    last_at: datetime
+    refusals: int

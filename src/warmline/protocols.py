@@ -13,16 +13,28 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from warmline.model import (
+    Acknowledged,
+    Batch,
+    BatchToken,
     Citation,
     Claim,
+    Conversation,
+    ConversationId,
+    Credential,
+    CredentialId,
     Draft,
     Lease,
     Mailbox,
+    MailboxState,
     Message,
     MessageId,
+    Participant,
+    Policy,
+    Post,
     Question,
     Recollection,
     State,
+    Stop,
 )
 
 
@@ -81,12 +93,26 @@ class Store(Protocol):
     async def add_mailbox(self, mailbox: Mailbox) -> None:
         """Make sure that this mailbox and its conversation exist."""
 
-    async def add(self, message: Message, mailbox: Mailbox) -> Accepted:
+    async def add(
+        self, message: Message, mailbox: Mailbox, *, by: Credential | None = None, settles: Lease | None = None
+    ) -> Accepted:
         """Accept a message with one delivery, at the next position of the mailbox.
 
         A message whose (conversation, sender, idempotency_key) was accepted before is that message
         again when body, kind and mailbox are the same; otherwise IdempotencyConflictError.
-        Raises UnknownMailboxError.
+        With `by`, the speaker's rules hold, in the same transaction: it inherits the trace of in_reply_to, or
+        else of what `by` holds from any mailbox (of several, the one with most hops), one hop more if `by`
+        is no person; past settings.max_hops it raises LoopStoppedError. `by`'s limits are charged one message:
+        past them it raises RateLimitedError or BudgetSpentError. A refusal notes a Stop, and the first one of
+        a Stop posts a notice to the sender's mailbox and to the owner's (of a loop: also to whoever began the trace).
+        With `settles`, that lease is settled in the same transaction (a note that replies to a note).
+        Raises UnknownMailboxError, or ConversationClosedError when the mailbox's conversation was closed.
+        """
+
+    async def broadcast(self, message: Message, mailboxes: Sequence[Mailbox], *, by: Credential | None = None) -> Post:
+        """Accept a message with one delivery to each of these mailboxes, at least one; otherwise as `add`.
+
+        The same key again gives the same post, whoever joined in between.
         """
 
     async def lease(self, mailbox: Mailbox, holder: str, duration: timedelta) -> Lease:
@@ -94,8 +120,48 @@ class Store(Protocol):
 
         Waiters of one mailbox are served in the order in which they came. A caller that is
         cancelled while it waits holds no lease afterwards, and costs its delivery no failure and
-        no lapse. Raises UnknownMailboxError.
+        no lapse. In an ordered mailbox nothing is due while a delivery of it is leased, or while one with a
+        lower position is delayed. Raises UnknownMailboxError.
         """
+
+    async def receive(
+        self, mailbox: Mailbox, by: Credential, limit: int, duration: timedelta, key: str | None = None
+    ) -> Batch:
+        """Wait until something is due in the mailbox, and lease at most limit deliveries (one if ordered) as a batch.
+
+        Waits in one line with `lease`; one message wakes one caller. The holder is by.name. The same key of the
+        same credential gives the same batch again, as far as it is still leased under it; when nothing is, it
+        waits anew. by's participant is seen now. Raises UnknownMailboxError.
+        """
+
+    async def held(self, token: BatchToken, by: CredentialId) -> Batch:
+        """Return a batch as far as it is still leased under its token. Raises UnknownBatchError."""
+
+    async def open_batches(self, by: CredentialId) -> Sequence[BatchToken]:
+        """Return this reader's batches that were not acknowledged and still hold a lease, oldest first."""
+
+    async def acknowledge(self, token: BatchToken, by: CredentialId) -> Acknowledged:
+        """Settle what is leased under this token, but for questions, which want an answer.
+
+        A second time it says the same. Raises UnknownBatchError, or LeaseLostError when the batch was never
+        acknowledged and nothing of it is leased under the token any more.
+        """
+
+    async def escalate(self, lease: Lease, to: Mailbox, deadline_at: datetime | None) -> None:
+        """Release a question into another mailbox, at its next position, with a deadline (None: as it was).
+
+        The same ticket; deliveries goes on counting. Raises UnknownMailboxError.
+        """
+
+    async def erase(self, message_id: MessageId) -> Post:
+        """Empty a message's body, answer text, citations and metadata for good, and cancel its open deliveries.
+
+        What is left says that something stood here, and when it was erased. The bytes are overwritten in the file
+        and its WAL before this returns. A second time it says the same.
+        """
+
+    async def post(self, message_id: MessageId) -> Post:
+        """Return any message with its deliveries."""
 
     async def extend(self, lease: Lease, duration: timedelta) -> Lease:
         """Return the lease with lapses_at set to now + duration.
@@ -150,16 +216,17 @@ class Store(Protocol):
         """Count the deliveries in every state; every state is a key."""
 
     async def lapse_all(self) -> None:
-        """Lapse every lease, whatever its time: a store's sole owner begins, so all holders are gone.
+        """Lapse every lease that `lease` gave, whatever its time: a store's sole owner begins, so its holder is gone.
 
-        Counts as a lapse of each, as in `sweep`.
+        Counts as a lapse of each, as in `sweep`. What `receive` handed over stays with its readers.
         """
 
     async def sweep(self) -> datetime | None:
         """Lapse leases, expire questions and make delayed deliveries due, as far as their time has come.
 
         A lease that lapses more often than the limit is buried. Returns the time of the next such
-        event, or None when nothing is timed.
+        event, or None when nothing is timed. Here and in `bury`, a message that died or expired puts a notice
+        (a note by THE_LINE in reply to it) into the mailbox of its sender, if that has one.
         """
 
     async def wait_until_sooner(self, than: datetime | None) -> datetime:
@@ -169,18 +236,92 @@ class Store(Protocol):
         """
 
 
+class Directory(Protocol):
+    """Who and what there is on the line: conversations, participants, mailboxes, credentials. Durable like a Store.
+
+    Every verb is one transaction, synced before it returns unless it says otherwise, and raises StoreError.
+    Unknown ids raise UnknownConversationError, UnknownMailboxError or UnknownCredentialError.
+    """
+
+    async def new_conversation(self, conversation: Conversation) -> None:
+        """Make a conversation with its participants and a mailbox for each. Raises ConflictError if the id is taken."""
+
+    async def add_participant(self, participant: Participant) -> None:
+        """Make sure that a participant and its mailbox exist; a person's mailbox is answered by persons only."""
+
+    async def conversations(self, limit: int) -> Sequence[Conversation]:
+        """List conversations with their participants, newest first."""
+
+    async def conversation(self, conversation: ConversationId) -> Conversation:
+        """Return one, its participants by name."""
+
+    async def close_conversation(self, conversation: ConversationId, at: datetime) -> Conversation:
+        """Take nothing new in it from now on. Closed already: nothing changes. The default one: ConflictError."""
+
+    async def said(self, conversation: ConversationId, after: int, limit: int) -> Sequence[Post]:
+        """List messages of a conversation whose number is above `after`, in the order of acceptance."""
+
+    def listening(self, conversation: ConversationId, on_change: Callable[[], None]) -> AbstractContextManager[None]:
+        """Call on_change on the event loop after something was said or handed over in it, while the block lasts.
+
+        A hint: several changes may be one call; look with `said`.
+        """
+
+    async def report(self, conversation: ConversationId, name: str, at: datetime, status: str | None) -> Participant:
+        """Note that a participant lives, and its status unless None. Need not be synced."""
+
+    async def mailboxes(self, conversation: ConversationId | None = None) -> Sequence[MailboxState]:
+        """List mailboxes, of one conversation or of all."""
+
+    async def set_policy(self, mailbox: Mailbox, policy: Policy) -> None:
+        """Set how a mailbox hands over from now on."""
+
+    def policy(self, mailbox: Mailbox) -> Policy:
+        """Return a mailbox's policy, from memory. Raises UnknownMailboxError."""
+
+    def mailboxes_named(self, name: str) -> Sequence[Mailbox]:
+        """Return the mailboxes of that name in all conversations that are open, from memory."""
+
+    async def add_credential(self, credential: Credential, token_hash: bytes) -> None:
+        """Keep a credential, whose participant exists, under the SHA-256 of its token."""
+
+    async def credentials(self) -> Sequence[Credential]:
+        """List all, newest first; expired and revoked ones too."""
+
+    def credential_of(self, token_hash: bytes) -> Credential | None:
+        """Return the credential of a token, expired or revoked as it may be, from memory; None when there is none."""
+
+    async def revoke(self, credential: CredentialId, at: datetime) -> Credential:
+        """Let it speak no more from `at`. Revoked already: nothing changes."""
+
+    async def rotate(self, credential: CredentialId, successor: Credential, token_hash: bytes) -> None:
+        """Revoke a credential from successor.created_at and keep its successor, in one transaction."""
+
+    async def extend_credential(self, credential: CredentialId, expires_at: datetime | None) -> Credential:
+        """Let it expire then, or never."""
+
+    async def stops(self, since: datetime) -> Sequence[Stop]:
+        """List the runaways that were stopped and last tried at or after this time, latest first."""
+
+
 class Recall(Protocol):
     """A memory, asked for the passages that may answer a question."""
 
-    async def passages(self, question: str, limit: int) -> Recollection:
-        """Return at most limit passages, best first, whose lines stand in the files now."""
+    async def passages(self, question: str, limit: int, within: frozenset[str] | None = None) -> Recollection:
+        """Return at most limit passages, best first, whose lines stand in the files now.
+
+        within names the roots to search, None all; what lies in other roots is never returned.
+        """
 
 
 class Verifier(Protocol):
     """A memory, asked whether claims are true."""
 
-    async def verify(self, claims: Sequence[Claim]) -> Sequence[Citation]:
-        """Check each claim against its file; one citation a claim, in the same order. Never raises for a claim."""
+    async def verify(self, claims: Sequence[Claim], within: frozenset[str] | None = None) -> Sequence[Citation]:
+        """Check each claim against its file; one citation a claim, in the same order. Never raises for a claim.
+
+        A claim in a root that is not within is like one in no root.
+        """
 
 
 class Answerer(Protocol):

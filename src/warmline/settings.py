@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from warmline.model import Limits
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeSettings:
@@ -29,7 +31,31 @@ class BridgeSettings:
     """The longest single wait over one HTTP request; a ticket can be waited for again."""
 
     max_listed: int = 1000
-    """Questions in one list: keeps a read of the store short."""
+    """Questions or messages in one list: keeps a read of the store short."""
+
+    max_name_characters: int = 100
+    """Of a participant or mailbox: it is shown in one line with others."""
+
+    max_metadata_bytes: int = 16 * 1024
+    """Of a message's metadata, as JSON: names of files and the like; what is longer belongs into the body."""
+
+    max_participants: int = 200
+    """In one conversation: a broadcast writes one delivery for each in one transaction."""
+
+    max_batch: int = 100
+    """Messages in one `receive`: as many as an agent can keep in mind, many times over."""
+
+    receive_lease: timedelta = timedelta(minutes=5)
+    """What was handed to a reader comes back after this long: an agent's turn with tools fits."""
+
+    max_receive_lease: timedelta = timedelta(hours=1)
+    """The longest that a reader may ask for; it can be extended."""
+
+    escalation_deadline: timedelta = timedelta(hours=24)
+    """A person looks once a day; an asker that named a deadline keeps its own."""
+
+    rate: Limits = field(default_factory=lambda: Limits(per_minute=60, per_hour=1_000, per_day=10_000))
+    """Of a credential that names none: ten times what a busy agent sends, a hundredth of a runaway loop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +96,9 @@ class StoreSettings:
 
     checkpoint_pages: int = 8000
     """Of 2 KB: a WAL of 16 MB keeps checkpoints under one in a thousand questions."""
+
+    max_hops: int = 24
+    """Machine-made messages in one trace: agents that help each other need a few, a loop any number."""
 
     max_batch: int = 512
     """Verbs committed together: bounds how long the first of them waits."""
