@@ -52,7 +52,7 @@ create table delivery_2 (
     lease_lapses_at integer,
     last_error text,
     ended_at integer,
-    answer_id text references message_2 (id),
+    answer_id text,  -- no reference: SQLite would look for children in all of this table when a message leaves
     handed_at integer,
     handed_to text,
     -- The next moment at which time alone changes something: the lease lapses, the delay or the deadline ends.
