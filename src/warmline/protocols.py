@@ -163,6 +163,13 @@ class Store(Protocol):
     async def post(self, message_id: MessageId) -> Post:
         """Return any message with its deliveries."""
 
+    async def archive(self, before: datetime) -> int:
+        """Move messages all of whose deliveries were settled or cancelled before this time into the archive.
+
+        `get`, `post`, `erase` and Directory.said find them as before; their idempotency keys are forgotten, and so
+        are the batches and stops of that time. Returns how many moved.
+        """
+
     async def extend(self, lease: Lease, duration: timedelta) -> Lease:
         """Return the lease with lapses_at set to now + duration.
 
