@@ -102,9 +102,11 @@ def _line(options: argparse.Namespace) -> int:
         return 0
     floor = figures.floor
     print(
-        f"floor (p50): SQLite FULL commit {floor.commit_ms:.3f} ms, a request that does nothing {figures.request_p50_ms:.3f} ms"
+        f"floor (p50): SQLite FULL commit {floor.commit_ms:.3f} ms,"
+        f" a request that does nothing {figures.request_p50_ms:.3f} ms"
     )
     print(
-        f"send -> the other's receive returns, {figures.messages:,} messages: p50 {figures.p50_ms:.2f} ms, p99 {figures.p99_ms:.2f} ms"
+        f"send -> the other's receive returns, {figures.messages:,} messages:"
+        f" p50 {figures.p50_ms:.2f} ms, p99 {figures.p99_ms:.2f} ms"
     )
     return 0
