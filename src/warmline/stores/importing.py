@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from warmline.model import Conversation, Credential, State
 from warmline.protocols import ImportedAudit, ImportedMessage
 from warmline.stores.database import Database
-from warmline.stores.directory_rows import credential_values
+from warmline.stores.directory_rows import credential_of, credential_values, participant_values
 from warmline.stores.rows import message_values, micros, micros_or_none
-from warmline.stores.transaction import Transaction
+from warmline.stores.transaction import Transaction, read_boxes
 
 
 class SqliteImporter:
@@ -40,19 +40,14 @@ def _take_conversation(
     created_at = micros(conversation.created_at)
     is_new = tx.one("take_conversation", {"id": conversation.id, "created_at": created_at}) is not None
     for participant in conversation.participants:
-        values = {
-            "conversation": conversation.id,
-            "name": participant.name,
-            "created_at": created_at,
-            "status": participant.status,
-            "status_at": micros_or_none(participant.status_at),
-            "seen_at": micros_or_none(participant.seen_at),
-            "legacy_session": participant.legacy_session,
-        }
-        tx.run("take_participant", values)
-        tx.run("add_mailbox", values)
+        tx.run("take_participant", {**participant_values(participant), "created_at": created_at})
+        tx.run("add_mailbox", {"conversation": conversation.id, "name": participant.name})
+    tx.news.boxes.update(read_boxes(tx, conversation.id))
     for credential, token_hash in credentials:
         tx.run("take_credential", credential_values(credential, token_hash))
+        kept = tx.one("credential", {"id": credential.id})
+        if kept is not None:
+            tx.news.credentials[kept[0]] = credential_of(kept[1:])
     return is_new
 
 

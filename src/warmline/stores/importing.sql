@@ -4,8 +4,9 @@
 insert into conversation (id, created_at) values (:id, :created_at) on conflict do nothing returning id
 
 -- name: take_participant
-insert into participant (conversation, name, created_at, status, status_at, seen_at, legacy_session)
-values (:conversation, :name, :created_at, :status, :status_at, :seen_at, :legacy_session) on conflict do nothing
+insert into participant (conversation, name, created_at, is_person, status, status_at, seen_at, legacy_session)
+values (:conversation, :name, :created_at, :is_person, :status, :status_at, :seen_at, :legacy_session)
+on conflict do nothing
 
 -- name: take_credential
 insert into credential
