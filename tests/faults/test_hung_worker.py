@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from warmline.answerers.scripted import ScriptedAnswerer
-from warmline.bridge import Bridge
+from warmline.bridge.questions import Bridge
 from warmline.clock import SystemClock
 from warmline.dispatch.dispatcher import Dispatcher, Parts
 from warmline.dispatch.timekeeper import Timekeeper

@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from manual_clock import ManualClock
-from warmline.bridge import Bridge
+from warmline.bridge.questions import Bridge
 from warmline.dispatch.dispatcher import Dispatcher, Parts
 from warmline.dispatch.timekeeper import Timekeeper
 from warmline.errors import AnswererError, StoreFullError

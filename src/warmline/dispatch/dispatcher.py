@@ -20,12 +20,12 @@ from typing import Any
 
 from warmline.dispatch import retry
 from warmline.dispatch.heartbeat import Heartbeat
-from warmline.dispatch.verdict import conclude
 from warmline.errors import AnswererError, ConflictError, StoreClosedError, StoreError
 from warmline.ids import new_message_id
 from warmline.model import Answer, Kind, Lease, Mailbox, Message
 from warmline.protocols import Answerer, Clock, Recall, Store, Verifier
 from warmline.settings import DispatchSettings
+from warmline.verdict import conclude
 
 logger = logging.getLogger(__name__)
 
