@@ -202,6 +202,7 @@ class Participant:
     """A role in a conversation. It has a mailbox of its own name.
 
     status is what it said last about itself; seen_at is when it last received, reported or beat.
+    legacy_session is "a" or "b" where the old bridge's clients know it by that.
     """
 
     conversation: ConversationId
@@ -210,6 +211,7 @@ class Participant:
     status: str | None = None
     status_at: datetime | None = None
     seen_at: datetime | None = None
+    legacy_session: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
