@@ -1,8 +1,4 @@
-"""The bridge: the verbs that every interface speaks, and the rules on what may be said.
-
-It knows the store's promises, not its kind; it never meets the dispatcher. Who speaks is handed in
-by the interface, from a credential, and never from what was said.
-"""
+"""Questions: ask, wait, look, cancel, requeue, list. What `ask` returned is durable."""
 
 from __future__ import annotations
 
@@ -10,149 +6,148 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from warmline.errors import BodyTooLargeError, InvalidInputError
+from warmline.bridge import rights, rules
+from warmline.bridge.parts import Parts
+from warmline.errors import ForbiddenError, UnknownMessageError
 from warmline.ids import new_message_id
-from warmline.model import ENDED, MEMORY_MAILBOX, Kind, Mailbox, Message, MessageId, Question, State
-from warmline.protocols import Accepted, Clock, QuestionFilter, Store
-from warmline.settings import BridgeSettings
+from warmline.model import (
+    MEMORY_MAILBOX,
+    AnsweredBy,
+    ConversationId,
+    Credential,
+    Kind,
+    Mailbox,
+    Message,
+    MessageId,
+    Question,
+    Right,
+    State,
+)
+from warmline.protocols import Accepted, QuestionFilter
 
 
-class Bridge:
-    """Ask, wait, look, cancel and requeue. What `ask` returned is durable."""
+class Questions:
+    """The verbs on questions. A question that the speaker may not see is like one that is not there."""
 
-    def __init__(self, store: Store, clock: Clock, settings: BridgeSettings) -> None:
-        self._store = store
-        self._clock = clock
-        self._settings = settings
-        self._closing = False
-        self._patience: set[asyncio.Timeout] = set()
-
-    @property
-    def waiting(self) -> int:
-        """How many callers wait for an answer now."""
-        return len(self._patience)
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._store = parts.store
+        self._settings = parts.settings
+        self._waits = parts.waits
 
     async def ask(
         self,
-        sender: str,
+        by: Credential,
         body: str,
         *,
-        mailbox: Mailbox = MEMORY_MAILBOX,
+        mailbox: str | None = None,
+        conversation: ConversationId | None = None,
         idempotency_key: str | None = None,
         deadline_at: datetime | None = None,
     ) -> Accepted:
-        """Put a question on the line; it is durable when this returns.
+        """Put a question on the line; it is durable when this returns. mailbox of None is the memory.
 
         The same key with the same body is the same question again, whatever its state. Raises
-        InvalidInputError, BodyTooLargeError, IdempotencyConflictError, UnknownMailboxError or StoreError.
+        InvalidInputError, BodyTooLargeError, ForbiddenError, IdempotencyConflictError, UnknownMailboxError,
+        AmbiguousMailboxError, RateLimitedError, LoopStoppedError, ConversationClosedError or StoreError.
         """
-        self._check_body(body)
-        self._check_key(idempotency_key)
-        now = self._clock.now()
+        rights.check(by, Right.ASK)
+        rules.check_body(body, "question", self._settings)
+        rules.check_key(idempotency_key, self._settings)
+        to = await self._asked(by, mailbox, conversation)
+        now = self._parts.clock.now()
         message_id = new_message_id(now)
         question = Message(
             id=message_id,
-            conversation=mailbox.conversation,
-            sender=sender,
+            conversation=to.conversation if rights.is_owner(by) else by.conversation,
+            sender=by.name,
             kind=Kind.QUESTION,
             body=body,
             sent_at=now,
             trace=message_id,
             idempotency_key=idempotency_key,
-            deadline_at=self._deadline(deadline_at, now),
+            deadline_at=rules.checked_deadline(deadline_at, now, self._settings) or now + self._patience(to),
+            memories=_scope(by) if to == MEMORY_MAILBOX else None,
         )
-        return await self._store.add(question, mailbox)
+        return await self._store.add(question, to, by=by)
 
-    async def wait(self, message_id: MessageId, patience: timedelta) -> Question:
+    async def wait(self, by: Credential, message_id: MessageId, patience: timedelta) -> Question:
         """Wait until the question has ended, at most as long as patience; return it as it then stands.
 
         Patience is the asker's: when it ends, the question goes on, and can be waited for again.
         """
-        if patience <= timedelta(0) or self._closing:
+        if not rights.administers(by):
+            await self.get(by, message_id)
+        if patience <= timedelta(0) or self._waits.is_ending:
             return await self._store.get(message_id)
         scope = asyncio.timeout(min(patience, self._settings.max_wait).total_seconds())
         try:
             async with scope:
-                self._patience.add(scope)
+                self._waits.add(scope)
                 return await self._store.wait_until_ended(message_id)
         except TimeoutError:
             return await self._store.get(message_id)
         finally:
-            self._patience.discard(scope)
+            self._waits.discard(scope)
 
-    def end_waits(self) -> None:
-        """Let every wait return now with what is known; for a shutdown."""
-        self._closing = True
-        for scope in self._patience:
-            scope.reschedule(asyncio.get_running_loop().time())
-
-    async def get(self, message_id: MessageId) -> Question:
+    async def get(self, by: Credential, message_id: MessageId) -> Question:
         """Return a question as it stands. Raises UnknownMessageError."""
-        return await self._store.get(message_id)
+        question = await self._store.get(message_id)
+        if not rights.may_see(by, question.message, [question.delivery.mailbox]):
+            raise UnknownMessageError(f"there is no question {message_id}")
+        return question
 
-    async def cancel(self, message_id: MessageId) -> Question:
+    async def cancel(self, by: Credential, message_id: MessageId) -> Question:
         """End a question that nobody has answered yet, or give up a dead one.
 
-        Raises ConflictError when it has ended otherwise.
+        Raises ConflictError when it has ended otherwise, ForbiddenError when it is not the speaker's.
         """
-        question = await self._store.get(message_id)
+        question = await self._own(by, message_id)
         if question.delivery.state is State.DEAD:
             return await self._store.discard(message_id)
         return await self._store.cancel(message_id)
 
-    async def requeue(self, message_id: MessageId, deadline_at: datetime | None = None) -> Question:
-        """Give a dead or expired question another life, with a new deadline."""
-        return await self._store.requeue(message_id, self._deadline(deadline_at, self._clock.now()))
+    async def requeue(self, by: Credential, message_id: MessageId, deadline_at: datetime | None = None) -> Question:
+        """Give a dead or expired question of the speaker's another life, with a new deadline."""
+        question = await self._own(by, message_id)
+        now = self._parts.clock.now()
+        asked_for = rules.checked_deadline(deadline_at, now, self._settings)
+        return await self._store.requeue(message_id, asked_for or now + self._patience(question.delivery.mailbox))
 
-    async def questions(self, which: QuestionFilter, limit: int) -> Sequence[Question]:
-        """List questions, newest first, at most limit and never more than settings.max_listed."""
+    async def questions(self, by: Credential, which: QuestionFilter, limit: int) -> Sequence[Question]:
+        """List everybody's questions, newest first, at most limit and never more than settings.max_listed.
+
+        Wants the right to administer, as `count` does: who asked has the ticket.
+        """
+        rights.check(by, Right.ADMINISTER)
         return await self._store.questions(which, min(limit, self._settings.max_listed))
 
-    async def count(self, which: QuestionFilter) -> int:
-        """Count questions."""
+    async def count(self, by: Credential, which: QuestionFilter) -> int:
+        """Count everybody's questions."""
+        rights.check(by, Right.ADMINISTER)
         return await self._store.count(which)
 
     async def tally(self) -> dict[State, int]:
         """Count the deliveries in every state."""
         return await self._store.tally()
 
-    async def is_idle(self) -> bool:
-        """Tell whether nobody waits and nothing is ready, leased or delayed."""
-        tally = await self._store.tally()
-        return not self._patience and all(tally[state] == 0 for state in State if state not in ENDED)
+    async def _own(self, by: Credential, message_id: MessageId) -> Question:
+        question = await self.get(by, message_id)
+        if not rights.may_end(by, question.message):
+            raise ForbiddenError("only who asked a question, or who administers the line, may end or renew it")
+        return question
 
-    def _check_body(self, body: str) -> None:
-        if not body.strip():
-            raise InvalidInputError("the question is empty: write what you want to know")
-        if "\0" in body:
-            raise InvalidInputError("the question holds a NUL byte: send text")
-        try:
-            size = len(body.encode())
-        except UnicodeEncodeError as error:
-            raise InvalidInputError(
-                f"the question holds half a character at {error.start} (a lone surrogate): send valid UTF-8"
-            ) from error
-        if size > self._settings.max_body_bytes:
-            raise BodyTooLargeError(
-                f"the question has {size:,} bytes, more than {self._settings.max_body_bytes:,}:"
-                " put the text into a file, add it with `warmline memory add`, and ask about it"
-            )
+    async def _asked(self, by: Credential, name: str | None, conversation: ConversationId | None) -> Mailbox:
+        if name is not None:
+            return await self._parts.addresses.reached(by, name, conversation)
+        rights.check_reach(by, MEMORY_MAILBOX.name)
+        return MEMORY_MAILBOX
 
-    def _check_key(self, key: str | None) -> None:
-        if key is None:
-            return
-        if not 1 <= len(key) <= self._settings.max_key_characters or not key.isascii() or not key.isprintable():
-            raise InvalidInputError(
-                f"the idempotency key must be 1 to {self._settings.max_key_characters} printable ASCII characters"
-            )
+    def _patience(self, mailbox: Mailbox) -> timedelta:
+        """Return how long a question waits when nobody said: a person's mailbox is not looked into all the time."""
+        is_persons = self._parts.directory.policy(mailbox).answered_by is AnsweredBy.PERSON
+        return self._settings.escalation_deadline if is_persons else self._settings.question_deadline
 
-    def _deadline(self, deadline_at: datetime | None, now: datetime) -> datetime:
-        if deadline_at is None:
-            return now + self._settings.question_deadline
-        if deadline_at.tzinfo is None:
-            raise InvalidInputError("the deadline names no time zone: end it with Z or +00:00")
-        if deadline_at <= now:
-            raise InvalidInputError("the deadline is in the past: name a later one")
-        if deadline_at > now + self._settings.max_deadline:
-            raise InvalidInputError(f"the deadline is more than {self._settings.max_deadline.days} days away")
-        return deadline_at
+
+def _scope(by: Credential) -> tuple[str, ...] | None:
+    return None if by.memories is None else tuple(sorted(by.memories))
