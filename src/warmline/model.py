@@ -202,7 +202,7 @@ class Participant:
     """A role in a conversation. It has a mailbox of its own name.
 
     status is what it said last about itself; seen_at is when it last received, reported or beat.
-    legacy_session is "a" or "b" where the old bridge's clients know it by that.
+    legacy_session is "a" or "b" where the old bridge's clients know this participant by that.
     """
 
     conversation: ConversationId
