@@ -215,7 +215,8 @@ class Message:
 
     body is at most settings.max_body_bytes of UTF-8. answer is set exactly when kind is ANSWER,
     and body is then the answer's text. hops counts the machine-made messages before this one in
-    its trace. All times are aware and in UTC.
+    its trace. memories are the roots that the asker may be answered from; None is all. All times are
+    aware and in UTC.
     """
 
     id: MessageId
@@ -230,6 +231,7 @@ class Message:
     idempotency_key: str | None = None
     deadline_at: datetime | None = None
     answer: Answer | None = None
+    memories: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
