@@ -172,15 +172,22 @@ class Store(Protocol):
 class Recall(Protocol):
     """A memory, asked for the passages that may answer a question."""
 
-    async def passages(self, question: str, limit: int) -> Recollection:
-        """Return at most limit passages, best first, whose lines stand in the files now."""
+    async def passages(self, question: str, limit: int, within: frozenset[str] | None = None) -> Recollection:
+        """Return at most limit passages, best first, whose lines stand in the files now.
+
+        within names the roots to search, None all. What stands in others is neither returned nor takes a
+        place in the ranking; a name that is no root's, or none at all, finds nothing.
+        """
 
 
 class Verifier(Protocol):
     """A memory, asked whether claims are true."""
 
-    async def verify(self, claims: Sequence[Claim]) -> Sequence[Citation]:
-        """Check each claim against its file; one citation a claim, in the same order. Never raises for a claim."""
+    async def verify(self, claims: Sequence[Claim], within: frozenset[str] | None = None) -> Sequence[Citation]:
+        """Check each claim against its file; one citation a claim, in the same order. Never raises for a claim.
+
+        within names the roots to look into, None all: what lies in another is cited as if it were not there.
+        """
 
 
 class Answerer(Protocol):

@@ -62,10 +62,10 @@ class Bench:
         parts = Parts(store=self.store, recall=self, verifier=self, answerer=self, clock=self.clock)
         self.dispatcher = Dispatcher(parts, MEMORY_MAILBOX, settings, holder="bench")
 
-    async def passages(self, _question: str, _limit: int) -> Recollection:
+    async def passages(self, _question: str, _limit: int, _within: frozenset[str] | None = None) -> Recollection:
         return Recollection((), 1.0)
 
-    async def verify(self, _claims: Sequence[Claim]) -> Sequence[Citation]:
+    async def verify(self, _claims: Sequence[Claim], _within: frozenset[str] | None = None) -> Sequence[Citation]:
         return ()
 
     async def answer(self, question: Message, _recollection: Recollection) -> Draft:
