@@ -68,7 +68,9 @@ def snapshot(index: tantivy.Index, folder: Path) -> Snapshot:
 
 
 def _damaged(folder: Path, error: Exception) -> StoreDamagedError:
-    return StoreDamagedError(f"the index in {folder} is damaged: `warmline memory refresh` makes it again ({error})")
+    return StoreDamagedError(
+        f"the index in {folder} is damaged or of another version: `warmline memory refresh` makes it again ({error})"
+    )
 
 
 def exists(folder: Path) -> bool:
