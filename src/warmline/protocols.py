@@ -343,7 +343,8 @@ class Recall(Protocol):
     async def passages(self, question: str, limit: int, within: frozenset[str] | None = None) -> Recollection:
         """Return at most limit passages, best first, whose lines stand in the files now.
 
-        within names the roots to search, None all; what lies in other roots is never returned.
+        within names the roots to search, None all. What stands in others is neither returned nor takes a
+        place in the ranking; a name that is no root's, or none at all, finds nothing.
         """
 
 
@@ -353,7 +354,7 @@ class Verifier(Protocol):
     async def verify(self, claims: Sequence[Claim], within: frozenset[str] | None = None) -> Sequence[Citation]:
         """Check each claim against its file; one citation a claim, in the same order. Never raises for a claim.
 
-        A claim in a root that is not within is like one in no root.
+        within names the roots to look into, None all: what lies in another is cited as if it were not there.
         """
 
 

@@ -171,11 +171,13 @@ class Dispatcher:
     async def _answer(self, lease: Lease) -> Message:
         clock = self._parts.clock
         leased_at = clock.now()
-        recollection = await self._parts.recall.passages(lease.message.body, self._settings.passages)
+        memories = lease.message.memories
+        within = None if memories is None else frozenset(memories)
+        recollection = await self._parts.recall.passages(lease.message.body, self._settings.passages, within)
         recalled_at = clock.now()
         draft = await self._parts.answerer.answer(lease.message, recollection)
         answered_at = clock.now()
-        citations = await self._parts.verifier.verify(draft.claims)
+        citations = await self._parts.verifier.verify(draft.claims, within)
         verified_at = clock.now()
         timings = {
             "queued": _ms(lease.message.sent_at, leased_at),
