@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from warmline.answerers.extractive import ExtractiveAnswerer
-from warmline.bridge import Bridge
+from warmline.bridge.questions import Bridge
 from warmline.clock import SystemClock
 from warmline.dispatch.dispatcher import Dispatcher, Parts
 from warmline.dispatch.timekeeper import Timekeeper

@@ -76,7 +76,7 @@ class Store(Protocol):
     """Messages and deliveries, durable, with leases.
 
     Every verb is one transaction: it happened whole or not at all, and a caller that is cancelled
-    leaves no trace beyond that. `add`, `settle`, `nack`, `bury`, `cancel`, `requeue` and `discard`
+    leaves no trace beyond that. `add`, `settle`, `done`, `nack`, `bury`, `cancel`, `requeue` and `discard`
     are synced to the disk before they return; `lease`, `extend`, `release`,
     `lapse_all` and `sweep` need not be.
     A verb that NEXT_STATE does not allow raises ConflictError and changes nothing; one that
@@ -130,13 +130,21 @@ class Store(Protocol):
         """
 
     async def receive(
-        self, mailbox: Mailbox, by: Credential, limit: int, duration: timedelta, key: str | None = None
+        self,
+        mailbox: Mailbox,
+        by: Credential,
+        limit: int,
+        duration: timedelta,
+        key: str | None = None,
+        *,
+        waits: bool = True,
     ) -> Batch:
         """Wait until something is due in the mailbox, and lease at most limit deliveries (one if ordered) as a batch.
 
         Waits in one line with `lease`; one message wakes one caller. The holder is by.name. The same key of the
         same credential gives the same batch again, as far as it is still leased under it; when nothing is, it
-        waits anew. by's participant is seen now. Raises UnknownMailboxError.
+        waits anew. by's participant is seen now. Without `waits`, a batch that has no leases, and is
+        not kept, says that nothing is due. Raises UnknownMailboxError.
         """
 
     async def held(self, token: BatchToken, by: CredentialId) -> Batch:
@@ -191,6 +199,9 @@ class Store(Protocol):
         It is on its way when this returns, so that a lease asked for next travels with it. Succeeds until
         the lease has lapsed in the store, however late by the clock.
         """
+
+    async def done(self, lease: Lease) -> None:
+        """Settle a message that wants no answer: what it asked for is done."""
 
     async def nack(self, lease: Lease, error: str, delay: timedelta) -> None:
         """Give back with one failure more; due again after delay."""
@@ -382,7 +393,8 @@ class Recall(Protocol):
     async def passages(self, question: str, limit: int, within: frozenset[str] | None = None) -> Recollection:
         """Return at most limit passages, best first, whose lines stand in the files now.
 
-        within names the roots to search, None all; what lies in other roots is never returned.
+        within names the roots to search, None all. What stands in others is neither returned nor takes a
+        place in the ranking; a name that is no root's, or none at all, finds nothing.
         """
 
 
@@ -392,7 +404,7 @@ class Verifier(Protocol):
     async def verify(self, claims: Sequence[Claim], within: frozenset[str] | None = None) -> Sequence[Citation]:
         """Check each claim against its file; one citation a claim, in the same order. Never raises for a claim.
 
-        A claim in a root that is not within is like one in no root.
+        within names the roots to look into, None all: what lies in another is cited as if it were not there.
         """
 
 

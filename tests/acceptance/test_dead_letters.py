@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from real_home import RealHome
-from warmline.bridge import Bridge
+from warmline.bridge.questions import Bridge
 from warmline.clock import SystemClock
 from warmline.model import MEMORY_MAILBOX, OWNER, MessageId
 from warmline.settings import BridgeSettings, StoreSettings

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from warmline.answerers.scripted import ScriptedAnswerer
-from warmline.bridge import Bridge
+from warmline.bridge.questions import Bridge
 from warmline.clock import SystemClock
 from warmline.dispatch.dispatcher import Dispatcher, Parts
 from warmline.dispatch.timekeeper import Timekeeper
@@ -100,10 +100,10 @@ class HangsOnce(ScriptedAnswerer):
 class Nothing:
     """A memory of nothing, and a verifier of no claims."""
 
-    async def passages(self, _question: str, _limit: int) -> Recollection:
+    async def passages(self, _question: str, _limit: int, _within: frozenset[str] | None = None) -> Recollection:
         return Recollection((), 1.0)
 
-    async def verify(self, _claims: Sequence[Claim]) -> Sequence[Citation]:
+    async def verify(self, _claims: Sequence[Claim], _within: frozenset[str] | None = None) -> Sequence[Citation]:
         return ()
 
 

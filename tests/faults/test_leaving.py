@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from real_home import RealHome, wait_until_gone
-from warmline.bridge import Bridge
+from warmline.bridge.questions import Bridge
 from warmline.clock import SystemClock
 from warmline.errors import WarmlineError
 from warmline.model import MEMORY_MAILBOX, OWNER

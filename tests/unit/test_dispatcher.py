@@ -11,15 +11,17 @@ from datetime import timedelta
 import pytest
 
 from manual_clock import ManualClock
-from warmline.bridge import Bridge
+from warmline.bridge.questions import Bridge
 from warmline.dispatch.dispatcher import Dispatcher, Parts
 from warmline.dispatch.timekeeper import Timekeeper
 from warmline.errors import AnswererError, StoreFullError
+from warmline.ids import new_message_id
 from warmline.model import (
     MEMORY_MAILBOX,
     Citation,
     Claim,
     Draft,
+    Kind,
     Lease,
     Message,
     Outcome,
@@ -59,13 +61,16 @@ class Bench:
         self.bridge = Bridge(self.store, self.clock, BridgeSettings())
         self._answering = answering
         self.name = "test"
+        self.scopes: list[frozenset[str] | None] = []
         parts = Parts(store=self.store, recall=self, verifier=self, answerer=self, clock=self.clock)
         self.dispatcher = Dispatcher(parts, MEMORY_MAILBOX, settings, holder="bench")
 
-    async def passages(self, _question: str, _limit: int) -> Recollection:
+    async def passages(self, _question: str, _limit: int, within: frozenset[str] | None = None) -> Recollection:
+        self.scopes.append(within)
         return Recollection((), 1.0)
 
-    async def verify(self, _claims: Sequence[Claim]) -> Sequence[Citation]:
+    async def verify(self, _claims: Sequence[Claim], within: frozenset[str] | None = None) -> Sequence[Citation]:
+        self.scopes.append(within)
         return ()
 
     async def answer(self, question: Message, _recollection: Recollection) -> Draft:
@@ -116,6 +121,28 @@ async def test_a_question_is_answered_and_the_answer_names_its_author_and_steps(
     assert question.answer is not None
     assert (question.answer.text, question.answer.author) == ("done", "test")
     assert set(question.answer.timings_ms) == {"queued", "recall", "answer", "verify", "total"}
+
+
+@pytest.mark.parametrize(
+    ("memories", "within"), [(None, None), ((), frozenset()), (("notes", "code"), frozenset({"notes", "code"}))]
+)
+async def test_a_question_is_recalled_and_verified_within_the_memories_of_its_asker(
+    memories: tuple[str, ...] | None, within: frozenset[str] | None
+) -> None:
+    async with running(at_once) as bench:
+        now = bench.clock.now()
+        asked = Message(
+            id=new_message_id(now),
+            conversation=MEMORY_MAILBOX.conversation,
+            sender="guest",
+            kind=Kind.QUESTION,
+            body="why?",
+            sent_at=now,
+            trace="trace",
+            memories=memories,
+        )
+        await bench.ended((await bench.store.add(asked, MEMORY_MAILBOX)).question)
+    assert bench.scopes == [within, within]
 
 
 async def test_a_failing_question_is_tried_again_and_buried_after_the_limit_with_its_reason() -> None:

@@ -20,12 +20,12 @@ from typing import Any
 
 from warmline.dispatch import retry
 from warmline.dispatch.heartbeat import Heartbeat
-from warmline.dispatch.verdict import conclude
 from warmline.errors import AnswererError, ConflictError, StoreClosedError, StoreError
 from warmline.ids import new_message_id
 from warmline.model import Answer, Kind, Lease, Mailbox, Message
 from warmline.protocols import Answerer, Clock, Recall, Store, Verifier
 from warmline.settings import DispatchSettings
+from warmline.verdict import conclude
 
 logger = logging.getLogger(__name__)
 
@@ -171,11 +171,13 @@ class Dispatcher:
     async def _answer(self, lease: Lease) -> Message:
         clock = self._parts.clock
         leased_at = clock.now()
-        recollection = await self._parts.recall.passages(lease.message.body, self._settings.passages)
+        memories = lease.message.memories
+        within = None if memories is None else frozenset(memories)
+        recollection = await self._parts.recall.passages(lease.message.body, self._settings.passages, within)
         recalled_at = clock.now()
         draft = await self._parts.answerer.answer(lease.message, recollection)
         answered_at = clock.now()
-        citations = await self._parts.verifier.verify(draft.claims)
+        citations = await self._parts.verifier.verify(draft.claims, within)
         verified_at = clock.now()
         timings = {
             "queued": _ms(lease.message.sent_at, leased_at),

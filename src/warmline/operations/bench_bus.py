@@ -19,7 +19,7 @@ from pathlib import Path
 import apsw
 
 from warmline.app import working
-from warmline.bridge import Bridge
+from warmline.bridge.questions import Bridge
 from warmline.clock import SystemClock
 from warmline.dispatch.dispatcher import Dispatcher, Parts
 from warmline.dispatch.timekeeper import Timekeeper
@@ -76,10 +76,10 @@ class _Instant:
 
     name = "instant"
 
-    async def passages(self, _question: str, _limit: int) -> Recollection:
+    async def passages(self, _question: str, _limit: int, _within: frozenset[str] | None = None) -> Recollection:
         return Recollection((), 1.0)
 
-    async def verify(self, _claims: Sequence[Claim]) -> Sequence[Citation]:
+    async def verify(self, _claims: Sequence[Claim], _within: frozenset[str] | None = None) -> Sequence[Citation]:
         return ()
 
     async def answer(self, _question: Message, _recollection: Recollection) -> Draft:

@@ -111,7 +111,14 @@ class MemoryStore:
         return await self._wait(mailbox, waiter, granted, self._give_back)
 
     async def receive(
-        self, mailbox: Mailbox, by: Credential, limit: int, duration: timedelta, key: str | None = None
+        self,
+        mailbox: Mailbox,
+        by: Credential,
+        limit: int,
+        duration: timedelta,
+        key: str | None = None,
+        *,
+        waits: bool = True,
     ) -> Batch:
         """Wait for due deliveries and lease them together."""
         with self.records.verb():
@@ -120,6 +127,8 @@ class MemoryStore:
             token = None if key is None else self.records.batch_keys.get((by.id, key))
             if token is not None and self.records.batches[token].held:
                 return self._as_held(token)
+            if not waits and not self.records.has_due(mailbox):
+                return Batch(BatchToken(""), mailbox, ())
         granted: asyncio.Future[Batch] = asyncio.get_running_loop().create_future()
 
         def grant(batch: Batch) -> None:
@@ -211,6 +220,11 @@ class MemoryStore:
         except ConflictError as error:
             settled.set_exception(error)
         return settled
+
+    async def done(self, lease: Lease) -> None:
+        """Settle without an answer."""
+        with self.records.verb():
+            self.records.move(self.records.fenced(lease), Event.ACK)
 
     async def nack(self, lease: Lease, error: str, delay: timedelta) -> None:
         """Give back with one failure more."""
