@@ -77,8 +77,10 @@ class SqliteDirectory:
 
     async def set_policy(self, mailbox: Mailbox, policy: Policy) -> None:
         """Set how a mailbox hands over from now on."""
-        box = self._database.box(mailbox)
-        await self._database.write(lambda tx: verbs.set_policy(tx, mailbox, box.number, policy))
+        number = self._database.box(mailbox).number
+        await self._database.write(lambda tx: verbs.set_policy(tx, mailbox, number, policy))
+        # Those who wait at it go by the new policy only now, after the commit.
+        await self._database.write(lambda tx: verbs.offer(tx, number), synced=False)
 
     def policy(self, mailbox: Mailbox) -> Policy:
         """Return a mailbox's policy."""

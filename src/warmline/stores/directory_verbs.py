@@ -129,6 +129,11 @@ def set_policy(tx: Transaction, mailbox: Mailbox, number: int, policy: Policy) -
     tx.news.boxes.update(read_boxes(tx, mailbox.conversation))
 
 
+def offer(tx: Transaction, number: int) -> None:
+    """Let those who wait at a mailbox have what is due there."""
+    tx.news.due[number] = None
+
+
 def add_credential(tx: Transaction, credential: Credential, token_hash: bytes) -> None:
     """Keep a credential of a participant."""
     _check_new(tx, credential, token_hash)
