@@ -106,4 +106,4 @@ update credential set expires_at = :expires_at where id = :id
 
 -- name: stops
 select kind, key, conversation, participant, first_at, last_at, refusals
-from stop where last_at >= :since_at order by last_at desc, first_at desc, kind, key
+from stop where last_at >= :since_at order by last_at desc

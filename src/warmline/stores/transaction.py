@@ -80,7 +80,7 @@ class Transaction:
 
 def read_boxes(tx: Transaction, conversation: ConversationId | None = None) -> dict[Mailbox, Box]:
     """Read the mailboxes, of one conversation or of all. Numbers never change."""
-    rows = tx.all("mailboxes", {"conversation": conversation})
+    rows = tx.all("mailboxes_in", {"conversation": conversation}) if conversation else tx.all("mailboxes", {})
     return {
         Mailbox(conversation, name): Box(number, bool(ordered), AnsweredBy(answered_by), bool(is_closed))
         for number, conversation, name, ordered, answered_by, is_closed in rows
