@@ -57,8 +57,9 @@ async def working(dispatcher: Dispatcher, timekeeper: Timekeeper) -> AsyncIterat
 async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> AsyncIterator[Line]:
     """Open the store and the memory of a home, and work on questions until the block ends.
 
-    leaving is set when a control message asks for a shutdown. At the block's end answers in progress get settings.dispatch.drain to finish; the rest is released.
-    Raises StoreDamagedError or StoreVersionError, and has then changed nothing.
+    leaving is set when a control message asks for a shutdown. At the block's end answers in progress get
+    settings.dispatch.drain to finish; the rest is released. Raises StoreDamagedError or
+    StoreVersionError, and has then changed nothing.
     """
     clock = SystemClock()
     store = SqliteStore(home.store, settings.store, clock)

@@ -131,7 +131,8 @@ class Dispatcher:
         """Return the answer's message, or None once a failure, a lost lease or an end was dealt with."""
         try:
             if lease.message.kind is not Kind.QUESTION:
-                return await self._obey(lease)
+                await self._obey(lease)
+                return None
             return await self._reply(lease)
         except AnswererError as error:
             await self._fail(lease, str(error))
