@@ -10,8 +10,9 @@ from datetime import timedelta
 
 import pytest
 
+from bridge_cases import bridge_over
 from manual_clock import ManualClock
-from warmline.bridge.questions import Bridge
+from warmline.bridge.credentials import THE_OWNER
 from warmline.dispatch.dispatcher import Dispatcher, Parts
 from warmline.dispatch.timekeeper import Timekeeper
 from warmline.errors import AnswererError, StoreFullError
@@ -29,7 +30,7 @@ from warmline.model import (
     Recollection,
     State,
 )
-from warmline.settings import BridgeSettings, DispatchSettings, StoreSettings
+from warmline.settings import DispatchSettings, StoreSettings
 from warmline.stores.memory import MemoryStore
 
 Answering = Callable[[Message], Awaitable[Draft]]
@@ -58,12 +59,13 @@ class Bench:
     def __init__(self, answering: Answering, settings: DispatchSettings) -> None:
         self.clock = ManualClock()
         self.store = FillingStore(StoreSettings(), self.clock)
-        self.bridge = Bridge(self.store, self.clock, BridgeSettings())
+        self.bridge = bridge_over(self.store, self.clock)
         self._answering = answering
         self.name = "test"
         self.scopes: list[frozenset[str] | None] = []
         parts = Parts(store=self.store, recall=self, verifier=self, answerer=self, clock=self.clock)
-        self.dispatcher = Dispatcher(parts, MEMORY_MAILBOX, settings, holder="bench")
+        self.left = asyncio.Event()
+        self.dispatcher = Dispatcher(parts, MEMORY_MAILBOX, settings, holder="bench", asked_to_leave=self.left.set)
 
     async def passages(self, _question: str, _limit: int, within: frozenset[str] | None = None) -> Recollection:
         self.scopes.append(within)
@@ -78,7 +80,7 @@ class Bench:
 
     async def ask(self, body: str, seconds: float = 600) -> Question:
         deadline = self.clock.now() + timedelta(seconds=seconds)
-        return (await self.bridge.ask("owner", body, deadline_at=deadline)).question
+        return (await self.bridge.questions.ask(THE_OWNER, body, deadline_at=deadline)).question
 
     async def ended(self, question: Question) -> Question:
         """Wait, at most 5 s of real time, until the question has ended."""
@@ -267,7 +269,7 @@ async def test_work_on_a_question_that_ended_is_stopped_at_once(end: str) -> Non
         asked = await bench.ask("why?", seconds=5)
         await hanging.entered.wait()
         if end == "cancel":
-            await bench.bridge.cancel(asked.message.id)
+            await bench.bridge.questions.cancel(THE_OWNER, asked.message.id)
         else:
             await bench.clock.until_sleepers(2)
             bench.clock.advance(6 * SECOND)

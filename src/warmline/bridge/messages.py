@@ -11,6 +11,7 @@ from warmline.bridge.parts import Parts
 from warmline.errors import ForbiddenError, InvalidInputError, UnknownMessageError
 from warmline.ids import new_message_id
 from warmline.model import (
+    SHUTDOWN,
     ConversationId,
     Credential,
     Kind,
@@ -20,9 +21,6 @@ from warmline.model import (
     Post,
     Right,
 )
-
-SHUTDOWN = "shutdown"
-"""The control message that asks an answerer to finish and leave."""
 
 SENDABLE = frozenset({Kind.NOTE, Kind.CONTROL})
 

@@ -45,7 +45,7 @@ async def status(request: Request, line: AnyLine) -> views.StatusView:
         started_at=datetime.fromisoformat(owner.started_at),
         home=str(line.home.path),
         address=request.app.state.address,
-        questions=await line.bridge.tally(),
+        questions=await line.bridge.questions.tally(),
         waiting=line.bridge.waiting,
         roots=stats.roots,
         files=stats.files,

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from warmline.bridge.credentials import THE_OWNER
 from warmline.errors import InvalidInputError
 from warmline.interfaces import views
 from warmline.interfaces.rest_shared import PROBLEMS, AnyLine, AnyPlaces, Id, while_connected
-from warmline.model import OWNER, State
+from warmline.model import State
 from warmline.protocols import QuestionFilter
 from warmline.settings import BridgeSettings
 
@@ -60,8 +61,8 @@ async def ask(
     idempotency_key: Annotated[str | None, Header(description="the same key and question: the same ticket")] = None,
 ) -> views.AnswerView:
     """Put a question on the line. It is durable when this returns: 201, or 200 when the key was known."""
-    accepted = await line.bridge.ask(
-        OWNER, asked.question, idempotency_key=idempotency_key, deadline_at=asked.deadline_at
+    accepted = await line.bridge.questions.ask(
+        THE_OWNER, asked.question, idempotency_key=idempotency_key, deadline_at=asked.deadline_at
     )
     response.status_code = 201 if accepted.created else 200
     return views.answer_view(accepted.question, places)
@@ -72,14 +73,14 @@ async def list_questions(
     line: AnyLine, places: AnyPlaces, which: Which, limit: Annotated[int, Query(ge=1, le=LIMITS.max_listed)] = 50
 ) -> views.QuestionsView:
     """List questions, newest first."""
-    found = await line.bridge.questions(which, limit)
+    found = await line.bridge.questions.questions(THE_OWNER, which, limit)
     return views.QuestionsView(questions=[views.answer_view(question, places) for question in found])
 
 
 @questions.get("/count")
 async def count_questions(line: AnyLine, which: Which) -> views.CountView:
     """Count questions."""
-    return views.CountView(count=await line.bridge.count(which))
+    return views.CountView(count=await line.bridge.questions.count(THE_OWNER, which))
 
 
 @questions.get("/{question_id}")
@@ -87,14 +88,14 @@ async def get_question(
     request: Request, question_id: Id, line: AnyLine, places: AnyPlaces, wait: Wait = 0
 ) -> views.AnswerView:
     """Read a question as it stands, after waiting at most this long for its answer."""
-    waiting = line.bridge.wait(question_id, timedelta(seconds=wait))
+    waiting = line.bridge.questions.wait(THE_OWNER, question_id, timedelta(seconds=wait))
     return views.answer_view(await while_connected(request, waiting), places)
 
 
 @questions.delete("/{question_id}")
 async def cancel_question(question_id: Id, line: AnyLine, places: AnyPlaces) -> views.AnswerView:
     """Cancel a question that was not answered yet, or give up a dead one."""
-    return views.answer_view(await line.bridge.cancel(question_id), places)
+    return views.answer_view(await line.bridge.questions.cancel(THE_OWNER, question_id), places)
 
 
 @questions.post("/{question_id}/requeue")
@@ -103,4 +104,4 @@ async def requeue_question(
 ) -> views.AnswerView:
     """Put a dead or expired question back on the line."""
     deadline_at = requeued.deadline_at if requeued else None
-    return views.answer_view(await line.bridge.requeue(question_id, deadline_at), places)
+    return views.answer_view(await line.bridge.questions.requeue(THE_OWNER, question_id, deadline_at), places)
