@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header, Path, Query, Request
@@ -116,7 +117,8 @@ async def _check(request: Request) -> Callable[[], object]:
 
 
 async def _places(request: Request) -> Places:
-    return Places((await line_of(request)).memory.resolve)
+    by: Credential = request.state.by
+    return Places(partial((await line_of(request)).memory.resolve, within=by.memories))
 
 
 _ID_PATTERN = r"^[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}$"
