@@ -31,6 +31,9 @@ MEMORY_MAILBOX_NAME = "memory"
 THE_LINE = "warmline"
 """The sender of notices."""
 
+SHUTDOWN = "shutdown"
+"""The body of a control message that asks an answerer to finish and leave."""
+
 RESERVED_NAMES = frozenset({OWNER, MEMORY_MAILBOX_NAME, THE_LINE})
 """No participant that a credential is made for can be called so."""
 
@@ -202,6 +205,7 @@ class Participant:
     """A role in a conversation. It has a mailbox of its own name.
 
     status is what it said last about itself; seen_at is when it last received, reported or beat.
+    legacy_session is "a" or "b" where the old bridge's clients know this participant by that.
     """
 
     conversation: ConversationId
@@ -210,6 +214,7 @@ class Participant:
     status: str | None = None
     status_at: datetime | None = None
     seen_at: datetime | None = None
+    legacy_session: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ class Store(Protocol):
     """Messages and deliveries, durable, with leases.
 
     Every verb is one transaction: it happened whole or not at all, and a caller that is cancelled
-    leaves no trace beyond that. `add`, `settle`, `nack`, `bury`, `cancel`, `requeue` and `discard`
+    leaves no trace beyond that. `add`, `settle`, `done`, `nack`, `bury`, `cancel`, `requeue` and `discard`
     are synced to the disk before they return; `lease`, `extend`, `release`,
     `lapse_all` and `sweep` need not be.
     A verb that NEXT_STATE does not allow raises ConflictError and changes nothing; one that
@@ -99,12 +99,15 @@ class Store(Protocol):
         """Accept a message with one delivery, at the next position of the mailbox.
 
         A message whose (conversation, sender, idempotency_key) was accepted before is that message
-        again when body, kind and mailbox are the same; otherwise IdempotencyConflictError.
+        again when body, kind and the mailbox it was sent to are the same, wherever it was escalated since;
+        otherwise IdempotencyConflictError. A repeat is under no rule, costs nothing, and settles nothing.
         With `by`, the speaker's rules hold, in the same transaction: it inherits the trace of in_reply_to, or
         else of what `by` holds from any mailbox (of several, the one with most hops), one hop more if `by`
-        is no person; past settings.max_hops it raises LoopStoppedError. `by`'s limits are charged one message:
-        past them it raises RateLimitedError or BudgetSpentError. A refusal notes a Stop, and the first one of
-        a Stop posts a notice to the sender's mailbox and to the owner's (of a loop: also to whoever began the trace).
+        is no person; past settings.max_hops it raises LoopStoppedError. Then `by`'s limits are charged one message:
+        past them it raises BudgetSpentError or RateLimitedError. A refusal charges nothing and notes a Stop, and the
+        first one of a Stop posts a notice (a note by THE_LINE, under no rule) to the sender's mailbox and to
+        OWNER_MAILBOX (of a loop: also to whoever began the trace), one to each that there is. An in_reply_to that the
+        store does not hold (any more) is as none.
         With `settles`, that lease is settled in the same transaction (a note that replies to a note).
         Raises UnknownMailboxError, or ConversationClosedError when the mailbox's conversation was closed.
         """
@@ -112,7 +115,9 @@ class Store(Protocol):
     async def broadcast(self, message: Message, mailboxes: Sequence[Mailbox], *, by: Credential | None = None) -> Post:
         """Accept a message with one delivery to each of these mailboxes, at least one; otherwise as `add`.
 
-        The same key again gives the same post, whoever joined in between.
+        The same key again gives the same post when body and kind are the same, whoever joined in between. It
+        charges one message. `get`, `wait_until_ended`, `cancel`, `requeue` and `discard` do not know what went to
+        several: they raise UnknownMessageError.
         """
 
     async def lease(self, mailbox: Mailbox, holder: str, duration: timedelta) -> Lease:
@@ -125,17 +130,28 @@ class Store(Protocol):
         """
 
     async def receive(
-        self, mailbox: Mailbox, by: Credential, limit: int, duration: timedelta, key: str | None = None
+        self,
+        mailbox: Mailbox,
+        by: Credential,
+        limit: int,
+        duration: timedelta,
+        key: str | None = None,
+        *,
+        waits: bool = True,
     ) -> Batch:
         """Wait until something is due in the mailbox, and lease at most limit deliveries (one if ordered) as a batch.
 
         Waits in one line with `lease`; one message wakes one caller. The holder is by.name. The same key of the
         same credential gives the same batch again, as far as it is still leased under it; when nothing is, it
-        waits anew. by's participant is seen now. Raises UnknownMailboxError.
+        waits anew. by's participant is seen now. Without `waits`, a batch that has no leases, and is
+        not kept, says that nothing is due. Raises UnknownMailboxError.
         """
 
     async def held(self, token: BatchToken, by: CredentialId) -> Batch:
-        """Return a batch as far as it is still leased under its token. Raises UnknownBatchError."""
+        """Return a batch as far as it is still leased under its token, with no lease when nothing is.
+
+        Raises UnknownBatchError, also for a batch that another credential received.
+        """
 
     async def open_batches(self, by: CredentialId) -> Sequence[BatchToken]:
         """Return this reader's batches that were not acknowledged and still hold a lease, oldest first."""
@@ -144,24 +160,25 @@ class Store(Protocol):
         """Settle what is leased under this token, but for questions, which want an answer.
 
         A second time it says the same. Raises UnknownBatchError, or LeaseLostError when the batch was never
-        acknowledged and nothing of it is leased under the token any more.
+        acknowledged, nothing of it is leased under the token any more, and something of it is to be handed over
+        again: who answered or refused all of it, one by one, may acknowledge the batch too.
         """
 
     async def escalate(self, lease: Lease, to: Mailbox, deadline_at: datetime | None) -> None:
         """Release a question into another mailbox, at its next position, with a deadline (None: as it was).
 
-        The same ticket; deliveries goes on counting. Raises UnknownMailboxError.
+        The same ticket; deliveries, failures and lapses stay as they were. Raises UnknownMailboxError.
         """
 
     async def erase(self, message_id: MessageId) -> Post:
         """Empty a message's body, answer text, citations and metadata for good, and cancel its open deliveries.
 
-        What is left says that something stood here, and when it was erased. The bytes are overwritten in the file
-        and its WAL before this returns. A second time it says the same.
+        A question takes its answer along. What is left says that something stood here, and when it was erased.
+        The bytes are overwritten in the file and its WAL before this returns. A second time it says the same.
         """
 
     async def post(self, message_id: MessageId) -> Post:
-        """Return any message with its deliveries."""
+        """Return any message with its deliveries, in the order of their mailboxes' names."""
 
     async def extend(self, lease: Lease, duration: timedelta) -> Lease:
         """Return the lease with lapses_at set to now + duration.
@@ -175,6 +192,9 @@ class Store(Protocol):
         It is on its way when this returns, so that a lease asked for next travels with it. Succeeds until
         the lease has lapsed in the store, however late by the clock.
         """
+
+    async def done(self, lease: Lease) -> None:
+        """Settle a message that wants no answer: what it asked for is done."""
 
     async def nack(self, lease: Lease, error: str, delay: timedelta) -> None:
         """Give back with one failure more; due again after delay."""
@@ -225,8 +245,9 @@ class Store(Protocol):
         """Lapse leases, expire questions and make delayed deliveries due, as far as their time has come.
 
         A lease that lapses more often than the limit is buried. Returns the time of the next such
-        event, or None when nothing is timed. Here and in `bury`, a message that died or expired puts a notice
-        (a note by THE_LINE in reply to it) into the mailbox of its sender, if that has one.
+        event, or None when nothing is timed. Here, in `bury` and in `lapse_all`, a delivery that died or expired puts
+        a notice (a note by THE_LINE in reply to its message, in the same trace) into the mailbox of the message's
+        sender (the owner's is OWNER_MAILBOX when the conversation has none), if there is one. Notices put none.
         """
 
     async def wait_until_sooner(self, than: datetime | None) -> datetime:
@@ -244,13 +265,19 @@ class Directory(Protocol):
     """
 
     async def new_conversation(self, conversation: Conversation) -> None:
-        """Make a conversation with its participants and a mailbox for each. Raises ConflictError if the id is taken."""
+        """Make a conversation with its participants, as `add_participant` does.
+
+        Raises ConflictError if the id is taken.
+        """
 
     async def add_participant(self, participant: Participant) -> None:
-        """Make sure that a participant and its mailbox exist; a person's mailbox is answered by persons only."""
+        """Make sure that a participant and its mailbox exist; a person's mailbox is answered by persons only.
+
+        One that is there stays as it is.
+        """
 
     async def conversations(self, limit: int) -> Sequence[Conversation]:
-        """List conversations with their participants, newest first."""
+        """List conversations with their participants, newest first, the default one too."""
 
     async def conversation(self, conversation: ConversationId) -> Conversation:
         """Return one, its participants by name."""
@@ -262,13 +289,16 @@ class Directory(Protocol):
         """List messages of a conversation whose number is above `after`, in the order of acceptance."""
 
     def listening(self, conversation: ConversationId, on_change: Callable[[], None]) -> AbstractContextManager[None]:
-        """Call on_change on the event loop after something was said or handed over in it, while the block lasts.
+        """Call on_change on the event loop after something of it was said, handed over or ended, while the block lasts.
 
         A hint: several changes may be one call; look with `said`.
         """
 
     async def report(self, conversation: ConversationId, name: str, at: datetime, status: str | None) -> Participant:
-        """Note that a participant lives, and its status unless None. Need not be synced."""
+        """Note that a participant lives, and its status unless None. Need not be synced.
+
+        A name that the conversation does not have raises UnknownMailboxError.
+        """
 
     async def mailboxes(self, conversation: ConversationId | None = None) -> Sequence[MailboxState]:
         """List mailboxes, of one conversation or of all."""
@@ -283,7 +313,10 @@ class Directory(Protocol):
         """Return the mailboxes of that name in all conversations that are open, from memory."""
 
     async def add_credential(self, credential: Credential, token_hash: bytes) -> None:
-        """Keep a credential, whose participant exists, under the SHA-256 of its token."""
+        """Keep a credential, whose participant exists, under the SHA-256 of its token.
+
+        Raises UnknownMailboxError when there is no such participant, and ConflictError when the id or token is taken.
+        """
 
     async def credentials(self) -> Sequence[Credential]:
         """List all, newest first; expired and revoked ones too."""
@@ -295,7 +328,7 @@ class Directory(Protocol):
         """Let it speak no more from `at`. Revoked already: nothing changes."""
 
     async def rotate(self, credential: CredentialId, successor: Credential, token_hash: bytes) -> None:
-        """Revoke a credential from successor.created_at and keep its successor, in one transaction."""
+        """Revoke a credential from successor.created_at and keep its successor as `add_credential` does, or neither."""
 
     async def extend_credential(self, credential: CredentialId, expires_at: datetime | None) -> Credential:
         """Let it expire then, or never."""
@@ -310,7 +343,8 @@ class Recall(Protocol):
     async def passages(self, question: str, limit: int, within: frozenset[str] | None = None) -> Recollection:
         """Return at most limit passages, best first, whose lines stand in the files now.
 
-        within names the roots to search, None all; what lies in other roots is never returned.
+        within names the roots to search, None all. What stands in others is neither returned nor takes a
+        place in the ranking; a name that is no root's, or none at all, finds nothing.
         """
 
 
@@ -320,7 +354,7 @@ class Verifier(Protocol):
     async def verify(self, claims: Sequence[Claim], within: frozenset[str] | None = None) -> Sequence[Citation]:
         """Check each claim against its file; one citation a claim, in the same order. Never raises for a claim.
 
-        A claim in a root that is not within is like one in no root.
+        within names the roots to look into, None all: what lies in another is cited as if it were not there.
         """
 
 

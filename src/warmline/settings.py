@@ -39,6 +39,9 @@ class BridgeSettings:
     max_metadata_bytes: int = 16 * 1024
     """Of a message's metadata, as JSON: names of files and the like; what is longer belongs into the body."""
 
+    max_status_bytes: int = 1024
+    """Of UTF-8, in what a participant says about itself: it is shown in one line."""
+
     max_participants: int = 200
     """In one conversation: a broadcast writes one delivery for each in one transaction."""
 

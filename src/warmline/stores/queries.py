@@ -23,6 +23,18 @@ def load_queries(file: str) -> Mapping[str, str]:
     return MappingProxyType({name: body.strip() for name, body in zip(names, bodies, strict=True)})
 
 
+def load_all_queries() -> Mapping[str, str]:
+    """Read every .sql file of this package. Raises ValueError when a name stands twice."""
+    found: dict[str, str] = {}
+    for entry in files("warmline.stores").iterdir():
+        if entry.name.endswith(".sql"):
+            queries = load_queries(entry.name)
+            if twice := found.keys() & queries.keys():
+                raise ValueError(f"{entry.name} names again what another file names: {sorted(twice)}")
+            found |= queries
+    return MappingProxyType(found)
+
+
 def load_migrations() -> list[tuple[int, str]]:
     """Return the numbered migrations, in order, as (number, script)."""
     folder = files("warmline.stores") / "migrations"

@@ -4,7 +4,12 @@
 -- opens no statement journal, which costs more than all the rest. Nobody else writes in between.
 
 -- name: mailboxes
-select id, conversation, name from mailbox
+select b.id, b.conversation, b.name, b.ordered, b.answered_by, c.closed_at is not null
+from mailbox b join conversation c on c.id = b.conversation
+
+-- name: mailboxes_in
+select b.id, b.conversation, b.name, b.ordered, b.answered_by, c.closed_at is not null
+from mailbox b join conversation c on c.id = b.conversation where b.conversation = :conversation
 
 -- name: add_mailbox_conversation
 insert into conversation (id, created_at) values (:conversation, :now_at) on conflict do nothing

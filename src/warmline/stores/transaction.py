@@ -7,12 +7,26 @@ from dataclasses import dataclass, field
 
 import apsw
 
-from warmline.model import MessageId
-from warmline.stores.queries import load_queries
+from warmline.model import AnsweredBy, ConversationId, Credential, Mailbox, MessageId
+from warmline.stores.queries import load_all_queries
 from warmline.stores.rows import Row
 from warmline.stores.waits import ToQuestion
 
-QUERIES = load_queries("sqlite.sql")
+QUERIES = load_all_queries()
+
+
+@dataclass(slots=True, eq=False)
+class Box:
+    """A mailbox as it is kept in memory. One that a verb was handed is as the last batch of verbs left it."""
+
+    number: int
+    ordered: bool
+    answered_by: AnsweredBy
+    is_closed: bool
+
+    def become(self, other: Box) -> None:
+        """Take over what may change."""
+        self.ordered, self.answered_by, self.is_closed = other.ordered, other.answered_by, other.is_closed
 
 
 @dataclass(slots=True)
@@ -21,13 +35,18 @@ class News:
 
     due names the mailboxes in which something became due; opened the questions that were accepted or
     requeued; ended those that ended, with a way to the question where the verb had it at hand;
-    next_event_at is the earliest new event for a sweep.
+    next_event_at is the earliest new event for a sweep; said names the conversations in which something
+    was said or handed over; boxes holds the mailboxes that are new or have changed, and credentials such
+    credentials under the hashes of their tokens.
     """
 
     due: dict[int, None] = field(default_factory=dict)
     opened: list[MessageId] = field(default_factory=list)
     ended: dict[MessageId, ToQuestion | None] = field(default_factory=dict)
     next_event_at: int | None = None
+    said: dict[ConversationId, None] = field(default_factory=dict)
+    boxes: dict[Mailbox, Box] = field(default_factory=dict)
+    credentials: dict[bytes, Credential] = field(default_factory=dict)
 
     def event_at(self, at: int | None) -> None:
         """Note an event for a sweep."""
@@ -56,3 +75,12 @@ class Transaction:
     def run(self, name: str, values: Mapping[str, object]) -> None:
         """Run a statement that returns nothing."""
         self._connection.execute(QUERIES[name], values)
+
+
+def read_boxes(tx: Transaction, conversation: ConversationId | None = None) -> dict[Mailbox, Box]:
+    """Read the mailboxes, of one conversation or of all. Numbers never change."""
+    rows = tx.all("mailboxes_in", {"conversation": conversation}) if conversation else tx.all("mailboxes", {})
+    return {
+        Mailbox(conversation, name): Box(number, bool(ordered), AnsweredBy(answered_by), bool(is_closed))
+        for number, conversation, name, ordered, answered_by, is_closed in rows
+    }

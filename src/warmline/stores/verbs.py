@@ -32,53 +32,48 @@ from warmline.stores.rows import (
     time,
     time_or_none,
 )
-from warmline.stores.transaction import Transaction
+from warmline.stores.transaction import Box, Transaction, read_boxes
 
 
-def mailboxes(tx: Transaction) -> dict[Mailbox, int]:
-    """Return every mailbox with its number; numbers never change."""
-    return {Mailbox(conversation, name): number for number, conversation, name in tx.all("mailboxes", {})}
-
-
-def add_mailbox(tx: Transaction, mailbox: Mailbox) -> dict[Mailbox, int]:
-    """Make sure that a mailbox and its conversation exist; return all mailboxes."""
+def add_mailbox(tx: Transaction, mailbox: Mailbox) -> None:
+    """Make sure that a mailbox and its conversation exist."""
     values = {"conversation": mailbox.conversation, "name": mailbox.name, "now_at": tx.now}
     tx.run("add_mailbox_conversation", values)
     tx.run("add_mailbox", values)
-    return mailboxes(tx)
+    tx.news.boxes.update(read_boxes(tx, mailbox.conversation))
 
 
-def add(tx: Transaction, values: dict[str, Any], box: int) -> int | Question:
+def add(tx: Transaction, values: dict[str, Any], box: Box) -> int | Question:
     """Accept a message and return its position in its mailbox; or return the question of the same key."""
     if values["idempotency_key"] is not None:
         same = tx.one("add_same_key", values)
         if same is not None:
-            if same[1:] != (values["kind"], values["body"], box):
+            if same[1:] != (values["kind"], values["body"], box.number):
                 raise IdempotencyConflictError("this idempotency key was used for another question: choose a new one")
             return get(tx, same[0])
-    tx.run("add_position", {"mailbox_id": box})
-    (position,) = _certain(tx.one("add_position_now", {"mailbox_id": box}))
+    tx.run("add_position", {"mailbox_id": box.number})
+    (position,) = _certain(tx.one("add_position_now", {"mailbox_id": box.number}))
     message_id, deadline_at = values["id"], values["deadline_at"]
     tx.run("add_message", values)
     tx.run(
         "add_delivery",
-        {"message_id": message_id, "mailbox_id": box, "position": position, "deadline_at": deadline_at},
+        {"message_id": message_id, "mailbox_id": box.number, "position": position, "deadline_at": deadline_at},
     )
-    tx.news.due[box] = None
+    tx.news.due[box.number] = None
     tx.news.opened.append(message_id)
     tx.news.event_at(deadline_at)
     return int(position)
 
 
-def lease(tx: Transaction, box: int, holder: str, duration: int) -> LeaseRow | None:
+def lease(tx: Transaction, box: Box, holder: str, duration: int) -> LeaseRow | None:
     """Lease the due delivery with the lowest position, or return None. duration is in microseconds."""
-    row = tx.one("lease_first", {"mailbox_id": box})
+    row = tx.one("lease_first", {"mailbox_id": box.number})
     if row is None:
         return None
     message_id, before, failures, lapses = row
     values = {
         "message_id": message_id,
-        "mailbox_id": box,
+        "mailbox_id": box.number,
         "deliveries": before + 1,
         "lease_id": secrets.token_hex(8),
         "holder": holder,
@@ -89,7 +84,7 @@ def lease(tx: Transaction, box: int, holder: str, duration: int) -> LeaseRow | N
     return LeaseRow(_certain(tx.one("lease_message", values)), values, failures, lapses)
 
 
-def extend(tx: Transaction, lease: Lease, box: int, duration: int) -> datetime:
+def extend(tx: Transaction, lease: Lease, box: Box, duration: int) -> datetime:
     """Return the new end of a lease that has not ended. duration is in microseconds."""
     _, _, _, lapsed_at, _, _ = _held(tx, lease, box)
     if lapsed_at <= tx.now:
@@ -100,7 +95,7 @@ def extend(tx: Transaction, lease: Lease, box: int, duration: int) -> datetime:
     return time(lapses_at)
 
 
-def settle(tx: Transaction, lease: Lease, box: int, answer: Message, values: dict[str, Any]) -> None:
+def settle(tx: Transaction, lease: Lease, box: Box, answer: Message, values: dict[str, Any]) -> None:
     """Write the answer, whose columns are values, and settle."""
     held = _held(tx, lease, box)
     tx.run("add_message", values)
@@ -108,24 +103,24 @@ def settle(tx: Transaction, lease: Lease, box: int, answer: Message, values: dic
     tx.news.ended[lease.message.id] = partial(_settled, lease, answer, held, tx.now)
 
 
-def nack(tx: Transaction, lease: Lease, box: int, error: str, delay: int) -> None:
+def nack(tx: Transaction, lease: Lease, box: Box, error: str, delay: int) -> None:
     """Give back with one failure more. delay is in microseconds."""
     _held(tx, lease, box)
     ready_at = tx.now + delay if delay > 0 else None
     _change(tx, "nack", lease, box, error=error, ready_at=ready_at)
     if ready_at is None:
-        tx.news.due[box] = None
+        tx.news.due[box.number] = None
     tx.news.event_at(ready_at)
 
 
-def release(tx: Transaction, lease: Lease, box: int) -> None:
+def release(tx: Transaction, lease: Lease, box: Box) -> None:
     """Give back without blame."""
     _held(tx, lease, box)
     _change(tx, "release", lease, box)
-    tx.news.due[box] = None
+    tx.news.due[box.number] = None
 
 
-def bury(tx: Transaction, lease: Lease, box: int, error: str) -> None:
+def bury(tx: Transaction, lease: Lease, box: Box, error: str) -> None:
     """Set aside as a dead letter."""
     _held(tx, lease, box)
     _change(tx, "bury", lease, box, error=error, now_at=tx.now)
@@ -142,9 +137,9 @@ def cancel(tx: Transaction, message_id: MessageId) -> Question:
 def requeue(tx: Transaction, message_id: MessageId, deadline_at: datetime | None) -> Question:
     """Put back what is dead or expired."""
     deadline = micros_or_none(deadline_at)
-    box = _steered(tx, "requeue", message_id, deadline_at=deadline)
+    number = _steered(tx, "requeue", message_id, deadline_at=deadline)
     tx.news.opened.append(message_id)
-    tx.news.due[box] = None
+    tx.news.due[number] = None
     tx.news.event_at(deadline)
     return get(tx, message_id)
 
@@ -185,13 +180,13 @@ def get(tx: Transaction, message_id: MessageId) -> Question:
     return question_of(row, _answer_to(tx, message_id) if row[15] == State.SETTLED else None)
 
 
-def questions(tx: Transaction, which: QuestionFilter, box: int | None, limit: int) -> Sequence[Question]:
+def questions(tx: Transaction, which: QuestionFilter, box: Box | None, limit: int) -> Sequence[Question]:
     """List questions, newest first."""
     rows = tx.all("questions", {**_which(which, box), "limit": limit})
     return [question_of(row, _answer_to(tx, row[0]) if row[15] == State.SETTLED else None) for row in rows]
 
 
-def count(tx: Transaction, which: QuestionFilter, box: int | None) -> int:
+def count(tx: Transaction, which: QuestionFilter, box: Box | None) -> int:
     """Count questions."""
     row = tx.one("count", _which(which, box))
     return int(row[0]) if row else 0
@@ -203,13 +198,13 @@ def tally(tx: Transaction) -> dict[State, int]:
     return {state: found.get(state, 0) for state in State}
 
 
-def _which(which: QuestionFilter, box: int | None) -> dict[str, object]:
+def _which(which: QuestionFilter, box: Box | None) -> dict[str, object]:
     since = which.since
     return {
         "states": json.dumps(sorted(which.states)) if which.states else None,
         "since_id": first_message_id(since) if since else "",
         "since_at": micros(since) if since else 0,
-        "mailbox_id": box,
+        "mailbox_id": None if box is None else box.number,
     }
 
 
@@ -218,17 +213,17 @@ def _answer_to(tx: Transaction, message_id: MessageId) -> Message | None:
     return message_of(row) if row else None
 
 
-def _held(tx: Transaction, lease: Lease, box: int) -> Row:
+def _held(tx: Transaction, lease: Lease, box: Box) -> Row:
     """Read the delivery that is held under exactly this lease: that is the whole fencing. Raises LeaseLostError."""
     token = {"deliveries": lease.deliveries, "lease_id": lease.lease_id}
-    row = tx.one("held", {"message_id": lease.message.id, "mailbox_id": box, **token})
+    row = tx.one("held", {"message_id": lease.message.id, "mailbox_id": box.number, **token})
     if row is None:
         raise _lost(lease)
     return row
 
 
-def _change(tx: Transaction, name: str, lease: Lease, box: int, **values: object) -> None:
-    tx.run(name, {"message_id": lease.message.id, "mailbox_id": box, **values})
+def _change(tx: Transaction, name: str, lease: Lease, box: Box, **values: object) -> None:
+    tx.run(name, {"message_id": lease.message.id, "mailbox_id": box.number, **values})
 
 
 def _settled(lease: Lease, answer: Message, held: Row, now: int) -> Question:
