@@ -202,6 +202,8 @@ def _key_header(key: str | None) -> dict[str, str]:
 
 
 def _decoded(status: int, text: bytes) -> dict[str, Any]:
+    if status == http.client.NO_CONTENT:
+        return {}
     try:
         said: dict[str, Any] = json.loads(text)
     except ValueError as error:

@@ -17,6 +17,8 @@ from warmline.interfaces.cli.output import hint, local_time, show_json
 if TYPE_CHECKING:
     from warmline.interfaces.cli.client import Client
 
+DONE = {"reply": "replied to", "refuse": "refused", "escalate": "handed on", "release": "given back"}
+
 EXIT_NOTHING = 4
 """Nothing came; as `ask` has it."""
 
@@ -188,7 +190,7 @@ def _act(options: argparse.Namespace, verb: str, body: dict[str, Any] | None) ->
         forget(client, message)
         raise LeaseLostError(f"you do not hold {message} any more: look for it with `warmline inbox --keep`") from error
     forget(client, message)
-    show_json(done) if options.json else _report(done, message, verb)
+    show_json(done or {"id": message}) if options.json else _report(done, message, verb)
     return 0
 
 
@@ -196,11 +198,8 @@ def _report(done: dict[str, Any], message: str, verb: str) -> None:
     from warmline.interfaces.cli.posts import show_citations
 
     answer = done.get("answer") or {}
-    print(f"{message} {_DONE[verb]}")
+    print(f"{message} {DONE[verb]}")
     show_citations(answer.get("citations", ()))
-
-
-_DONE = {"reply": "replied to", "refuse": "refused", "escalate": "handed on", "release": "given back"}
 
 
 def _citation(place: str, quote: str) -> dict[str, Any]:
