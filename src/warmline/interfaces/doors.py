@@ -50,8 +50,9 @@ def problem_response(error: WarmlineError) -> JSONResponse:
 class Doors:
     """ASGI middleware. Lets in who shows a credential that is good now, with a bounded body; once closed, nobody.
 
-    Handlers find who speaks as `request.state.by`; a long answer asks `request.state.check()` whether it still may. Who comes while the daemon leaves would ask a line where
-    nobody answers any more: the next daemon serves them.
+    Handlers find who speaks as `request.state.by`; a long answer asks `request.state.check()` whether it still
+    may. Who comes while the daemon leaves would ask a line where nobody answers any more: the next daemon
+    serves them.
     """
 
     def __init__(self, app: ASGIApp, authenticate: Callable[[str], Credential]) -> None:

@@ -83,7 +83,7 @@ class Replied(Form):
     """An answer to a question, or a note back to the sender of a note."""
 
     body: Body
-    citations: Annotated[list[Cited], Field(max_length=MAX_CLAIMS, description="of an answer only")] = []
+    citations: list[Cited] = Field(default=[], max_length=MAX_CLAIMS, description="of an answer only")
     outcome: Literal[Outcome.ANSWERED, Outcome.INSUFFICIENT_EVIDENCE] = Outcome.ANSWERED
     metadata: Metadata | None = None
 
@@ -151,7 +151,7 @@ async def extend(token: Token, extended: Extended, by: By, bridge: AnyBridge) ->
 
 @batches.post(f"{MESSAGE}/reply", responses=problems(403, 404, 409, 429, *WRITES))
 async def reply(
-    token: Token, message_id: MessageIdInPath, replied: Replied, by: By, bridge: AnyBridge, places: AnyPlaces
+    *, token: Token, message_id: MessageIdInPath, replied: Replied, by: By, bridge: AnyBridge, places: AnyPlaces
 ) -> PostView:
     """Answer a question, with citations that are checked; or reply to a note. Either is settled with that.
 
@@ -171,7 +171,7 @@ async def reply(
 
 @batches.post(f"{MESSAGE}/refuse", responses=problems(403, 404, 409, *WRITES))
 async def refuse(
-    token: Token, message_id: MessageIdInPath, refused: Refused, by: By, bridge: AnyBridge, places: AnyPlaces
+    *, token: Token, message_id: MessageIdInPath, refused: Refused, by: By, bridge: AnyBridge, places: AnyPlaces
 ) -> PostView:
     """Refuse a question, which its asker learns as the answer; or a note, which dies and tells its sender."""
     return post_view(await bridge.batches.refuse(by, token, message_id, refused.reason), places)
@@ -179,6 +179,7 @@ async def refuse(
 
 @batches.post(f"{MESSAGE}/escalate", responses=problems(403, 404, 409, *WRITES))
 async def escalate(
+    *,
     token: Token,
     message_id: MessageIdInPath,
     by: By,

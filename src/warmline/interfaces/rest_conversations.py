@@ -55,9 +55,9 @@ class Begun(Form):
     """Who shall be able to reach each other."""
 
     between: Annotated[list[Name], Field(min_length=1, max_length=LIMITS.max_participants, examples=[["lead", "docs"]])]
-    persons: Annotated[
-        list[Name], Field(max_length=LIMITS.max_participants, description="participants that are no machines")
-    ] = []
+    persons: list[Name] = Field(
+        default=[], max_length=LIMITS.max_participants, description="participants that are no machines"
+    )
 
 
 class Reported(Form):
@@ -107,6 +107,7 @@ async def close_conversation(conversation_id: ConversationIdInPath, by: By, brid
 
 @conversations.get("/{conversation_id}/messages", responses=problems(404))
 async def list_messages(
+    *,
     conversation_id: ConversationIdInPath,
     by: By,
     bridge: AnyBridge,
@@ -119,10 +120,9 @@ async def list_messages(
     return PostsView(messages=[post_view(post, places) for post in found])
 
 
-@conversations.get(
-    "/{conversation_id}/events", response_class=StreamingResponse, responses=EVENTS | problems(404)
-)
+@conversations.get("/{conversation_id}/events", response_class=StreamingResponse, responses=EVENTS | problems(404))
 async def listen_to_conversation(
+    *,
     conversation_id: ConversationIdInPath,
     by: By,
     bridge: AnyBridge,

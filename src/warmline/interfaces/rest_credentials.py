@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from pydantic import Field
 
-from warmline.bridge.rights import DEFAULT_RIGHTS
+from warmline.bridge.credentials import USUAL, Grant
 from warmline.interfaces.rest_shared import (
     LIMITS,
     MAX_ID_CHARACTERS,
@@ -44,13 +44,11 @@ class Made(Form):
 
     name: Name
     conversation: InConversation = DEFAULT_CONVERSATION
-    rights: Annotated[list[Right], Field(min_length=1, max_length=len(Right))] = sorted(DEFAULT_RIGHTS)
+    rights: Annotated[list[Right], Field(min_length=1, max_length=len(Right))] = sorted(USUAL.rights)
     mailboxes: Annotated[
         list[Name] | None, Field(max_length=MAX_NAMES, description="that it may ask and send to; all if absent")
     ] = None
-    reads: Annotated[
-        list[Name], Field(max_length=MAX_NAMES, description="that it may receive from, beside its own")
-    ] = []
+    reads: list[Name] = Field(default=[], max_length=MAX_NAMES, description="that it may receive from, beside its own")
     memories: Annotated[
         list[RootName] | None,
         Field(max_length=MAX_NAMES, description="roots it may be answered from; all if absent"),
@@ -61,8 +59,19 @@ class Made(Form):
     per_hour: Rate | None = None
     per_day: Annotated[Rate | None, Field(description="its budget for each UTC day")] = None
 
-    def limits(self) -> Limits:
-        """Return its limits; what is not named is the line's own."""
+    def grant(self) -> Grant:
+        """Return what it is made to do."""
+        return Grant(
+            rights=frozenset(self.rights),
+            mailboxes=None if self.mailboxes is None else frozenset(self.mailboxes),
+            reads=frozenset(self.reads),
+            memories=None if self.memories is None else frozenset(self.memories),
+            is_person=self.person,
+            limits=self._limits(),
+            expires_at=self.expires_at,
+        )
+
+    def _limits(self) -> Limits:
         return Limits(
             per_minute=self.per_minute or LIMITS.rate.per_minute,
             per_hour=self.per_hour or LIMITS.rate.per_hour,
@@ -85,16 +94,7 @@ async def list_credentials(by: By, bridge: AnyBridge) -> CredentialsView:
 async def make_credential(made: Made, by: By, bridge: AnyBridge) -> MintedView:
     """Make a credential. Its token is shown this once."""
     minted = await bridge.credentials.new(
-        by,
-        made.name,
-        conversation=ConversationId(made.conversation),
-        having=frozenset(made.rights),
-        mailboxes=None if made.mailboxes is None else frozenset(made.mailboxes),
-        reads=frozenset(made.reads),
-        memories=None if made.memories is None else frozenset(made.memories),
-        is_person=made.person,
-        limits=made.limits(),
-        expires_at=made.expires_at,
+        by, made.name, conversation=ConversationId(made.conversation), grant=made.grant()
     )
     return minted_view(minted)
 

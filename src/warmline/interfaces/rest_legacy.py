@@ -52,7 +52,7 @@ class LegacySent(LegacySpeaker):
 
     message: Body
     action_type: Annotated[str, Field(max_length=200)] = "info"
-    files_involved: Annotated[list[Annotated[str, Field(max_length=4096)]], Field(max_length=MAX_FILES)] = []
+    files_involved: list[Annotated[str, Field(max_length=4096)]] = Field(default=[], max_length=MAX_FILES)
 
 
 class LegacyStatus(LegacySpeaker):

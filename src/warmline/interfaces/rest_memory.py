@@ -20,7 +20,6 @@ from warmline.bridge import rights
 from warmline.errors import InvalidInputError, WarmlineError
 from warmline.interfaces.rest_shared import (
     NO_NUL,
-    TEXT,
     WRITES,
     AnyLine,
     AnyPlaces,
@@ -73,9 +72,9 @@ class Added(Form):
 class Refreshed(Form):
     """Roots to bring up to date."""
 
-    name: Annotated[
-        str | None, Field(max_length=MAX_PATH_CHARACTERS, description="one root; all if absent", json_schema_extra=NO_NUL)
-    ] = None
+    name: str | None = Field(
+        default=None, max_length=MAX_PATH_CHARACTERS, description="one root; all if absent", json_schema_extra=NO_NUL
+    )
 
 
 async def _administers(by: By) -> None:
@@ -88,6 +87,7 @@ ADMINISTERS = [Depends(_administers)]
 
 @memory.get("/search", responses=problems())
 async def search(
+    *,
     request: Request,
     by: By,
     line: AnyLine,

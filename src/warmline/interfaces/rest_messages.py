@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Response
 from pydantic import Field
@@ -41,7 +41,8 @@ class Sent(Form):
         None
     )
     kind: Annotated[
-        Literal[Kind.NOTE, Kind.CONTROL], Field(description="control asks a program to do something, such as `shutdown`")
+        Literal[Kind.NOTE, Kind.CONTROL],
+        Field(description="control asks a program to do something, such as `shutdown`"),
     ] = Kind.NOTE
     in_reply_to: MessageIdInBody | None = None
     deadline_at: Deadline = None
@@ -62,6 +63,7 @@ class SentToAll(Sent):
 
 @messages.post("", status_code=201, responses=KNOWN | problems(403, 404, 409, 429, *WRITES))
 async def send(
+    *,
     sent: SentToOne | SentToAll,
     response: Response,
     by: By,

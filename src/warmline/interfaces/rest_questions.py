@@ -71,7 +71,7 @@ Which = Annotated[QuestionFilter, Depends(_which)]
 
 @questions.post("", status_code=201, responses=KNOWN | problems(403, 404, 409, 429, *WRITES))
 async def ask(
-    asked: Asked, response: Response, by: By, bridge: AnyBridge, places: AnyPlaces, idempotency_key: Key = None
+    *, asked: Asked, response: Response, by: By, bridge: AnyBridge, places: AnyPlaces, idempotency_key: Key = None
 ) -> AnswerView:
     """Put a question on the line. It is durable when this returns: 201, or 200 when the key was known."""
     accepted = await bridge.questions.ask(
@@ -107,7 +107,7 @@ async def count_questions(by: By, bridge: AnyBridge, which: Which) -> CountView:
 
 @questions.get("/{question_id}", responses=problems(404))
 async def get_question(
-    request: Request, question_id: QuestionIdInPath, by: By, bridge: AnyBridge, places: AnyPlaces, wait: Wait = 0
+    *, request: Request, question_id: QuestionIdInPath, by: By, bridge: AnyBridge, places: AnyPlaces, wait: Wait = 0
 ) -> AnswerView:
     """Read a question as it stands, after waiting at most this long for its answer."""
     if not wait:
@@ -122,6 +122,7 @@ async def get_question(
     responses=EVENTS | {204: {"description": "that answer was the last: do not come back"}} | problems(404),
 )
 async def listen_to_question(
+    *,
     question_id: QuestionIdInPath,
     by: By,
     bridge: AnyBridge,

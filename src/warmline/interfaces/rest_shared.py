@@ -87,9 +87,7 @@ def _time(said: object) -> datetime:
         raise ValueError("there is no such time") from error
 
 
-When = Annotated[
-    datetime, BeforeValidator(_time), WithJsonSchema({"type": "string", "format": "date-time"})
-]
+When = Annotated[datetime, BeforeValidator(_time), WithJsonSchema({"type": "string", "format": "date-time"})]
 """Aware and in UTC."""
 
 _bearer = HTTPBearer(auto_error=False, description="a credential's token; the doors look it up")
