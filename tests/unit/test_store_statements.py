@@ -52,10 +52,14 @@ def connection() -> Iterator[apsw.Connection]:
     connection.close()
 
 
-def plan(connection: apsw.Connection, name: str) -> list[str]:
+def explained(connection: apsw.Connection, how: str, name: str) -> list[tuple[apsw.SQLiteValue, ...]]:
     statement = STATEMENTS[name]
     values = dict.fromkeys(re.findall(r":(\w+)", statement))
-    return [str(row[3]) for row in connection.execute(f"explain query plan {statement}", values)]
+    return connection.execute(f"{how} {statement}", values).fetchall()
+
+
+def plan(connection: apsw.Connection, name: str) -> list[str]:
+    return [str(row[3]) for row in explained(connection, "explain query plan", name)]
 
 
 @pytest.mark.parametrize("name", HOT)
@@ -66,6 +70,11 @@ def test_a_hot_statement_finds_its_rows_by_an_index_without_sorting(connection: 
 @pytest.mark.parametrize("name", sorted(set(STATEMENTS) - READ_BY_PEOPLE - READ_AT_OPEN))
 def test_no_statement_of_the_writer_reads_a_whole_table(connection: apsw.Connection, name: str) -> None:
     assert not [step for step in plan(connection, name) if step.startswith("SCAN") or "TEMP B-TREE" in step]
+
+
+@pytest.mark.parametrize("name", ["add_position", "add_message", "add_delivery", "lease", "settle"])
+def test_a_hot_change_checks_its_row_without_a_temporary_tree(connection: apsw.Connection, name: str) -> None:
+    assert "OpenEphemeral" not in {row[1] for row in explained(connection, "explain", name)}
 
 
 @pytest.mark.parametrize("name", ["questions", "conversations", "stops"])

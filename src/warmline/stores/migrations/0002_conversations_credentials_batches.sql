@@ -14,13 +14,17 @@ alter table mailbox add column ordered integer not null default 0 check (ordered
 alter table mailbox add column answered_by text not null default 'anyone' check (answered_by in ('anyone', 'person'));
 
 -- number is the order of acceptance; retention keeps the newest row, so that no number is given twice.
+-- The checks of this table and the next spell out their alternatives: for `in` with more than two values SQLite
+-- builds a temporary tree with each row that it writes.
 -- in_reply_to may name a message that has gone to the archive. Only erasing updates a row.
 create table message_2 (
     number integer primary key,
     id text not null unique,
     conversation text not null references conversation (id),
     sender text not null,
-    kind text not null check (kind in ('question', 'answer', 'note', 'status', 'heartbeat', 'control')),
+    kind text not null check (
+        kind = 'question' or kind = 'answer' or kind = 'note' or kind = 'status' or kind = 'heartbeat' or kind = 'control'
+    ),
     body text not null,
     sent_at integer not null,
     trace text not null,
@@ -42,7 +46,9 @@ create table delivery_2 (
     message_id text not null references message_2 (id),
     mailbox_id integer not null references mailbox (id),
     position integer not null check (position > 0),
-    state text not null check (state in ('ready', 'leased', 'settled', 'dead', 'expired', 'cancelled')),
+    state text not null check (
+        state = 'ready' or state = 'leased' or state = 'settled' or state = 'dead' or state = 'expired' or state = 'cancelled'
+    ),
     deliveries integer not null default 0 check (deliveries >= 0),
     failures integer not null default 0 check (failures >= 0),
     lapses integer not null default 0 check (lapses >= 0),
