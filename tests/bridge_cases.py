@@ -24,6 +24,10 @@ class NoMemory:
 
 def bridge_over(store: SqliteStore | MemoryStore, clock: Clock, verifier: Verifier | None = None) -> Bridge:
     """Join a bridge with a store that is not open yet."""
-    directory = SqliteDirectory(store.database) if isinstance(store, SqliteStore) else MemoryDirectory(store.records)
+    directory = (
+        SqliteDirectory(store.database, store.archived)
+        if isinstance(store, SqliteStore)
+        else MemoryDirectory(store.records)
+    )
     settings = BridgeSettings()
     return open_bridge(store, directory, verifier or NoMemory(), clock, settings=settings, owner_token=OWNER_TOKEN)

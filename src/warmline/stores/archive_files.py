@@ -1,6 +1,6 @@
 """The archive: settled messages that left the database, in compressed files that are only read.
 
-A file holds up to settings.archive_messages posts, one JSON object a line, in the order of acceptance, and is
+A file holds posts, one JSON object a line, in the order of acceptance, and is
 gzip as any tool reads it (`zcat`). It is written beside its place, synced, and renamed into it, so that a
 file with its name is whole. Which file holds what stands in the database (table archive_file); a file
 that is not listed there was never taken into use. Only erasing replaces a file.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SUFFIX = ".jsonl.gz"
 
 
-class Archive:
+class ArchiveFiles:
     """The files of one folder. Blocking: call from a thread."""
 
     def __init__(self, folder: Path) -> None:
