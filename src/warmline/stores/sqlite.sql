@@ -6,7 +6,10 @@
 -- name: mailboxes
 select b.id, b.conversation, b.name, b.ordered, b.answered_by, c.closed_at is not null
 from mailbox b join conversation c on c.id = b.conversation
-where :conversation is null or b.conversation = :conversation
+
+-- name: mailboxes_in
+select b.id, b.conversation, b.name, b.ordered, b.answered_by, c.closed_at is not null
+from mailbox b join conversation c on c.id = b.conversation where b.conversation = :conversation
 
 -- name: add_mailbox_conversation
 insert into conversation (id, created_at) values (:conversation, :now_at) on conflict do nothing

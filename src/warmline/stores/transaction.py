@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import apsw
 
-from warmline.model import AnsweredBy, ConversationId, CredentialId, Mailbox, MessageId
+from warmline.model import AnsweredBy, ConversationId, Credential, CredentialId, Mailbox, MessageId
 from warmline.stores.queries import load_all_queries
 from warmline.stores.rows import Row
 from warmline.stores.waits import ToQuestion
@@ -36,8 +36,8 @@ class News:
     due names the mailboxes in which something became due; opened the questions that were accepted or
     requeued; ended those that ended, with a way to the question where the verb had it at hand;
     next_event_at is the earliest new event for a sweep; said names the conversations in which something
-    was said, handed over or ended; boxes holds the mailboxes that are new or have changed; readers those
-    who received.
+    was said, handed over or ended; boxes holds the mailboxes that are new or have changed, and credentials
+    such credentials under the hashes of their tokens; readers names those who received.
     """
 
     due: dict[int, None] = field(default_factory=dict)
@@ -47,6 +47,7 @@ class News:
     said: dict[ConversationId, None] = field(default_factory=dict)
     boxes: dict[Mailbox, Box] = field(default_factory=dict)
     readers: list[CredentialId] = field(default_factory=list)
+    credentials: dict[bytes, Credential] = field(default_factory=dict)
 
     def event_at(self, at: int | None) -> None:
         """Note an event for a sweep."""
@@ -79,7 +80,7 @@ class Transaction:
 
 def read_boxes(tx: Transaction, conversation: ConversationId | None = None) -> dict[Mailbox, Box]:
     """Read the mailboxes, of one conversation or of all. Numbers never change."""
-    rows = tx.all("mailboxes", {"conversation": conversation})
+    rows = tx.all("mailboxes_in", {"conversation": conversation}) if conversation else tx.all("mailboxes", {})
     return {
         Mailbox(conversation, name): Box(number, bool(ordered), AnsweredBy(answered_by), bool(is_closed))
         for number, conversation, name, ordered, answered_by, is_closed in rows

@@ -1,6 +1,7 @@
 -- Several participants, each with a credential; batches; what was stopped; what was imported.
 
 alter table conversation add column closed_at integer;
+create index conversation_newest on conversation (created_at);
 
 alter table participant add column is_person integer not null default 0 check (is_person in (0, 1));
 alter table participant add column status text;
@@ -151,6 +152,7 @@ create table stop (
     refusals integer not null check (refusals > 0),
     primary key (kind, key)
 ) strict, without rowid;
+create index stop_latest on stop (last_at);
 
 -- Audit rows that came along from an old bridge, as they stood there.
 create table imported_audit (
