@@ -8,6 +8,7 @@ from importlib.resources import files
 from types import MappingProxyType
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_PARAMETER = re.compile(r":(\w+)")
 
 
 def load_queries(file: str) -> Mapping[str, str]:
@@ -21,6 +22,11 @@ def load_queries(file: str) -> Mapping[str, str]:
     if len(set(names)) != len(names):
         raise ValueError(f"{file} names a statement twice")
     return MappingProxyType({name: body.strip() for name, body in zip(names, bodies, strict=True)})
+
+
+def parameters_of(sql: str) -> tuple[str, ...]:
+    """Return the names of a statement's parameters in the order of their numbers."""
+    return tuple(dict.fromkeys(_PARAMETER.findall(sql)))
 
 
 def load_migrations() -> list[tuple[int, str]]:
