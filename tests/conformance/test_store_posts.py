@@ -1,10 +1,9 @@
-"""Messages with their receipts: to one and to many, escalated, erased, and in a conversation that was closed."""
+"""Messages with their receipts: to one, to many, and in a conversation that was closed."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
@@ -13,8 +12,6 @@ from store_cases import (
     BOBS,
     CLEOS,
     DEADLINE,
-    LEASE,
-    OTHER_MAILBOX,
     TEAM,
     Line,
     a_note,
@@ -31,12 +28,10 @@ from warmline.errors import (
     UnknownMessageError,
 )
 from warmline.model import (
-    ENDED,
     MEMORY_MAILBOX,
     OWNER_MAILBOX,
     Credential,
     Kind,
-    Lease,
     Mailbox,
     Message,
     Post,
@@ -183,7 +178,7 @@ async def test_the_same_key_gives_the_same_broadcast_whoever_joined_in_between(
     first = await line.store.broadcast(note, [BOBS], by=ada)
     await line.receive(bob)
     again = replace(note, id=new_id(line.clock))
-    assert await line.join("cleo")
+    await line.join("cleo")
     repeated = await line.store.broadcast(again, [BOBS, CLEOS], by=ada)
     assert (repeated.message, repeated.number) == (first.message, first.number)
     assert states(repeated) == {"bob": State.LEASED}
@@ -222,180 +217,6 @@ async def test_what_went_to_several_is_no_question(line: Line, ada: Credential, 
     with pytest.raises(UnknownMessageError):
         await store.requeue(note.id, None)
     assert states(await store.post(note.id)) == {"ada": State.READY, "bob": State.DEAD}
-
-
-# Escalations
-
-
-async def escalated(line: Line, lease: Lease, to: Mailbox, deadline: timedelta | None = None) -> None:
-    await line.store.escalate(lease, to, None if deadline is None else line.clock.now() + deadline)
-
-
-async def test_an_escalated_question_keeps_its_ticket_and_the_asker_sees_the_persons_answer(
-    line: Line, ada: Credential, bob: Credential
-) -> None:
-    assert (ada.name, bob.name) == (ADAS.name, BOBS.name)
-    lease = await line.bring_to(State.LEASED, reader=bob)
-    waiting = asyncio.create_task(line.store.wait_until_ended(lease.message.id))
-    await escalated(line, lease, ADAS)
-    assert not waiting.done()
-    (again,) = (await line.store.receive(ADAS, ada, 1, LEASE)).leases
-    assert (again.message, again.mailbox, again.deliveries) == (lease.message, ADAS, 2)
-    answer = an_answer(line.clock, lease.message)
-    await line.store.settle(again, answer)
-    async with asyncio.timeout(5):
-        ended = await waiting
-    assert (ended.answer, ended.delivery.mailbox) == (answer.answer, ADAS)
-    assert ended == await line.store.get(lease.message.id)
-
-
-async def test_an_escalated_question_stands_at_the_end_of_the_other_mailbox_and_nowhere_else(
-    line: Line, ada: Credential
-) -> None:
-    lease = await line.bring_to(State.LEASED)
-    await line.say(ada, OTHER_MAILBOX)
-    failed = await line.store.lease(OTHER_MAILBOX, "worker", LEASE)
-    await escalated(line, lease, OTHER_MAILBOX)
-    question = await line.store.get(lease.message.id)
-    delivery = question.delivery
-    assert (delivery.mailbox, delivery.position, delivery.state) == (OTHER_MAILBOX, 2, State.READY)
-    assert (delivery.holder, delivery.lease_lapses_at, delivery.ended_at) == (None, None, None)
-    assert (delivery.deliveries, delivery.failures, delivery.lapses) == (1, 0, 0)
-    assert delivery.deadline_at == lease.message.deadline_at
-    assert (await line.lease(mailbox=OTHER_MAILBOX)).message == lease.message
-    await line.store.release(failed)
-    successor = await line.ask()
-    assert (await line.lease()).message == successor
-    assert (await line.store.post(lease.message.id)).deliveries[0].mailbox == OTHER_MAILBOX
-
-
-async def test_an_escalation_sets_the_deadline_and_the_message_says_what_was_asked_for(line: Line) -> None:
-    lease = await line.bring_to(State.LEASED)
-    await escalated(line, lease, OTHER_MAILBOX, DEADLINE * 10)
-    await line.pass_time(DEADLINE * 9)
-    question = await line.store.get(lease.message.id)
-    assert (question.delivery.state, question.message) == (State.READY, lease.message)
-    await line.pass_time(DEADLINE)
-    assert await line.state(lease.message) is State.EXPIRED
-
-
-async def test_an_earlier_deadline_of_an_escalation_wakes_the_sweeper(line: Line) -> None:
-    lease = await line.bring_to(State.LEASED)
-    await line.store.extend(lease, DEADLINE)
-    known = await line.store.sweep()
-    waiting = asyncio.create_task(line.store.wait_until_sooner(known))
-    await asyncio.sleep(0)
-    await escalated(line, lease, OTHER_MAILBOX, timedelta(seconds=1))
-    async with asyncio.timeout(5):
-        assert await waiting == line.clock.now() + timedelta(seconds=1)
-
-
-async def test_only_who_holds_a_question_can_escalate_it_and_only_to_a_mailbox(line: Line) -> None:
-    lease = await line.bring_to(State.LEASED)
-    before = await line.store.get(lease.message.id)
-    with pytest.raises(UnknownMailboxError):
-        await escalated(line, lease, UNKNOWN)
-    with pytest.raises(LeaseLostError):
-        await escalated(line, replace(lease, lease_id="0123456789abcdef"), OTHER_MAILBOX)
-    assert await line.store.get(lease.message.id) == before
-    await escalated(line, lease, OTHER_MAILBOX)
-    for verb in (escalated(line, lease, MEMORY_MAILBOX), line.store.release(lease)):
-        with pytest.raises(LeaseLostError):
-            await verb
-
-
-async def test_an_escalated_question_can_come_back(line: Line) -> None:
-    lease = await line.bring_to(State.LEASED)
-    await escalated(line, lease, OTHER_MAILBOX)
-    await escalated(line, await line.lease(mailbox=OTHER_MAILBOX), MEMORY_MAILBOX)
-    delivery = (await line.store.get(lease.message.id)).delivery
-    assert (delivery.mailbox, delivery.position, delivery.deliveries) == (MEMORY_MAILBOX, 2, 2)
-
-
-async def test_an_asker_who_repeats_an_escalated_question_gets_its_ticket(line: Line) -> None:
-    question = a_question(line.clock, key="k")
-    await line.store.add(question, MEMORY_MAILBOX)
-    await escalated(line, await line.lease(), OTHER_MAILBOX)
-    again = await line.store.add(replace(question, id=new_id(line.clock)), MEMORY_MAILBOX)
-    assert (again.created, again.question) == (False, await line.store.get(question.id))
-    with pytest.raises(IdempotencyConflictError):
-        await line.store.add(replace(question, id=new_id(line.clock)), OTHER_MAILBOX)
-
-
-# Erasing
-
-
-async def test_an_erased_message_is_empty_and_says_when_it_was_erased(line: Line, ada: Credential) -> None:
-    note = a_note(line.clock, ada, "the password is swordfish", metadata='{"files":["secret.md"]}')
-    await line.store.add(note, ADAS)
-    before = await line.store.post(note.id)
-    line.clock.advance(timedelta(seconds=1))
-    erased = await line.store.erase(note.id)
-    assert erased == await line.store.post(note.id)
-    assert erased.message == replace(note, body="", metadata=None, erased_at=line.clock.now())
-    assert erased.number == before.number
-    assert states(erased) == {"ada": State.CANCELLED}
-
-
-async def test_erasing_cancels_what_is_open_and_leaves_what_has_ended(
-    line: Line, ada: Credential, bob: Credential, cleo: Credential
-) -> None:
-    note = a_note(line.clock, ada)
-    await line.store.broadcast(note, [*EVERYONE, OWNER_MAILBOX])
-    settled, held = await line.receive(bob), await line.receive(cleo)
-    await line.store.acknowledge(settled.token, bob.id)
-    await line.store.bury(await line.lease(mailbox=ADAS), "failed")
-    erased = await line.store.erase(note.id)
-    assert states(erased) == {
-        "ada": State.DEAD,
-        "bob": State.SETTLED,
-        "cleo": State.CANCELLED,
-        "owner": State.CANCELLED,
-    }
-    with pytest.raises(LeaseLostError):
-        await line.store.release(held.leases[0])
-    assert {delivery.state for delivery in erased.deliveries} <= ENDED
-
-
-async def test_an_erased_question_takes_its_answer_along(line: Line) -> None:
-    lease = await line.bring_to(State.LEASED)
-    answer = an_answer(line.clock, lease.message)
-    assert answer.answer is not None
-    await line.store.settle(lease, answer)
-    erased = await line.store.erase(lease.message.id)
-    emptied = replace(answer.answer, text="", citations=())
-    assert (erased.message.body, erased.answer) == ("", emptied)
-    left = (await line.store.post(answer.id)).message
-    assert left == replace(answer, body="", answer=emptied, erased_at=line.clock.now())
-    assert (await line.store.get(lease.message.id)).answer == emptied
-
-
-async def test_an_erased_answer_leaves_its_question(line: Line) -> None:
-    lease = await line.bring_to(State.LEASED)
-    answer = an_answer(line.clock, lease.message)
-    assert answer.answer is not None
-    await line.store.settle(lease, answer)
-    await line.store.erase(answer.id)
-    question = await line.store.get(lease.message.id)
-    assert question.message == lease.message
-    assert question.answer == replace(answer.answer, text="", citations=())
-
-
-async def test_erasing_twice_says_the_same(line: Line, ada: Credential) -> None:
-    note = await line.say(ada, ADAS)
-    first = await line.store.erase(note.id)
-    line.clock.advance(timedelta(seconds=1))
-    assert await line.store.erase(note.id) == first
-
-
-async def test_who_waits_for_a_question_is_woken_when_it_is_erased(line: Line) -> None:
-    lease = await line.bring_to(State.LEASED)
-    waiting = asyncio.create_task(line.store.wait_until_ended(lease.message.id))
-    await asyncio.sleep(0)
-    await line.store.sweep()
-    await line.store.erase(lease.message.id)
-    async with asyncio.timeout(5):
-        assert (await waiting).delivery.state is State.CANCELLED
 
 
 # Closed conversations

@@ -29,7 +29,7 @@ PAGE_BYTES = 2048
 """A question changes a few bytes on a dozen pages: small ones are half as much to write and to sync."""
 
 STATEMENTS = 64
-"""How many prepared statements are kept, more than there are. Few, as each is looked for one after the other."""
+"""How many prepared statements are kept: more than are in daily use. Few, as each is looked for one after the other."""
 
 _ANY_TABLE = "select 1 from sqlite_schema limit 1"
 

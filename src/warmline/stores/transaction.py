@@ -13,8 +13,7 @@ from warmline.stores.queries import load_all_queries, parameters_of
 from warmline.stores.rows import Row
 from warmline.stores.waits import ToQuestion
 
-QUERIES = load_all_queries()
-_STATEMENTS = {name: (sql, parameters_of(sql)) for name, sql in QUERIES.items()}
+_STATEMENTS = {name: (sql, parameters_of(sql)) for name, sql in load_all_queries().items()}
 
 
 @dataclass(slots=True, eq=False)
@@ -38,8 +37,8 @@ class News:
     due names the mailboxes in which something became due; opened the questions that were accepted or
     requeued; ended those that ended, with a way to the question where the verb had it at hand;
     next_event_at is the earliest new event for a sweep; said names the conversations in which something
-    was said, handed over or ended; boxes holds the mailboxes that are new or have changed, and credentials such
-    credentials under the hashes of their tokens; readers those who received.
+    was said, handed over or ended; boxes holds the mailboxes that are new or have changed, and credentials
+    such credentials under the hashes of their tokens; readers names those who received.
     """
 
     due: dict[int, None] = field(default_factory=dict)
@@ -48,8 +47,8 @@ class News:
     next_event_at: int | None = None
     said: dict[ConversationId, None] = field(default_factory=dict)
     boxes: dict[Mailbox, Box] = field(default_factory=dict)
-    credentials: dict[bytes, Credential] = field(default_factory=dict)
     readers: list[CredentialId] = field(default_factory=list)
+    credentials: dict[bytes, Credential] = field(default_factory=dict)
 
     def event_at(self, at: int | None) -> None:
         """Note an event for a sweep."""
@@ -86,7 +85,7 @@ class Transaction:
     def _execute(self, name: str, values: Mapping[str, Any]) -> apsw.Cursor:
         """Bind by number: binding by name costs more than most statements. Values may hold more than are bound."""
         sql, parameters = _STATEMENTS[name]
-        return self._cursor.execute(sql, tuple(map(values.__getitem__, parameters)))
+        return self._cursor.execute(sql, [values[parameter] for parameter in parameters])
 
 
 def read_boxes(tx: Transaction, conversation: ConversationId | None = None) -> dict[Mailbox, Box]:

@@ -50,8 +50,7 @@ def end_notice(records: Records, entry: Entry) -> None:
     message, delivery = records.messages[entry.message_id], entry.delivery
     if delivery.state not in (State.DEAD, State.EXPIRED) or message.sender == THE_LINE:
         return
-    reason = delivery.last_error if delivery.state is State.DEAD else "nobody settled it before its deadline"
-    body = f"Your {message.kind} {message.id} to {delivery.mailbox.name!a} is {delivery.state}: {reason}."
+    body = ended_text(message.kind, message.id, delivery.mailbox.name, delivery.state, delivery.last_error)
     mailbox = _mailbox_of(records, message)
     if mailbox is not None:
         notice = replace(_notice(records, body, mailbox), trace=message.trace, hops=message.hops)
