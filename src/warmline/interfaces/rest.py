@@ -12,6 +12,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from warmline import __version__
@@ -99,10 +100,23 @@ async def _on_invalid(_: Request, error: Exception) -> Response:
     return _problem(422, "Unprocessable Content", places)
 
 
-async def _on_http(_: Request, error: Exception) -> Response:
+async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for nothing else
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        error.headers = {"Allow": ", ".join(_allowed(request.url.path))}
     title = next((known.phrase for known in HTTPStatus if known == error.status_code), "HTTP error")
     return _problem(error.status_code, title, str(error.detail), error.headers)
+
+
+def _allowed(path: str) -> list[str]:
+    """Return the methods of all routes of a path: the router knows only those of the first."""
+    fitting = [
+        route
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute) and route.include_in_schema and route.path_regex.match(path)
+    ]
+    return sorted(method for route in fitting if route.path == fitting[0].path for method in route.methods or ())
 
 
 def _problem(status: int, title: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:
