@@ -82,7 +82,7 @@ def held(tx: Transaction, token: BatchToken, reader: CredentialId) -> BatchRow:
 
 def open_batches(tx: Transaction, reader: CredentialId) -> list[BatchToken]:
     """Return what was not acknowledged and still holds a lease, oldest first."""
-    return [BatchToken(token) for _, token in sorted(tx.all("batches_open", {"reader": reader}))]
+    return [BatchToken(token) for _, token in sorted(set(tx.all("batches_open", {"reader": reader})))]
 
 
 def acknowledge(tx: Transaction, token: BatchToken, reader: CredentialId) -> Acknowledged:

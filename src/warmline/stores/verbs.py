@@ -68,7 +68,7 @@ def lease(tx: Transaction, box: Box, holder: str, duration: int) -> LeaseRow | N
 def due(tx: Transaction, box: Box, limit: int) -> list[Row]:
     """Return what may be handed over now, lowest position first: of an ordered mailbox its head, or nothing."""
     if box.ordered:
-        if certain(tx.one("lease_is_blocked", {"mailbox_id": box.number}))[0]:
+        if tx.one("lease_is_blocked", {"mailbox_id": box.number}) is not None:
             return []
         limit = 1
     return tx.all("lease_first", {"mailbox_id": box.number, "limit": limit})
