@@ -112,6 +112,11 @@ def settle(tx: Transaction, lease: Lease, box: Box, answer: Message, values: dic
     _settle(tx, lease, box, before, answer)
 
 
+def done(tx: Transaction, lease: Lease, box: Box) -> None:
+    """Settle what wants no answer."""
+    _settle(tx, lease, box, held(tx, lease, box), None)
+
+
 def settle_note(tx: Transaction, lease: Lease, box: Box, before: Row) -> None:
     """Settle what was found `held`, and wants no answer."""
     _settle(tx, lease, box, before, None)

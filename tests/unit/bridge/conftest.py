@@ -16,7 +16,7 @@ from warmline.stores.memory import MemoryStore
 from warmline.stores.sqlite import SqliteStore
 
 
-@pytest.fixture(params=["memory"])
+@pytest.fixture(params=["memory", "sqlite"])
 async def scene(request: pytest.FixtureRequest, tmp_path: Path, notes: Path) -> AsyncIterator[Scene]:
     """An open line whose memory has the one root `notes`."""
 
