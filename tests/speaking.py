@@ -45,9 +45,7 @@ class Speaker:
         self.home = home
         self.token = token
 
-    def call(
-        self, method: str, path: str, body: object = None, *, raw: bytes | None = None, **headers: str
-    ) -> Reply:
+    def call(self, method: str, path: str, body: object = None, *, raw: bytes | None = None, **headers: str) -> Reply:
         """Make a request; headers are named with underscores."""
         connection = self.begin(method, path, body, raw=raw, **headers)
         try:

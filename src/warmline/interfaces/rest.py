@@ -85,6 +85,7 @@ def create_api(line: Line, owner: Owner, address: str | None) -> FastAPI:
     api.add_exception_handler(WarmlineError, _on_error)
     api.add_exception_handler(RequestValidationError, _on_invalid)
     api.add_exception_handler(HTTPException, _on_http)
+    api.add_exception_handler(Exception, _on_bug)
     return api
 
 
@@ -106,6 +107,10 @@ async def _on_http(request: Request, error: Exception) -> Response:
         error.headers = {"Allow": ", ".join(_allowed(request.url.path))}
     title = next((known.phrase for known in HTTPStatus if known == error.status_code), "HTTP error")
     return _problem(error.status_code, title, str(error.detail), error.headers)
+
+
+async def _on_bug(_: Request, error: Exception) -> Response:  # the server logs it
+    return _problem(500, "Internal Server Error", "that is a mistake of the daemon's: its log tells more")
 
 
 def _allowed(path: str) -> list[str]:
