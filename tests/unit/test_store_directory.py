@@ -104,17 +104,18 @@ async def test_conversations_are_the_same_when_opened_again(opened: Opened, dire
 
 
 async def test_a_closed_conversation_is_closed_when_opened_again(opened: Opened, directory: Directory) -> None:
-    assert directory.mailboxes_named("docs") == [DOCS]
+    assert directory.mailboxes_named("docs") == (DOCS,)
     closed = await directory.close_conversation(TALK, opened.clock.now())
-    assert directory.mailboxes_named("docs") == []
+    assert directory.mailboxes_named("docs") == ()
     directory = await opened.reopen()
-    assert directory.mailboxes_named("docs") == []
+    assert directory.mailboxes_named("docs") == ()
     assert await directory.conversation(TALK) == closed
 
 
 async def test_policies_are_the_same_when_opened_again(opened: Opened, directory: Directory) -> None:
     await directory.set_policy(DOCS, Policy(ordered=True))
     directory = await opened.reopen()
+    assert directory.mailboxes_named("docs") == (DOCS,)
     assert directory.policy(DOCS) == Policy(ordered=True)
     assert directory.policy(Mailbox(TALK, "mara")) == Policy(answered_by=AnsweredBy.PERSON)
     assert directory.policy(OWNER_MAILBOX) == Policy(answered_by=AnsweredBy.PERSON)

@@ -104,9 +104,12 @@ class Database:
         if self._writer is not None:
             self._writer.abandon(job)
 
-    async def write(self, verb: Callable[[Transaction], Result], *, synced: bool = True) -> Result:
-        """Run a verb that may write, committed together with its neighbours."""
-        return await self._open_writer().submit(verb, synced=synced).done  # type: ignore[no-any-return]
+    async def write(
+        self, verb: Callable[[Transaction], Result], *, synced: bool = True, checkpointed: bool = False
+    ) -> Result:
+        """Run a verb that may write, committed together with its neighbours; and checkpoint, as `Writer.submit`."""
+        job = self._open_writer().submit(verb, synced=synced, checkpointed=checkpointed)
+        return await job.done  # type: ignore[no-any-return]
 
     async def read(self, verb: Callable[[Transaction], Result]) -> Result:
         """Run a verb that only reads, on one snapshot, beside the writer."""
@@ -135,7 +138,7 @@ class Database:
                 return verb(Transaction(self._reading, 0))
             finally:
                 self._reading.execute("commit")
-        except apsw.Error as error:
+        except (apsw.Error, OverflowError, UnicodeEncodeError) as error:
             raise translated(error) from error
 
     def _tell(self, news: News) -> None:

@@ -36,7 +36,7 @@ class SqliteDirectory:
         self._database = database
         self._listeners = Listeners()
         self._credentials: dict[bytes, Credential] = {}
-        self._open_by_name: defaultdict[str, set[Mailbox]] = defaultdict(set)
+        self._open_by_name: defaultdict[str, dict[Mailbox, None]] = defaultdict(dict)
         database.join(self)
 
     async def new_conversation(self, conversation: Conversation) -> None:
@@ -88,9 +88,9 @@ class SqliteDirectory:
         return Policy(box.ordered, box.answered_by)
 
     def mailboxes_named(self, name: str) -> Sequence[Mailbox]:
-        """Return the open mailboxes of that name, by conversation."""
+        """Return the open mailboxes of that name, in the order in which they were made."""
         self._database.check_open()
-        return sorted(self._open_by_name.get(name, ()), key=lambda mailbox: mailbox.conversation)
+        return tuple(self._open_by_name.get(name, ()))
 
     async def add_credential(self, credential: Credential, token_hash: bytes) -> None:
         """Keep a credential."""
@@ -141,6 +141,6 @@ class SqliteDirectory:
     def _note(self, boxes: Mapping[Mailbox, Box]) -> None:
         for mailbox, box in boxes.items():
             if box.is_closed:
-                self._open_by_name[mailbox.name].discard(mailbox)
+                self._open_by_name[mailbox.name].pop(mailbox, None)
             else:
-                self._open_by_name[mailbox.name].add(mailbox)
+                self._open_by_name[mailbox.name][mailbox] = None

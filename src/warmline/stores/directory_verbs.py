@@ -60,9 +60,8 @@ def new_conversation(tx: Transaction, conversation: Conversation) -> None:
 def add_participant(tx: Transaction, participant: Participant) -> None:
     """Make sure that a participant and its mailbox exist."""
     _conversation(tx, participant.conversation)
-    if tx.one("participant", _named(participant)) is None:
-        _join(tx, participant, tx.now)
-        tx.news.boxes.update(read_boxes(tx, participant.conversation))
+    _join(tx, participant, tx.now)
+    tx.news.boxes.update(read_boxes(tx, participant.conversation))
 
 
 def conversations(tx: Transaction, limit: int) -> Sequence[Conversation]:
@@ -173,7 +172,9 @@ def stops(tx: Transaction, since: datetime) -> Sequence[Stop]:
 
 
 def _join(tx: Transaction, participant: Participant, at: int) -> None:
-    """Make a participant and its mailbox. at is in microseconds."""
+    """Make a participant and its mailbox, unless it is there. at is in microseconds."""
+    if tx.one("participant", _named(participant)) is not None:
+        return
     tx.run("add_participant", {**participant_values(participant), "created_at": at})
     answered_by = AnsweredBy.PERSON if participant.is_person else AnsweredBy.ANYONE
     tx.run("add_participant_mailbox", {**_named(participant), "answered_by": answered_by.value})

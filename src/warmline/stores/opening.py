@@ -12,6 +12,7 @@ import apsw
 
 from warmline.errors import (
     ConflictError,
+    InvalidInputError,
     StoreDamagedError,
     StoreError,
     StoreFullError,
@@ -55,6 +56,7 @@ def open_writer(path: Path, settings: StoreSettings, vfs: str | None = None) -> 
         connection.pragma("wal_autocheckpoint", settings.checkpoint_pages)
         connection.pragma("cache_size", -8192)
         connection.pragma("temp_store", "memory")
+        connection.pragma("secure_delete", "on")  # what is erased, or moved by a migration, leaves no bytes behind
         # Stable plans: without this, a partial index makes SQLite plan anew whenever a parameter is bound.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         _migrate(connection)
@@ -75,8 +77,18 @@ def open_reader(path: Path, vfs: str | None = None) -> apsw.Connection:
     return connection
 
 
-def translated(error: apsw.Error) -> WarmlineError:
-    """Turn an error of SQLite into the one that says what a caller can do."""
+def translated(error: Exception) -> Exception:
+    """Turn what went wrong in a verb into the error that says what a caller can do; any other stays as it is."""
+    if isinstance(error, apsw.Error):
+        return _translated(error)
+    if isinstance(error, OverflowError):
+        return InvalidInputError("a number is larger than the store can hold: 63 bits and a sign")
+    if isinstance(error, UnicodeEncodeError):
+        return InvalidInputError("a text holds half a surrogate pair, which is no character: leave it out")
+    return error
+
+
+def _translated(error: apsw.Error) -> WarmlineError:
     if isinstance(error, apsw.ConstraintError):
         return ConflictError(f"this cannot stand beside what the store holds ({error})")
     if isinstance(error, apsw.FullError) or _is_full(error):

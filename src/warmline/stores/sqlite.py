@@ -10,18 +10,32 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from warmline.model import Delivery, Lease, Mailbox, Message, MessageId, Question, State
+from warmline.model import (
+    Acknowledged,
+    Batch,
+    BatchToken,
+    Credential,
+    CredentialId,
+    Delivery,
+    Lease,
+    Mailbox,
+    Message,
+    MessageId,
+    Post,
+    Question,
+    State,
+)
 from warmline.protocols import Accepted, Clock, QuestionFilter
 from warmline.settings import StoreSettings
-from warmline.stores import verbs
+from warmline.stores import batches, posts, verbs
+from warmline.stores.batches import Reception
 from warmline.stores.database import Database
-from warmline.stores.rows import LeaseRow, lease_of, message_values, micros, time, time_or_none
-from warmline.stores.transaction import News
+from warmline.stores.rows import BatchRow, LeaseRow, batch_of, lease_of, message_values, micros, time, time_or_none
+from warmline.stores.speaking import Refused, Speech
+from warmline.stores.transaction import Box, News
 from warmline.stores.waits import EndWaits, SoonerWait
 
 _MICROSECOND = timedelta(microseconds=1)
-_END_OF_TIME = 2**62
-"""In microseconds: after every lease's end."""
 
 
 class SqliteStore:
@@ -36,6 +50,7 @@ class SqliteStore:
         self._settings = settings
         self._ends = EndWaits()
         self._sooner = SoonerWait()
+        self._readers: set[CredentialId] = set()
 
     async def open(self) -> None:
         """Open or make the file, and start the threads."""
@@ -46,12 +61,14 @@ class SqliteStore:
         await self.database.close()
 
     async def load(self) -> None:
-        """Nothing to read: what is waited for is not known from before."""
+        """Read who holds something."""
+        self._readers = await self.database.read(batches.readers)
 
     def tell(self, news: News) -> None:
         """Wake those who wait for what was committed."""
         self._ends.opened(news.opened)
         self._ends.ended(news.ended)
+        self._readers.update(news.readers)
         if news.next_event_at is not None:
             self._sooner.event_at(news.next_event_at)
 
@@ -64,15 +81,34 @@ class SqliteStore:
         """Make sure that this mailbox and its conversation exist."""
         await self.database.write(lambda tx: verbs.add_mailbox(tx, mailbox))
 
-    async def add(self, message: Message, mailbox: Mailbox) -> Accepted:
+    async def add(
+        self, message: Message, mailbox: Mailbox, *, by: Credential | None = None, settles: Lease | None = None
+    ) -> Accepted:
         """Accept a message."""
-        box = self.database.box(mailbox)
-        values = message_values(message)
-        added = await self.database.write(lambda tx: verbs.add(tx, values, box))
+        box, values, speech = self.database.box(mailbox), message_values(message), self._speech(by)
+        settled = None if settles is None else (settles, self.database.box(settles.mailbox))
+        added = await self.database.write(lambda tx: posts.add(tx, values, box, speech, settled))
         if isinstance(added, Question):
             return Accepted(added, created=False)
-        delivery = Delivery(mailbox=mailbox, position=added, state=State.READY, deadline_at=message.deadline_at)
-        return Accepted(Question(message, delivery), created=True)
+        if isinstance(added, Refused):
+            raise added.error
+        delivery = Delivery(
+            mailbox=mailbox, position=added.position, state=State.READY, deadline_at=message.deadline_at
+        )
+        accepted = message if speech is None else replace(message, trace=added.trace, hops=added.hops)
+        return Accepted(Question(accepted, delivery), created=True)
+
+    async def broadcast(self, message: Message, mailboxes: Sequence[Mailbox], *, by: Credential | None = None) -> Post:
+        """Accept a message for several."""
+        boxes, values, speech = (
+            [self.database.box(each) for each in mailboxes],
+            message_values(message),
+            self._speech(by),
+        )
+        post = await self.database.write(lambda tx: posts.broadcast(tx, values, boxes, speech))
+        if isinstance(post, Refused):
+            raise post.error
+        return post
 
     async def lease(self, mailbox: Mailbox, holder: str, duration: timedelta) -> Lease:
         """Wait for a due delivery and lease it."""
@@ -87,6 +123,51 @@ class SqliteStore:
         except asyncio.CancelledError:
             self.database.abandon(job)
             raise
+
+    async def receive(
+        self, mailbox: Mailbox, by: Credential, limit: int, duration: timedelta, key: str | None = None
+    ) -> Batch:
+        """Wait for due deliveries and lease them together."""
+        box, length = self.database.box(mailbox), duration // _MICROSECOND
+        wanted = Reception(mailbox, box, by.id, by.conversation, by.name, limit, length, key)
+        # Both are on their way at once: a reader stands in the line from when it came.
+        arriving = self.database.submit(lambda tx: batches.arrive(tx, wanted), synced=False)
+        undo = partial(self._take_back, box)
+        job = self.database.submit(lambda tx: batches.receive(tx, wanted), synced=False, parking=box, undo=undo)
+        try:
+            same = await arriving.done
+            if same is None:
+                return batch_of(await job.done)
+        except BaseException:
+            self.database.abandon(job)
+            raise
+        self.database.abandon(job)
+        return batch_of(same)
+
+    async def held(self, token: BatchToken, by: CredentialId) -> Batch:
+        """Return what is still leased of a batch."""
+        return batch_of(await self.database.read(lambda tx: batches.held(tx, token, by)))
+
+    async def open_batches(self, by: CredentialId) -> Sequence[BatchToken]:
+        """Return the reader's open batches."""
+        return await self.database.read(lambda tx: batches.open_batches(tx, by))
+
+    async def acknowledge(self, token: BatchToken, by: CredentialId) -> Acknowledged:
+        """Settle all of a batch but its questions."""
+        return await self.database.write(lambda tx: batches.acknowledge(tx, token, by))
+
+    async def escalate(self, lease: Lease, to: Mailbox, deadline_at: datetime | None) -> None:
+        """Release a question into another mailbox."""
+        box, other = self.database.box(lease.mailbox), self.database.box(to)
+        await self.database.write(lambda tx: verbs.escalate(tx, lease, box, other, deadline_at))
+
+    async def erase(self, message_id: MessageId) -> Post:
+        """Empty a message and its answer, and cancel what is open of it."""
+        return await self.database.write(lambda tx: posts.erase(tx, message_id), checkpointed=True)
+
+    async def post(self, message_id: MessageId) -> Post:
+        """Return any message."""
+        return await self.database.read(lambda tx: posts.post(tx, message_id))
 
     async def extend(self, lease: Lease, duration: timedelta) -> Lease:
         """Extend a lease."""
@@ -156,7 +237,7 @@ class SqliteStore:
 
     async def lapse_all(self) -> None:
         """Lapse every lease."""
-        await self.database.write(lambda tx: verbs.lapse(tx, self._settings.max_lapses, _END_OF_TIME), synced=False)
+        await self.database.write(lambda tx: verbs.lapse_all(tx, self._settings.max_lapses), synced=False)
 
     async def sweep(self) -> datetime | None:
         """Expire, lapse and make due."""
@@ -176,3 +257,12 @@ class SqliteStore:
         lease, box = lease_of(row, mailbox), self.database.box(mailbox)
         released = self.database.submit(lambda tx: verbs.release(tx, lease, box), synced=False).done
         released.add_done_callback(lambda future: future.exception())  # it may have lapsed: that is a release too
+
+    def _take_back(self, box: Box, row: BatchRow) -> None:
+        """Release a batch that was granted to a caller who had left; one that it held before stays."""
+        if row.is_new and self.database.is_open:
+            released = self.database.submit(lambda tx: batches.take_back(tx, row, box), synced=False).done
+            released.add_done_callback(lambda future: future.exception())
+
+    def _speech(self, by: Credential | None) -> Speech | None:
+        return None if by is None else Speech(by, self._settings.max_hops, by.id in self._readers)

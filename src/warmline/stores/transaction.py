@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import apsw
 
-from warmline.model import AnsweredBy, ConversationId, Credential, Mailbox, MessageId
+from warmline.model import AnsweredBy, ConversationId, Credential, CredentialId, Mailbox, MessageId
 from warmline.stores.queries import load_all_queries
 from warmline.stores.rows import Row
 from warmline.stores.waits import ToQuestion
@@ -36,8 +36,8 @@ class News:
     due names the mailboxes in which something became due; opened the questions that were accepted or
     requeued; ended those that ended, with a way to the question where the verb had it at hand;
     next_event_at is the earliest new event for a sweep; said names the conversations in which something
-    was said or handed over; boxes holds the mailboxes that are new or have changed, and credentials such
-    credentials under the hashes of their tokens.
+    was said, handed over or ended; boxes holds the mailboxes that are new or have changed, and credentials
+    such credentials under the hashes of their tokens; readers names those who received.
     """
 
     due: dict[int, None] = field(default_factory=dict)
@@ -46,6 +46,7 @@ class News:
     next_event_at: int | None = None
     said: dict[ConversationId, None] = field(default_factory=dict)
     boxes: dict[Mailbox, Box] = field(default_factory=dict)
+    readers: list[CredentialId] = field(default_factory=list)
     credentials: dict[bytes, Credential] = field(default_factory=dict)
 
     def event_at(self, at: int | None) -> None:

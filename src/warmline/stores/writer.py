@@ -22,7 +22,7 @@ from typing import Any
 
 import apsw
 
-from warmline.errors import StoreClosedError, StoreError, WarmlineError
+from warmline.errors import StoreClosedError, StoreError
 from warmline.protocols import Clock
 from warmline.stores.opening import translated
 from warmline.stores.rows import micros
@@ -48,6 +48,7 @@ class Job:
     done: asyncio.Future[Any]
     parking: int | None = None
     undo: Undo | None = None
+    checkpointed: bool = False
     abandoned: bool = False
 
 
@@ -77,11 +78,22 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="store writer", daemon=True)
         self._thread.start()
 
-    def submit(self, verb: Verb, *, synced: bool, parking: int | None = None, undo: Undo | None = None) -> Job:
-        """Send a verb on its way; its `done` gets the result. Call on the event loop. Raises StoreClosedError."""
+    def submit(
+        self,
+        verb: Verb,
+        *,
+        synced: bool,
+        parking: int | None = None,
+        undo: Undo | None = None,
+        checkpointed: bool = False,
+    ) -> Job:
+        """Send a verb on its way; its `done` gets the result. Call on the event loop. Raises StoreClosedError.
+
+        checkpointed: after the commit the log is written into the file and emptied, before there is a result.
+        """
         if self._closed:
             raise StoreClosedError("the store is closed")
-        job = Job(verb, synced, self._loop.create_future(), parking, undo)
+        job = Job(verb, synced, self._loop.create_future(), parking, undo, checkpointed)
         if not self._collected and not self._is_busy:
             self._loop.call_soon(self._hand_over)
         self._collected.append(job)
@@ -93,6 +105,7 @@ class Writer:
         if job.done.done() and not job.done.cancelled() and job.done.exception() is None:
             self._undo_result(job, job.done.result())
         elif not self._closed:
+            job.done.cancel()  # what may come yet is undone
             self.submit(lambda _: self._drop(job), synced=False)
 
     async def close(self) -> None:
@@ -157,7 +170,18 @@ class Writer:
         self._connection.execute("commit")
         for job, _ in granted:
             self._drop(job)
+        if any(job.checkpointed for job in batch):
+            results = self._checkpointed(results)
         return results + granted, tx.news
+
+    def _checkpointed(self, results: Results) -> Results:
+        """Empty the log; where that fails, those who wanted it get the error although theirs is committed."""
+        try:
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except apsw.Error as error:
+            trouble = translated(error)
+            return [(job, trouble if job.checkpointed else result) for job, result in results]
+        return results
 
     def _begin(self, *, synced: bool) -> None:
         if synced is not self._full_sync:
@@ -173,7 +197,7 @@ class Writer:
         except Exception as error:  # the edge of the thread: the caller gets it, neighbours go on
             if isinstance(error, apsw.Error) or self._connection.total_changes() != before:
                 raise _WrittenError from error
-            return error
+            return translated(error)
 
     def _guarded(self, job: Job, tx: Transaction) -> Any:  # noqa: ANN401  # whatever the verb returns
         """Run one verb in its savepoint; return its result, or its error once its traces are gone.
@@ -183,12 +207,10 @@ class Writer:
         self._connection.execute("savepoint verb")
         try:
             result = job.verb(tx)
-        except apsw.Error as error:
-            if not self._connection.in_transaction:
+        except Exception as error:  # the edge of the thread: the caller gets it, neighbours go on
+            if isinstance(error, apsw.Error) and not self._connection.in_transaction:
                 raise
             result = translated(error)
-        except Exception as error:  # noqa: BLE001  # the edge of the thread: the caller gets it, neighbours go on
-            result = error
         if isinstance(result, Exception):
             self._connection.execute("rollback to verb")
         self._connection.execute("release verb")
@@ -212,7 +234,7 @@ class Writer:
             with suppress(apsw.Error):  # the error that matters is the first
                 self._connection.execute("rollback")
 
-    def _failed(self, batch: list[Job], trouble: WarmlineError) -> tuple[Results, News]:
+    def _failed(self, batch: list[Job], trouble: Exception) -> tuple[Results, News]:
         """Give the error to all of a batch; who was parked before stays parked."""
         self._undo()
         for job in batch:

@@ -56,6 +56,10 @@ create table delivery_2 (
     answer_id text references message_2 (id),
     handed_at integer,
     handed_to text,
+    -- The credential that received it in the batch of its lease_id; none for a lease out of no batch.
+    reader text check (reader is null or state = 'leased'),
+    -- The mailbox that it was sent to, when it was escalated since.
+    sent_to integer references mailbox (id),
     -- The next moment at which time alone changes something: the lease lapses, the delay or the deadline ends.
     timed_at integer generated always as (
         iif(ended_at is null, min(
@@ -88,7 +92,8 @@ create index message_said on message (conversation, number) where conversation <
 -- Partial, so that history costs a lease and a sweep nothing.
 create index delivery_due on delivery (mailbox_id, position) where state = 'ready' and ready_at is null;
 create index delivery_delayed on delivery (mailbox_id, position) where ready_at is not null;
-create index delivery_leased on delivery (mailbox_id, holder) where state = 'leased';
+create index delivery_leased on delivery (mailbox_id) where state = 'leased';
+create index delivery_read on delivery (reader) where reader is not null;
 create index delivery_timed on delivery (timed_at) where timed_at is not null;
 
 -- Who may speak. The token itself is nowhere: only its SHA-256. Sets are JSON arrays, null is "all".
@@ -114,25 +119,28 @@ create table credential (
 
 -- What a credential has used up: due times as in rates.py, and the messages of one UTC day.
 create table rate (
-    credential_id text primary key references credential (id),
+    credential_id text primary key,
     minute_due_at integer not null,
     hour_due_at integer not null,
     day integer not null,
     day_used integer not null
 ) strict, without rowid;
 
--- One hand-over to one reader. acknowledged_at makes a second acknowledgement the same as the first.
+-- One hand-over to one reader. settled_ids and unanswered_ids are what the acknowledgement found: a second one says it again.
 create table batch (
-    token text primary key,
+    number integer primary key,
+    token text not null unique,
     mailbox_id integer not null references mailbox (id),
     reader text not null,
     message_ids text not null check (json_valid(message_ids)),
     handed_at integer not null,
     acknowledged_at integer,
-    idempotency_key text
-) strict, without rowid;
+    settled_ids text check (json_valid(settled_ids)),
+    unanswered_ids text check (json_valid(unanswered_ids)),
+    idempotency_key text,
+    check ((acknowledged_at is null) = (settled_ids is null) and (settled_ids is null) = (unanswered_ids is null))
+) strict;
 create unique index batch_once on batch (reader, idempotency_key) where idempotency_key is not null;
-create index batch_open on batch (reader) where acknowledged_at is null;
 
 create table stop (
     kind text not null check (kind in ('loop', 'rate', 'budget')),

@@ -1,0 +1,126 @@
+"""The verbs that accept, show and erase messages of any kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from warmline.errors import ConversationClosedError, IdempotencyConflictError, UnknownMessageError
+from warmline.model import ConversationId, Lease, Message, MessageId, Post, Question
+from warmline.stores import verbs
+from warmline.stores.accepting import accept
+from warmline.stores.rows import MESSAGE_COLUMNS, answer_to_json, delivery_of, message_of
+from warmline.stores.speaking import Refused, Speech, admitted
+from warmline.stores.transaction import Box, Transaction
+
+
+class Added(NamedTuple):
+    """Where a message was accepted, and where it stands among those that led to it."""
+
+    position: int
+    trace: str
+    hops: int
+
+
+def add(
+    tx: Transaction,
+    values: dict[str, Any],
+    box: Box,
+    speech: Speech | None = None,
+    settles: tuple[Lease, Box] | None = None,
+) -> Added | Question | Refused:
+    """Accept a message with one delivery, and settle what it replies to; or return the question of the same key."""
+    if values["idempotency_key"] is not None and (same := _same_key(tx, values)) is not None:
+        if tx.all("add_sent_to", {"message_id": same}) != [(box.number,)]:
+            raise _other_use()
+        return verbs.get(tx, same)
+    held = None if settles is None else verbs.held(tx, *settles)
+    _check_open(box)
+    admission = _admitted(tx, values, speech)
+    if isinstance(admission, Refused):
+        return admission
+    (position,) = accept(tx, admission, [box.number])
+    if settles is not None and held is not None:
+        verbs.settle_note(tx, *settles, held)
+    return Added(position, admission["trace"], admission["hops"])
+
+
+def broadcast(
+    tx: Transaction, values: dict[str, Any], boxes: Sequence[Box], speech: Speech | None = None
+) -> Post | Refused:
+    """Accept a message with a delivery to each mailbox; or return the post of the same key."""
+    if values["idempotency_key"] is not None and (same := _same_key(tx, values)) is not None:
+        return post(tx, same)
+    for box in boxes:
+        _check_open(box)
+    admission = _admitted(tx, values, speech)
+    if isinstance(admission, Refused):
+        return admission
+    accept(tx, admission, [box.number for box in boxes])
+    return post(tx, MessageId(values["id"]))
+
+
+def post(tx: Transaction, message_id: MessageId) -> Post:
+    """Read any message with its deliveries. Raises UnknownMessageError."""
+    row = tx.one("post", {"id": message_id})
+    if row is None:
+        raise UnknownMessageError(f"there is no message {message_id}")
+    deliveries = [delivery_of(each) for each in tx.all("post_deliveries", {"id": message_id})]
+    deliveries.sort(key=lambda each: (each.mailbox.name, each.mailbox.conversation))
+    answer = verbs.answer_to(tx, message_id)
+    return Post(
+        message_of(row[:MESSAGE_COLUMNS]),
+        tuple(deliveries),
+        number=row[MESSAGE_COLUMNS],
+        answer=answer.answer if answer else None,
+    )
+
+
+def erase(tx: Transaction, message_id: MessageId) -> Post:
+    """Empty a message and its answer, and cancel its open deliveries. Raises UnknownMessageError."""
+    before = post(tx, message_id)
+    if before.message.erased_at is not None:
+        return before
+    for (number,) in tx.all("erase_cancel", {"message_id": message_id, "now_at": tx.now}):
+        tx.news.ended[message_id] = None
+        tx.news.due[number] = None
+    for message in filter(None, (before.message, verbs.answer_to(tx, message_id))):
+        _empty(tx, message)
+    return post(tx, message_id)
+
+
+def _empty(tx: Transaction, message: Message) -> None:
+    answer = message.answer and answer_to_json(replace(message.answer, text="", citations=()))
+    tx.run("erase", {"id": message.id, "answer": answer, "now_at": tx.now})
+    tx.news.said[ConversationId(message.conversation)] = None
+
+
+def _same_key(tx: Transaction, values: dict[str, Any]) -> MessageId | None:
+    """Return the message that was accepted under the same key. Raises IdempotencyConflictError when it is another."""
+    row = tx.one("add_same_key", values)
+    if row is None:
+        return None
+    message_id, *said = row
+    if said != [values["kind"], values["body"]]:
+        raise _other_use()
+    return MessageId(message_id)
+
+
+def _other_use() -> IdempotencyConflictError:
+    return IdempotencyConflictError("this idempotency key was used for another message: choose a new one")
+
+
+def _check_open(box: Box) -> None:
+    if box.is_closed:
+        raise ConversationClosedError("the conversation was closed: it takes nothing new")
+
+
+def _admitted(tx: Transaction, values: dict[str, Any], speech: Speech | None) -> dict[str, Any] | Refused:
+    """Return the message's columns as the rules leave them."""
+    if speech is None:
+        return values
+    standing = admitted(tx, values, speech)
+    if isinstance(standing, Refused):
+        return standing
+    return {**values, "trace": standing.trace, "hops": standing.hops}
