@@ -7,7 +7,6 @@ from typing import Any
 
 from warmline.errors import AmbiguousMailboxError, UnknownMailboxError
 from warmline.interfaces.cli.arguments import add_json, segment
-from warmline.interfaces.cli.columns import in_columns
 from warmline.interfaces.cli.output import hint, show_json
 
 ANSWERERS = ("anyone", "person")
@@ -43,11 +42,17 @@ def _list(options: argparse.Namespace) -> int:
     if options.json:
         show_json(found)
         return 0
-    if found["mailboxes"]:
-        print("\n".join(in_columns([_row(each) for each in found["mailboxes"]])))
-    else:
+    _show(found["mailboxes"])
+    if not found["mailboxes"]:
         hint("none yet: `warmline conversation new --between a,b` makes one for each")
     return 0
+
+
+def _show(mailboxes: list[dict[str, Any]]) -> None:
+    from warmline.interfaces.cli.columns import in_columns
+
+    for line in in_columns([_row(each) for each in mailboxes]):
+        print(line)
 
 
 def _row(mailbox: dict[str, Any]) -> tuple[str, ...]:
@@ -73,7 +78,7 @@ def _policy(options: argparse.Namespace) -> int:
     }
     if options.ordered is not None or options.answered_by is not None:
         mailbox = client.call("PUT", f"/v1/mailboxes/{segment(options.name)}/policy", body)
-    show_json(mailbox) if options.json else print("\n".join(in_columns([_row(mailbox)])))
+    show_json(mailbox) if options.json else _show([mailbox])
     return 0
 
 
