@@ -63,7 +63,7 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
     """
     clock = SystemClock()
     store = SqliteStore(home.store, settings.store, clock)
-    directory = SqliteDirectory(store.database, store.archived)
+    directory = SqliteDirectory(store.database)
     async with AsyncExitStack() as closing:
         await store.open()
         closing.push_async_callback(store.close)

@@ -54,7 +54,7 @@ class Opened:
 
     async def open(self) -> Directory:
         self.store = SqliteStore(self.path, StoreSettings(), self.clock)
-        self.directory: Directory = SqliteDirectory(self.store.database, self.store.archived)
+        self.directory: Directory = SqliteDirectory(self.store.database)
         await self.store.open()
         return self.directory
 

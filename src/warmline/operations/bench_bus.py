@@ -116,7 +116,7 @@ async def _run(folder: Path, questions: int, history: int, on_step: Callable[[st
 
 def _bridge(store: SqliteStore, clock: SystemClock) -> Bridge:
     """Join a bridge with a store that is not open yet; nobody but the owner speaks here."""
-    directory = SqliteDirectory(store.database, store.archived)
+    directory = SqliteDirectory(store.database)
     return open_bridge(store, directory, _Instant(), clock, settings=BridgeSettings(), owner_token=secrets.token_hex())
 
 

@@ -12,12 +12,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from warmline.model import Answer, ConversationId, Kind, Message, MessageId, Post
 from warmline.stores import archive_verbs as verbs
 from warmline.stores.archive_files import ArchiveFiles
-from warmline.stores.database import Database
 from warmline.stores.rows import micros
+
+if TYPE_CHECKING:
+    from warmline.stores.database import Database
 
 UNITS = 1000
 """In one file, and deleted in one transaction: other verbs wait some 20 ms for it."""
@@ -37,12 +40,7 @@ class SqliteArchive:
             known = await self._database.read(verbs.files)
             await asyncio.to_thread(self._files.keep_only, known)
             moved, after = 0, 0
-            while True:
-                posts = await self._database.read(
-                    lambda tx, above=after: verbs.settled(tx, micros(before), above, UNITS)
-                )  # type: ignore[misc]  # mypy does not see the default
-                if not posts:
-                    break
+            while posts := await self._settled(before, after):
                 moved, after = moved + await self._move(posts), max(each.number for each in posts)
             await self._database.write(lambda tx: verbs.forget(tx, micros(before)))
             return moved
@@ -63,6 +61,9 @@ class SqliteArchive:
         async with self._changing:
             names = await self._database.read(lambda tx: verbs.files_of_id(tx, message_id))
             return await asyncio.to_thread(self._erase, names, message_id, at)
+
+    async def _settled(self, before: datetime, after: int) -> Sequence[Post]:
+        return await self._database.read(lambda tx: verbs.settled(tx, micros(before), after, UNITS))
 
     async def _move(self, posts: Sequence[Post]) -> int:
         """Write a file and let its rows go; when one of them changed meanwhile, it is for the next run."""

@@ -20,7 +20,6 @@ from warmline.model import (
     Stop,
 )
 from warmline.stores import directory_verbs as verbs
-from warmline.stores.archive import SqliteArchive
 from warmline.stores.database import Database
 from warmline.stores.listening import Listeners
 from warmline.stores.transaction import Box, News
@@ -33,9 +32,8 @@ class SqliteDirectory:
     the database has no other writer.
     """
 
-    def __init__(self, database: Database, archive: SqliteArchive) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._archive = archive
         self._listeners = Listeners()
         self._credentials: dict[bytes, Credential] = {}
         self._open_by_name: defaultdict[str, dict[Mailbox, None]] = defaultdict(dict)
@@ -64,7 +62,9 @@ class SqliteDirectory:
     async def said(self, conversation: ConversationId, after: int, limit: int) -> Sequence[Post]:
         """List messages of a conversation."""
         here = await self._database.read(lambda tx: verbs.said(tx, conversation, after, limit))
-        archived = await self._archive.said(conversation, after, limit)  # looked at later: what moves is seen twice
+        archived = await self._database.archive.said(
+            conversation, after, limit
+        )  # looked at later: what moves is seen twice
         if not archived:
             return here
         posts = {post.number: post for post in (*archived, *here)}

@@ -29,7 +29,6 @@ from warmline.model import (
 from warmline.protocols import Accepted, Clock, QuestionFilter
 from warmline.settings import StoreSettings
 from warmline.stores import batches, posts, verbs
-from warmline.stores.archive import SqliteArchive
 from warmline.stores.batches import Reception
 from warmline.stores.database import Database
 from warmline.stores.rows import BatchRow, LeaseRow, batch_of, lease_of, message_values, micros, time, time_or_none
@@ -49,7 +48,6 @@ class SqliteStore:
     def __init__(self, path: Path, settings: StoreSettings, clock: Clock, *, vfs: str | None = None) -> None:
         self.database = Database(path, settings, clock, vfs=vfs)
         self.database.join(self)
-        self.archived = SqliteArchive(self.database, path.with_name("archive"))
         self._settings = settings
         self._ends = EndWaits()
         self._sooner = SoonerWait()
@@ -187,7 +185,7 @@ class SqliteStore:
         try:
             return await self.database.write(lambda tx: posts.erase(tx, message_id), checkpointed=True)
         except UnknownMessageError:
-            erased = await self.archived.erase(message_id, self.database.clock.now())
+            erased = await self.database.archive.erase(message_id, self.database.clock.now())
             if erased is None:
                 raise
             return erased
@@ -201,7 +199,7 @@ class SqliteStore:
 
     async def archive(self, before: datetime) -> int:
         """Move what was settled or cancelled before into the archive."""
-        return await self.archived.move(before)
+        return await self.database.archive.move(before)
 
     async def extend(self, lease: Lease, duration: timedelta) -> Lease:
         """Extend a lease."""
@@ -297,7 +295,7 @@ class SqliteStore:
 
     async def _from_archive(self, message_id: MessageId) -> Post:
         """Return an archived message. Raises UnknownMessageError."""
-        post = await self.archived.find(message_id)
+        post = await self.database.archive.find(message_id)
         if post is None:
             raise UnknownMessageError(f"there is no message {message_id}")
         return post

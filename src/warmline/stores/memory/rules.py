@@ -24,6 +24,7 @@ from warmline.model import (
 )
 from warmline.rates import DAY, HOUR, MINUTE, passes, wait
 from warmline.stores.memory.records import Entry, Records, Spent
+from warmline.stores.notice_texts import ended_text
 from warmline.stores.rows import micros
 
 _SECOND = timedelta(seconds=1) // timedelta(microseconds=1)
