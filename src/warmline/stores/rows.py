@@ -42,12 +42,12 @@ def micros_or_none(at: datetime | None) -> int | None:
 
 def time(at: int) -> datetime:
     """Turn the database's form into a time."""
-    return _EPOCH + timedelta(microseconds=at)
+    return _EPOCH + at * _MICROSECOND
 
 
 def time_or_none(at: int | None) -> datetime | None:
     """Turn the database's form of a time that may be absent into a time."""
-    return None if at is None else _EPOCH + timedelta(microseconds=at)
+    return None if at is None else _EPOCH + at * _MICROSECOND
 
 
 def message_values(message: Message) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def message_values(message: Message) -> dict[str, Any]:
         "id": message.id,
         "conversation": message.conversation,
         "sender": message.sender,
-        "kind": message.kind.value,
+        "kind": message.kind,
         "body": message.body,
         "sent_at": micros(message.sent_at),
         "trace": message.trace,
@@ -135,7 +135,7 @@ def answer_to_json(answer: Answer) -> str:
     """Write what an answer is beyond its text, which is its message's body."""
     return _to_json(
         {
-            "outcome": answer.outcome.value,
+            "outcome": answer.outcome,
             "author": answer.author,
             "citations": [
                 (
