@@ -69,9 +69,9 @@ def message_values(message: Message) -> dict[str, Any]:
 
 
 class LeaseRow(NamedTuple):
-    """A lease as the writer leaves it: the message's columns, the new values, and the counts before."""
+    """A lease as the writer leaves it: the message or its columns, the new values, and the counts before."""
 
-    message: Row
+    message: Message | Row
     values: Mapping[str, Any]
     failures: int
     lapses: int
@@ -81,7 +81,7 @@ def lease_of(row: LeaseRow, mailbox: Mailbox) -> Lease:
     """Make the lease of a row."""
     values = row.values
     return Lease(
-        message=message_of(row.message),
+        message=row.message if isinstance(row.message, Message) else message_of(row.message),
         mailbox=mailbox,
         deliveries=values["deliveries"],
         lease_id=values["lease_id"],

@@ -74,7 +74,7 @@ class SqliteStore:
         """Accept a message."""
         box = self._box(mailbox)
         values = message_values(message)
-        added = await self._write(lambda tx: verbs.add(tx, values, box))
+        added = await self._write(lambda tx: verbs.add(tx, message, values, box))
         if isinstance(added, Question):
             return Accepted(added, created=False)
         delivery = Delivery(mailbox=mailbox, position=added, state=State.READY, deadline_at=message.deadline_at)

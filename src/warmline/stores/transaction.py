@@ -8,7 +8,7 @@ from typing import Any
 
 import apsw
 
-from warmline.model import MessageId
+from warmline.model import Message, MessageId
 from warmline.stores.queries import load_queries, parameters_of
 from warmline.stores.rows import Row
 from warmline.stores.waits import ToQuestion
@@ -20,13 +20,13 @@ _STATEMENTS = {name: (sql, parameters_of(sql)) for name, sql in load_queries("sq
 class News:
     """What a transaction changed that somebody may wait for.
 
-    due names the mailboxes in which something became due; opened the questions that were accepted or
-    requeued; ended those that ended, with a way to the question where the verb had it at hand;
+    due names the mailboxes in which something became due; opened the questions that were requeued, or
+    accepted, with the message; ended those that ended, with a way to the question where the verb had it at hand;
     next_event_at is the earliest new event for a sweep.
     """
 
     due: dict[int, None] = field(default_factory=dict)
-    opened: list[MessageId] = field(default_factory=list)
+    opened: dict[MessageId, Message | None] = field(default_factory=dict)
     ended: dict[MessageId, ToQuestion | None] = field(default_factory=dict)
     next_event_at: int | None = None
 

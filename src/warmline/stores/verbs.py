@@ -48,8 +48,8 @@ def add_mailbox(tx: Transaction, mailbox: Mailbox) -> dict[Mailbox, int]:
     return mailboxes(tx)
 
 
-def add(tx: Transaction, values: dict[str, Any], box: int) -> int | Question:
-    """Accept a message and return its position in its mailbox; or return the question of the same key."""
+def add(tx: Transaction, message: Message, values: dict[str, Any], box: int) -> int | Question:
+    """Accept a message, whose columns are values, and return its position; or return the question of the same key."""
     if values["idempotency_key"] is not None:
         same = tx.one("add_same_key", values)
         if same is not None:
@@ -58,14 +58,14 @@ def add(tx: Transaction, values: dict[str, Any], box: int) -> int | Question:
             return get(tx, same[0])
     tx.run("add_position", {"mailbox_id": box})
     (position,) = _certain(tx.one("add_position_now", {"mailbox_id": box}))
-    message_id, deadline_at = values["id"], values["deadline_at"]
+    message_id, deadline_at = message.id, values["deadline_at"]
     tx.run("add_message", values)
     tx.run(
         "add_delivery",
         {"message_id": message_id, "mailbox_id": box, "position": position, "deadline_at": deadline_at},
     )
     tx.news.due[box] = None
-    tx.news.opened.append(message_id)
+    tx.news.opened[message_id] = message
     tx.news.event_at(deadline_at)
     return int(position)
 
@@ -86,7 +86,8 @@ def lease(tx: Transaction, box: int, holder: str, duration: int) -> LeaseRow | N
     }
     tx.run("lease", values)
     tx.news.event_at(tx.now + duration)
-    return LeaseRow(_certain(tx.one("lease_message", values)), values, failures, lapses)
+    message = tx.news.opened.get(message_id) or _certain(tx.one("lease_message", values))
+    return LeaseRow(message, values, failures, lapses)
 
 
 def extend(tx: Transaction, lease: Lease, box: int, duration: int) -> datetime:
@@ -143,7 +144,7 @@ def requeue(tx: Transaction, message_id: MessageId, deadline_at: datetime | None
     """Put back what is dead or expired."""
     deadline = micros_or_none(deadline_at)
     box = _steered(tx, "requeue", message_id, deadline_at=deadline)
-    tx.news.opened.append(message_id)
+    tx.news.opened[message_id] = None
     tx.news.due[box] = None
     tx.news.event_at(deadline)
     return get(tx, message_id)
