@@ -8,7 +8,7 @@ from typing import Any
 
 import apsw
 
-from warmline.model import AnsweredBy, ConversationId, Credential, CredentialId, Mailbox, MessageId
+from warmline.model import AnsweredBy, ConversationId, Credential, CredentialId, Mailbox, Message, MessageId
 from warmline.stores.queries import load_all_queries, parameters_of
 from warmline.stores.rows import Row
 from warmline.stores.waits import ToQuestion
@@ -34,15 +34,15 @@ class Box:
 class News:
     """What a transaction changed that somebody may wait for.
 
-    due names the mailboxes in which something became due; opened the questions that were accepted or
-    requeued; ended those that ended, with a way to the question where the verb had it at hand;
+    due names the mailboxes in which something became due; opened what was requeued, or accepted for one
+    mailbox, with the message; ended what ended, with a way to the question where the verb had it at hand;
     next_event_at is the earliest new event for a sweep; said names the conversations in which something
     was said, handed over or ended; boxes holds the mailboxes that are new or have changed, and credentials
     such credentials under the hashes of their tokens; readers names those who received.
     """
 
     due: dict[int, None] = field(default_factory=dict)
-    opened: list[MessageId] = field(default_factory=list)
+    opened: dict[MessageId, Message | None] = field(default_factory=dict)
     ended: dict[MessageId, ToQuestion | None] = field(default_factory=dict)
     next_event_at: int | None = None
     said: dict[ConversationId, None] = field(default_factory=dict)

@@ -88,9 +88,9 @@ def hand_over(tx: Transaction, box: Box, row: Row, grant: Grant) -> LeaseRow:
         "now_at": tx.now,
     }
     tx.run("lease", values)
-    message = certain(tx.one("lease_message", values))
     tx.news.event_at(grant.lapses_at)
-    tx.news.said[message[1]] = None
+    message = tx.news.opened.get(message_id) or certain(tx.one("lease_message", values))
+    tx.news.said[message.conversation if isinstance(message, Message) else message[1]] = None
     return LeaseRow(message, values, failures, lapses)
 
 
@@ -162,7 +162,7 @@ def requeue(tx: Transaction, message_id: MessageId, deadline_at: datetime | None
     """Put back what is dead or expired."""
     deadline = micros_or_none(deadline_at)
     _steered(tx, "requeue", message_id, deadline_at=deadline)
-    tx.news.opened.append(message_id)
+    tx.news.opened[message_id] = None
     tx.news.event_at(deadline)
     return get(tx, message_id)
 
