@@ -36,7 +36,7 @@ def add(
             raise _other_use()
         return verbs.get(tx, same)
     held = None if settles is None else verbs.held(tx, *settles)
-    _check_open(box)
+    _check_open(tx.as_left(box))
     admission = _admitted(tx, values, speech)
     if isinstance(admission, Refused):
         return admission
@@ -53,7 +53,7 @@ def broadcast(
     if values["idempotency_key"] is not None and (same := _same_key(tx, values)) is not None:
         return post(tx, same)
     for box in boxes:
-        _check_open(box)
+        _check_open(tx.as_left(box))
     admission = _admitted(tx, values, speech)
     if isinstance(admission, Refused):
         return admission
