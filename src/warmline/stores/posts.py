@@ -31,7 +31,7 @@ def add(
             raise _other_use()
         return verbs.get(tx, same)
     held = None if settles is None else verbs.held(tx, *settles)
-    _check_open(box)
+    _check_open(tx.as_left(box))
     admitted = new if speech is None else _admitted(tx, new, speech)
     if isinstance(admitted, Refused):
         return admitted
@@ -46,7 +46,7 @@ def broadcast(tx: Transaction, new: Sent, boxes: Sequence[Box], speech: Speech |
     if new.message.idempotency_key is not None and (same := _same_key(tx, new)) is not None:
         return post(tx, same)
     for box in boxes:
-        _check_open(box)
+        _check_open(tx.as_left(box))
     admitted = new if speech is None else _admitted(tx, new, speech)
     if isinstance(admitted, Refused):
         return admitted
