@@ -24,6 +24,7 @@ from warmline.model import (
 )
 from warmline.rates import DAY, HOUR, MINUTE, passes, wait
 from warmline.stores.memory.records import Entry, Records, Spent
+from warmline.stores.notice_texts import ended_text, stop_text
 from warmline.stores.rows import micros
 
 _SECOND = timedelta(seconds=1) // timedelta(microseconds=1)
@@ -38,10 +39,10 @@ def admitted(records: Records, message: Message, by: Credential) -> Message:
     trace, hops = (before.trace, before.hops) if before else (message.trace, 0)
     message = replace(message, trace=trace, hops=hops if by.is_person else hops + 1)
     if message.hops > records.settings.max_hops:
-        _stop(records, StopKind.LOOP, trace, by, _beginner(records, trace))
+        _stop(records, StopKind.LOOP, trace, by, message, _beginner(records, trace))
         raise LoopStoppedError(f"this trace holds {hops} machine-made messages, which is the limit: ask a person")
     if by.limits is not None:
-        _charge(records, by, by.limits)
+        _charge(records, by, by.limits, message)
     return message
 
 
@@ -50,8 +51,7 @@ def end_notice(records: Records, entry: Entry) -> None:
     message, delivery = records.messages[entry.message_id], entry.delivery
     if delivery.state not in (State.DEAD, State.EXPIRED) or message.sender == THE_LINE:
         return
-    reason = delivery.last_error if delivery.state is State.DEAD else "nobody settled it before its deadline"
-    body = f"Your {message.kind} {message.id} to {delivery.mailbox.name!a} is {delivery.state}: {reason}."
+    body = ended_text(message.kind, message.id, delivery.mailbox.name, delivery.state, delivery.last_error)
     mailbox = _mailbox_of(records, message)
     if mailbox is not None:
         notice = replace(_notice(records, body, mailbox), trace=message.trace, hops=message.hops)
@@ -71,20 +71,20 @@ def _inherited(records: Records, message: Message, by: Credential) -> Message | 
     return max(held, key=lambda each: each.hops, default=None)
 
 
-def _charge(records: Records, by: Credential, limits: Limits) -> None:
+def _charge(records: Records, by: Credential, limits: Limits, message: Message) -> None:
     now = micros(records.clock.now())
     today = now // DAY
     spent = records.spent.setdefault(by.id, Spent())
     used = spent.day_used if spent.day == today else 0
     if used >= limits.per_day:
-        _stop(records, StopKind.BUDGET, f"{by.id} {today}", by)
+        _stop(records, StopKind.BUDGET, f"{by.id} {today}", by, message)
         raise BudgetSpentError(
             f"the {limits.per_day} messages of this day are spent", ((today + 1) * DAY - now) / _SECOND
         )
     minute = passes(spent.minute_due_at, now, limits.per_minute, MINUTE)
     hour = passes(spent.hour_due_at, now, limits.per_hour, HOUR)
     if minute is None or hour is None:
-        _stop(records, StopKind.RATE, f"{by.id} {now // HOUR}", by)
+        _stop(records, StopKind.RATE, f"{by.id} {now // HOUR}", by, message)
         waits = (
             wait(spent.minute_due_at, now, limits.per_minute, MINUTE),
             wait(spent.hour_due_at, now, limits.per_hour, HOUR),
@@ -93,7 +93,9 @@ def _charge(records: Records, by: Credential, limits: Limits) -> None:
     records.spent[by.id] = Spent(minute, hour, today, used + 1)
 
 
-def _stop(records: Records, kind: StopKind, key: str, by: Credential, *concerned: Mailbox | None) -> None:
+def _stop(
+    records: Records, kind: StopKind, key: str, by: Credential, message: Message, *concerned: Mailbox | None
+) -> None:
     """Count a refusal; tell those concerned of the first."""
     now = records.clock.now()
     known = records.stops.get((kind, key))
@@ -101,18 +103,13 @@ def _stop(records: Records, kind: StopKind, key: str, by: Credential, *concerned
         records.stops[kind, key] = replace(known, last_at=now, refusals=known.refusals + 1)
         return
     records.stops[kind, key] = Stop(kind, key, by.conversation, by.name, now, now, 1)
-    body = f"The line stopped {by.name!a} in the conversation {by.conversation!a}: {_REASONS[kind]}."
+    hops = message.hops if by.is_person else message.hops - 1
+    body = stop_text(kind, by, records.settings.max_hops)
     wanted = dict.fromkeys((Mailbox(by.conversation, by.name), OWNER_MAILBOX, *concerned))
     for mailbox in wanted:
         if mailbox in records.boxes:
-            records.keep(_notice(records, body, mailbox), [mailbox])
-
-
-_REASONS = {
-    StopKind.LOOP: "too many machine-made messages followed one another",
-    StopKind.RATE: "it sent too many messages in too short a time",
-    StopKind.BUDGET: "its messages of this day are spent",
-}
+            notice = replace(_notice(records, body, mailbox), trace=message.trace, hops=hops)
+            records.keep(notice, [mailbox])
 
 
 def _notice(records: Records, body: str, mailbox: Mailbox) -> Message:
