@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,9 @@ from store_cases import MAX_LAPSES, OTHER_MAILBOX, Line
 from warmline.model import MEMORY_MAILBOX, Credential
 from warmline.protocols import Directory, Store
 from warmline.settings import StoreSettings
+from warmline.stores.directory import SqliteDirectory
 from warmline.stores.memory import MemoryDirectory, MemoryStore
+from warmline.stores.sqlite import SqliteStore
 
 SETTINGS = StoreSettings(max_lapses=MAX_LAPSES)
 
@@ -33,9 +36,24 @@ async def _in_memory(clock: ManualClock) -> AsyncIterator[Line]:
     await store.close()
 
 
-@pytest.fixture(params=["memory"])
-async def line(clock: ManualClock) -> AsyncIterator[Line]:
-    lines = _in_memory(clock)
+async def _on_file(clock: ManualClock, path: Path) -> AsyncIterator[Line]:
+    opened: list[SqliteStore] = []
+
+    async def open_line() -> Line:
+        for store in opened:
+            await store.close()
+        opened.append(SqliteStore(path, SETTINGS, clock))
+        directory = SqliteDirectory(opened[-1].database)
+        await opened[-1].open()
+        return Line(opened[-1], directory, clock, open_line)
+
+    yield await open_line()
+    await opened[-1].close()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def line(request: pytest.FixtureRequest, clock: ManualClock, tmp_path: Path) -> AsyncIterator[Line]:
+    lines = _in_memory(clock) if request.param == "memory" else _on_file(clock, tmp_path / "store.db")
     async for line in lines:
         await line.store.add_mailbox(MEMORY_MAILBOX)
         await line.store.add_mailbox(OTHER_MAILBOX)

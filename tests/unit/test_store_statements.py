@@ -52,10 +52,14 @@ def connection() -> Iterator[apsw.Connection]:
     connection.close()
 
 
-def plan(connection: apsw.Connection, name: str) -> list[str]:
+def explained(connection: apsw.Connection, how: str, name: str) -> list[tuple[apsw.SQLiteValue, ...]]:
     statement = STATEMENTS[name]
     values = dict.fromkeys(re.findall(r":(\w+)", statement))
-    return [str(row[3]) for row in connection.execute(f"explain query plan {statement}", values)]
+    return connection.execute(f"{how} {statement}", values).fetchall()
+
+
+def plan(connection: apsw.Connection, name: str) -> list[str]:
+    return [str(row[3]) for row in explained(connection, "explain query plan", name)]
 
 
 @pytest.mark.parametrize("name", HOT)
@@ -76,3 +80,8 @@ def test_a_list_comes_in_the_order_of_the_table_without_sorting(connection: apsw
 @pytest.mark.parametrize("name", ["said_deliveries", "said_answers", "mailbox_states", "mailbox_states_in"])
 def test_what_was_said_and_waits_is_found_beside_any_history(connection: apsw.Connection, name: str) -> None:
     assert not [step for step in plan(connection, name) if re.fullmatch(r"SCAN [dam]( .*)?", step)]
+
+
+@pytest.mark.parametrize("name", ["add_position", "add_message", "add_delivery", "lease", "settle"])
+def test_a_hot_change_checks_its_row_without_a_temporary_tree(connection: apsw.Connection, name: str) -> None:
+    assert "OpenEphemeral" not in {row[1] for row in explained(connection, "explain", name)}

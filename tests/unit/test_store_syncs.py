@@ -14,6 +14,7 @@ from store_cases import DEADLINE, LEASE, Line, an_answer
 from warmline.model import Lease, State
 from warmline.operations.syncs import COUNTING, CountingVfs
 from warmline.settings import StoreSettings
+from warmline.stores.directory import SqliteDirectory
 from warmline.stores.sqlite import SqliteStore
 
 MOMENT = timedelta(seconds=1)
@@ -30,11 +31,17 @@ def disk() -> Iterator[CountingVfs]:
 async def line(disk: CountingVfs, tmp_path: Path) -> AsyncIterator[Line]:
     clock = ManualClock()
     store = SqliteStore(tmp_path / "store.db", StoreSettings(), clock, vfs=COUNTING)
+    directory = SqliteDirectory(store.database)
     await store.open()
-    await Line(store, clock).ask()  # the first commit also syncs the new log's header
-    await Line(store, clock).lease()
+
+    async def reopen() -> Line:
+        raise NotImplementedError("these tests count what one opened store does")
+
+    line = Line(store, directory, clock, reopen)
+    await line.ask()  # the first commit also syncs the new log's header
+    await line.lease()
     disk.syncs = 0
-    yield Line(store, clock)
+    yield line
     await store.close()
 
 

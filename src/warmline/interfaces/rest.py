@@ -12,6 +12,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from warmline import __version__
@@ -84,6 +85,7 @@ def create_api(line: Line, owner: Owner, address: str | None) -> FastAPI:
     api.add_exception_handler(WarmlineError, _on_error)
     api.add_exception_handler(RequestValidationError, _on_invalid)
     api.add_exception_handler(HTTPException, _on_http)
+    api.add_exception_handler(Exception, _on_bug)
     return api
 
 
@@ -99,10 +101,27 @@ async def _on_invalid(_: Request, error: Exception) -> Response:
     return _problem(422, "Unprocessable Content", places)
 
 
-async def _on_http(_: Request, error: Exception) -> Response:
+async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for nothing else
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        error.headers = {"Allow": ", ".join(_allowed(request.url.path))}
     title = next((known.phrase for known in HTTPStatus if known == error.status_code), "HTTP error")
     return _problem(error.status_code, title, str(error.detail), error.headers)
+
+
+async def _on_bug(_: Request, error: Exception) -> Response:  # the server logs it
+    return _problem(500, "Internal Server Error", "that is a mistake of the daemon's: its log tells more")
+
+
+def _allowed(path: str) -> list[str]:
+    """Return the methods of all routes of a path: the router knows only those of the first."""
+    fitting = [
+        route
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute) and route.include_in_schema and route.path_regex.match(path)
+    ]
+    return sorted(method for route in fitting if route.path == fitting[0].path for method in route.methods or ())
 
 
 def _problem(status: int, title: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:

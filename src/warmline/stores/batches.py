@@ -60,6 +60,11 @@ def receive(tx: Transaction, wanted: Reception) -> BatchRow | None:
     return BatchRow(token, wanted.mailbox, leases, is_new=True)
 
 
+def receive_due(tx: Transaction, wanted: Reception) -> BatchRow:
+    """Lease what is due now as one batch, or return one without leases, which is not kept."""
+    return arrive(tx, wanted) or receive(tx, wanted) or BatchRow("", wanted.mailbox, [], is_new=False)
+
+
 def take_back(tx: Transaction, batch: BatchRow, box: Box) -> None:
     """Release what was handed to a reader that had left, and forget the batch."""
     for lease in batch.leases:
@@ -82,7 +87,7 @@ def held(tx: Transaction, token: BatchToken, reader: CredentialId) -> BatchRow:
 
 def open_batches(tx: Transaction, reader: CredentialId) -> list[BatchToken]:
     """Return what was not acknowledged and still holds a lease, oldest first."""
-    return [BatchToken(token) for _, token in sorted(tx.all("batches_open", {"reader": reader}))]
+    return [BatchToken(token) for _, token in sorted(set(tx.all("batches_open", {"reader": reader})))]
 
 
 def acknowledge(tx: Transaction, token: BatchToken, reader: CredentialId) -> Acknowledged:

@@ -133,11 +133,12 @@ class Database:
 
     def _read_now(self, verb: Callable[[Transaction], Result]) -> Result:
         try:
-            self._reading.execute("begin")  # one snapshot for all of a verb's statements
+            cursor = self._reading.cursor()
+            cursor.execute("begin")  # one snapshot for all of a verb's statements
             try:
-                return verb(Transaction(self._reading, 0))
+                return verb(Transaction(cursor, 0))
             finally:
-                self._reading.execute("commit")
+                cursor.execute("commit")
         except (apsw.Error, OverflowError, UnicodeEncodeError) as error:
             raise translated(error) from error
 

@@ -12,14 +12,12 @@ from warmline.model import (
     ConversationId,
     Credential,
     CredentialId,
-    Delivery,
     Limits,
     Mailbox,
     MailboxState,
     Participant,
     Policy,
     Right,
-    State,
     Stop,
     StopKind,
 )
@@ -109,28 +107,6 @@ def credential_of(row: Row) -> Credential:
         limits=None if per_minute is None else Limits(per_minute, per_hour, per_day),
         expires_at=time_or_none(expires_at),
         revoked_at=time_or_none(revoked_at),
-    )
-
-
-def delivery_of(row: Row) -> Delivery:
-    """Read the fifteen columns of a mailbox and its delivery."""
-    conversation, name, position, state, deliveries, failures, lapses, ready_at, holder, lapses_at, *rest = row
-    last_error, ended_at, deadline_at, handed_at, handed_to = rest
-    return Delivery(
-        mailbox=Mailbox(ConversationId(conversation), name),
-        position=position,
-        state=State(state),
-        deliveries=deliveries,
-        failures=failures,
-        lapses=lapses,
-        ready_at=time_or_none(ready_at),
-        holder=holder,
-        lease_lapses_at=time_or_none(lapses_at),
-        last_error=last_error,
-        ended_at=time_or_none(ended_at),
-        deadline_at=time_or_none(deadline_at),
-        handed_at=time_or_none(handed_at),
-        handed_to=handed_to,
     )
 
 

@@ -35,13 +35,12 @@ from warmline.stores.directory_rows import (
     conversation_of,
     credential_of,
     credential_values,
-    delivery_of,
     mailbox_state_of,
     participant_of,
     participant_values,
     stop_of,
 )
-from warmline.stores.rows import Row, answer_from_json, message_of, micros, micros_or_none
+from warmline.stores.rows import Row, answer_from_json, delivery_of, message_of, micros, micros_or_none
 from warmline.stores.transaction import Transaction, read_boxes
 
 

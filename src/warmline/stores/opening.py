@@ -28,6 +28,9 @@ APPLICATION_ID = 0x57_41_52_4D
 PAGE_BYTES = 2048
 """A question changes a few bytes on a dozen pages: small ones are half as much to write and to sync."""
 
+STATEMENTS = 64
+"""How many prepared statements are kept: more than are in daily use. Few, as each is looked for one after the other."""
+
 _ANY_TABLE = "select 1 from sqlite_schema limit 1"
 
 
@@ -44,7 +47,7 @@ def open_writer(path: Path, settings: StoreSettings, vfs: str | None = None) -> 
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite gives -wal and -shm the mode of the file
     path.chmod(0o600)
     try:
-        connection = apsw.Connection(str(path), vfs=vfs, statementcachesize=200)
+        connection = apsw.Connection(str(path), vfs=vfs, statementcachesize=STATEMENTS)
     except apsw.Error as error:
         raise translated(error) from error
     try:

@@ -8,6 +8,7 @@ from importlib.resources import files
 from types import MappingProxyType
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_PARAMETER = re.compile(r":(\w+)")
 
 
 def load_queries(file: str) -> Mapping[str, str]:
@@ -33,6 +34,11 @@ def load_all_queries() -> Mapping[str, str]:
                 raise ValueError(f"{entry.name} names again what another file names: {sorted(twice)}")
             found |= queries
     return MappingProxyType(found)
+
+
+def parameters_of(sql: str) -> tuple[str, ...]:
+    """Return the names of a statement's parameters in the order of their numbers."""
+    return tuple(dict.fromkeys(_PARAMETER.findall(sql)))
 
 
 def load_migrations() -> list[tuple[int, str]]:

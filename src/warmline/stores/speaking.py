@@ -60,10 +60,14 @@ def admitted(tx: Transaction, values: dict[str, Any], speech: Speech) -> Trace |
 
 
 def _inherited(tx: Transaction, values: dict[str, Any], speech: Speech) -> Trace:
-    row = tx.one("trace_of", {"id": values["in_reply_to"]}) if values["in_reply_to"] is not None else None
-    if row is None and speech.may_hold:
-        row = tx.one("trace_held", {"reader": speech.by.id})
-    return Trace(*row) if row else Trace(values["trace"], 0)
+    """Return the trace of what a message replies to, else of what its speaker holds with most hops, else its own."""
+    if values["in_reply_to"] is not None and (row := tx.one("trace_of", {"id": values["in_reply_to"]})) is not None:
+        return Trace(*row)
+    held = tx.all("trace_held", {"reader": speech.by.id}) if speech.may_hold else []
+    if held:
+        trace, hops, _, _ = min(held, key=lambda row: (-row[1], *row[2:]))
+        return Trace(trace, hops)
+    return Trace(values["trace"], 0)
 
 
 def _charge(tx: Transaction, limits: Limits, speech: Speech, before: Trace) -> Refused | None:

@@ -125,11 +125,20 @@ class SqliteStore:
             raise
 
     async def receive(
-        self, mailbox: Mailbox, by: Credential, limit: int, duration: timedelta, key: str | None = None
+        self,
+        mailbox: Mailbox,
+        by: Credential,
+        limit: int,
+        duration: timedelta,
+        key: str | None = None,
+        *,
+        waits: bool = True,
     ) -> Batch:
         """Wait for due deliveries and lease them together."""
         box, length = self.database.box(mailbox), duration // _MICROSECOND
         wanted = Reception(mailbox, box, by.id, by.conversation, by.name, limit, length, key)
+        if not waits:
+            return await self._receive_due(wanted)
         # Both are on their way at once: a reader stands in the line from when it came.
         arriving = self.database.submit(lambda tx: batches.arrive(tx, wanted), synced=False)
         undo = partial(self._take_back, box)
@@ -143,6 +152,15 @@ class SqliteStore:
             raise
         self.database.abandon(job)
         return batch_of(same)
+
+    async def _receive_due(self, wanted: Reception) -> Batch:
+        undo = partial(self._take_back, wanted.box)
+        job = self.database.submit(lambda tx: batches.receive_due(tx, wanted), synced=False, undo=undo)
+        try:
+            return batch_of(await job.done)
+        except asyncio.CancelledError:
+            self.database.abandon(job)
+            raise
 
     async def held(self, token: BatchToken, by: CredentialId) -> Batch:
         """Return what is still leased of a batch."""
@@ -180,6 +198,11 @@ class SqliteStore:
         """Write the answer and settle."""
         box, values = self.database.box(lease.mailbox), message_values(answer)
         return self.database.submit(lambda tx: verbs.settle(tx, lease, box, answer, values), synced=True).done
+
+    async def done(self, lease: Lease) -> None:
+        """Settle without an answer."""
+        box = self.database.box(lease.mailbox)
+        await self.database.write(lambda tx: verbs.done(tx, lease, box))
 
     async def nack(self, lease: Lease, error: str, delay: timedelta) -> None:
         """Give back with one failure more."""

@@ -49,15 +49,15 @@ where mailbox_id = :mailbox_id and state = 'ready' and ready_at is null
 order by position limit :limit
 
 -- name: lease_is_blocked
-select exists (select 1 from delivery indexed by delivery_leased where mailbox_id = :mailbox_id and state = 'leased')
-    or exists (
-        select 1 from delivery indexed by delivery_delayed
-        where mailbox_id = :mailbox_id and ready_at is not null and position < (
-            select position from delivery indexed by delivery_due
-            where mailbox_id = :mailbox_id and state = 'ready' and ready_at is null
-            order by position limit 1
-        )
-    )
+select 1 from delivery indexed by delivery_leased where mailbox_id = :mailbox_id and state = 'leased'
+union all
+select 1 from delivery indexed by delivery_delayed
+where mailbox_id = :mailbox_id and ready_at is not null and position < (
+    select position from delivery indexed by delivery_due
+    where mailbox_id = :mailbox_id and state = 'ready' and ready_at is null
+    order by position limit 1
+)
+limit 1
 
 -- name: lease_message
 select id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at, answer,
@@ -202,10 +202,9 @@ where m.id = :message_id and d.mailbox_id = :mailbox_id
 select trace, hops from message where id = :id
 
 -- name: trace_held
-select m.trace, m.hops
+select m.trace, m.hops, b.number, d.position
 from delivery d indexed by delivery_read join message m on m.id = d.message_id join batch b on b.token = d.lease_id
 where d.reader = :reader
-order by m.hops desc, b.number, d.position limit 1
 
 -- name: trace_begun_by
 select conversation, sender from message where id = :trace
@@ -264,7 +263,7 @@ where d.message_id = :message_id and d.mailbox_id = :mailbox_id and d.state = 'l
 select state from delivery where message_id = :message_id and mailbox_id = :mailbox_id
 
 -- name: batches_open
-select distinct b.number, b.token
+select b.number, b.token
 from delivery d indexed by delivery_read join batch b on b.token = d.lease_id
 where d.reader = :reader and b.acknowledged_at is null
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import apsw
 
 from warmline.model import AnsweredBy, ConversationId, Credential, CredentialId, Mailbox, MessageId
-from warmline.stores.queries import load_all_queries
+from warmline.stores.queries import load_all_queries, parameters_of
 from warmline.stores.rows import Row
 from warmline.stores.waits import ToQuestion
 
-QUERIES = load_all_queries()
+_STATEMENTS = {name: (sql, parameters_of(sql)) for name, sql in load_all_queries().items()}
 
 
 @dataclass(slots=True, eq=False)
@@ -56,26 +57,35 @@ class News:
 
 
 class Transaction:
-    """The named statements on one connection. Lives for one batch of verbs."""
+    """The named statements on one cursor. Lives for one batch of verbs.
 
-    __slots__ = ("_connection", "news", "now")
+    A row that was read keeps its statement open until the cursor's next one: end the transaction by
+    the same cursor.
+    """
 
-    def __init__(self, connection: apsw.Connection, now: int) -> None:
-        self._connection = connection
+    __slots__ = ("_cursor", "news", "now")
+
+    def __init__(self, cursor: apsw.Cursor, now: int) -> None:
+        self._cursor = cursor
         self.now = now
         self.news = News()
 
-    def one(self, name: str, values: Mapping[str, object]) -> Row | None:
+    def one(self, name: str, values: Mapping[str, Any]) -> Row | None:
         """Run a statement and return its only row, or None."""
-        return self._connection.execute(QUERIES[name], values).fetchone()
+        return self._execute(name, values).fetchone()
 
-    def all(self, name: str, values: Mapping[str, object]) -> list[Row]:
+    def all(self, name: str, values: Mapping[str, Any]) -> list[Row]:
         """Run a statement to its end and return its rows."""
-        return self._connection.execute(QUERIES[name], values).fetchall()
+        return self._execute(name, values).fetchall()
 
-    def run(self, name: str, values: Mapping[str, object]) -> None:
+    def run(self, name: str, values: Mapping[str, Any]) -> None:
         """Run a statement that returns nothing."""
-        self._connection.execute(QUERIES[name], values)
+        self._execute(name, values)
+
+    def _execute(self, name: str, values: Mapping[str, Any]) -> apsw.Cursor:
+        """Bind by number: binding by name costs more than most statements. Values may hold more than are bound."""
+        sql, parameters = _STATEMENTS[name]
+        return self._cursor.execute(sql, [values[parameter] for parameter in parameters])
 
 
 def read_boxes(tx: Transaction, conversation: ConversationId | None = None) -> dict[Mailbox, Box]:

@@ -68,7 +68,7 @@ def lease(tx: Transaction, box: Box, holder: str, duration: int) -> LeaseRow | N
 def due(tx: Transaction, box: Box, limit: int) -> list[Row]:
     """Return what may be handed over now, lowest position first: of an ordered mailbox its head, or nothing."""
     if box.ordered:
-        if certain(tx.one("lease_is_blocked", {"mailbox_id": box.number}))[0]:
+        if tx.one("lease_is_blocked", {"mailbox_id": box.number}) is not None:
             return []
         limit = 1
     return tx.all("lease_first", {"mailbox_id": box.number, "limit": limit})
@@ -110,6 +110,11 @@ def settle(tx: Transaction, lease: Lease, box: Box, answer: Message, values: dic
     before = held(tx, lease, box)
     tx.run("add_message", values)
     _settle(tx, lease, box, before, answer)
+
+
+def done(tx: Transaction, lease: Lease, box: Box) -> None:
+    """Settle what wants no answer."""
+    _settle(tx, lease, box, held(tx, lease, box), None)
 
 
 def settle_note(tx: Transaction, lease: Lease, box: Box, before: Row) -> None:

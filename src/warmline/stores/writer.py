@@ -64,6 +64,7 @@ class Writer:
 
     def __init__(self, connection: apsw.Connection, clock: Clock, max_batch: int, tell: Told) -> None:
         self._connection = connection
+        self._cursor = connection.cursor()  # one for all: making a cursor costs as much as a small statement
         self._clock = clock
         self._max_batch = max_batch
         self._tell = tell
@@ -158,7 +159,7 @@ class Writer:
             return self._failed(batch, StoreError(f"the store could not do this: {type(bug).__name__}: {bug}"))
 
     def _attempt(self, batch: list[Job], *, careful: bool) -> tuple[Results, News]:
-        tx = Transaction(self._connection, micros(self._clock.now()))
+        tx = Transaction(self._cursor, micros(self._clock.now()))
         results: Results = []
         self._begin(synced=any(job.synced for job in batch))
         for job in batch:
@@ -167,7 +168,7 @@ class Writer:
             else:
                 tx.news.due[job.parking] = None
         granted = self._granted(tx, careful=careful)
-        self._connection.execute("commit")
+        self._cursor.execute("commit")
         for job, _ in granted:
             self._drop(job)
         if any(job.checkpointed for job in batch):
@@ -185,9 +186,9 @@ class Writer:
 
     def _begin(self, *, synced: bool) -> None:
         if synced is not self._full_sync:
-            self._connection.execute("pragma synchronous = full" if synced else "pragma synchronous = normal")
+            self._cursor.execute("pragma synchronous = full" if synced else "pragma synchronous = normal")
             self._full_sync = synced
-        self._connection.execute("begin immediate")
+        self._cursor.execute("begin immediate")
 
     def _plain(self, job: Job, tx: Transaction) -> Any:  # noqa: ANN401  # whatever the verb returns
         """Run one verb; return its result, or its error when it has written nothing. Raises _WrittenError."""
@@ -204,7 +205,7 @@ class Writer:
 
         Raises apsw.Error when SQLite gave up the whole transaction.
         """
-        self._connection.execute("savepoint verb")
+        self._cursor.execute("savepoint verb")
         try:
             result = job.verb(tx)
         except Exception as error:  # the edge of the thread: the caller gets it, neighbours go on
@@ -212,8 +213,8 @@ class Writer:
                 raise
             result = translated(error)
         if isinstance(result, Exception):
-            self._connection.execute("rollback to verb")
-        self._connection.execute("release verb")
+            self._cursor.execute("rollback to verb")
+        self._cursor.execute("release verb")
         return result
 
     def _granted(self, tx: Transaction, *, careful: bool) -> Results:
@@ -232,7 +233,7 @@ class Writer:
     def _undo(self) -> None:
         if self._connection.in_transaction:
             with suppress(apsw.Error):  # the error that matters is the first
-                self._connection.execute("rollback")
+                self._cursor.execute("rollback")
 
     def _failed(self, batch: list[Job], trouble: Exception) -> tuple[Results, News]:
         """Give the error to all of a batch; who was parked before stays parked."""

@@ -84,10 +84,9 @@ class MemoryStore:
             first = self._first(message)
             if first is not None:
                 self._check_same(first, message)
-                entry = self.records.entry(first.id)
-                if entry.sent_to != mailbox:
+                if [entry.sent_to for entry in self.records.entries[first.id]] != [mailbox]:
                     raise _other_use()
-                return Accepted(self.records.question(entry), created=False)
+                return Accepted(self.records.question(self.records.entry(first.id)), created=False)
             held = None if settles is None else self.records.fenced(settles)
             self._accept(message, [mailbox], by)
             if held is not None:
