@@ -87,7 +87,8 @@ def _policy(options: argparse.Namespace) -> int:
 
 def _named(client: Client, options: argparse.Namespace) -> dict[str, Any]:
     """Return the one mailbox that is meant; those of closed conversations have to be named with theirs."""
-    named = [each for each in client.call("GET", "/v1/mailboxes")["mailboxes"] if each["name"] == options.name]
+    mailboxes: list[dict[str, Any]] = client.call("GET", "/v1/mailboxes")["mailboxes"]
+    named = [each for each in mailboxes if each["name"] == options.name]
     if options.conversation is None and len(named) > 1:
         known = client.call("GET", "/v1/conversations?limit=1000")["conversations"]
         closed = {each["id"] for each in known if each["closed_at"]}
