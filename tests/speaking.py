@@ -69,6 +69,12 @@ class Speaker:
         assert reply.status < 300, (reply.status, reply.body)
         return reply.json if reply.body else None
 
+    def ok_lines(self, method: str, path: str, body: object = None) -> list[Any]:
+        """Make a request that must succeed, and return what each line of the answer gave."""
+        reply = self.call(method, path, body)
+        assert reply.status < 300, (reply.status, reply.body)
+        return [json.loads(each) for each in reply.body.splitlines()]
+
     @contextmanager
     def listen(self, path: str, **headers: str) -> Iterator[Events]:
         """Listen to a stream of events while the block lasts."""

@@ -34,6 +34,8 @@ from warmline.operations.resident import resident_bytes
 
 STOPS_SHOWN = timedelta(hours=24)
 
+MAX_SHOWN_CHARACTERS = 100
+
 health = APIRouter(tags=["daemon"])
 
 
@@ -97,8 +99,13 @@ async def _on_error(_: Request, error: Exception) -> Response:
 async def _on_invalid(_: Request, error: Exception) -> Response:
     """Say where the request is not of the operation's form, without echoing what was sent."""
     assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for nothing else
-    places = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:5])
+    places = "; ".join(f"{'.'.join(map(_shown, each['loc']))}: {each['msg']}" for each in error.errors()[:5])
     return _problem(422, "Unprocessable Content", places)
+
+
+def _shown(part: object) -> str:
+    """Show a name that the request made up, safely and not at length."""
+    return ascii(str(part)[:MAX_SHOWN_CHARACTERS])[1:-1]
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
