@@ -40,7 +40,15 @@ from warmline.stores.directory_rows import (
     participant_values,
     stop_of,
 )
-from warmline.stores.rows import Row, answer_from_json, delivery_of, message_of, micros, micros_or_none
+from warmline.stores.rows import (
+    MESSAGE_COLUMNS,
+    Row,
+    answer_from_json,
+    delivery_of,
+    message_of,
+    micros,
+    micros_or_none,
+)
 from warmline.stores.transaction import Transaction, read_boxes
 
 
@@ -96,12 +104,15 @@ def said(tx: Transaction, of: ConversationId, after: int, limit: int) -> Sequenc
     _conversation(tx, of)
     statement = "said_default" if of == DEFAULT_CONVERSATION else "said"
     rows = tx.all(statement, {"conversation": of, "after": after, "limit": limit})
-    which = {"message_ids": json.dumps([row[1] for row in rows])}
+    which = {"message_ids": json.dumps([row[0] for row in rows])}
     deliveries: defaultdict[str, list[Delivery]] = defaultdict(list)
     for row in tx.all("said_deliveries", which):
         deliveries[row[0]].append(delivery_of(row[1:]))
     answers = {message_id: answer_from_json(text, rest) for message_id, text, rest in tx.all("said_answers", which)}
-    return [Post(message_of(row[1:]), tuple(deliveries[row[1]]), row[0], answers.get(row[1])) for row in rows]
+    return [
+        Post(message_of(row[:MESSAGE_COLUMNS]), tuple(deliveries[row[0]]), row[MESSAGE_COLUMNS], answers.get(row[0]))
+        for row in rows
+    ]
 
 
 def report(tx: Transaction, of: ConversationId, name: str, at: datetime, status: str | None) -> Participant:

@@ -55,7 +55,7 @@ def time_or_none(at: int | None) -> datetime | None:
 
 
 def message_values(message: Message) -> dict[str, Any]:
-    """Return the named parameters that insert a message."""
+    """Return the columns of a message, by name."""
     return {
         "id": message.id,
         "conversation": message.conversation,
@@ -71,6 +71,7 @@ def message_values(message: Message) -> dict[str, Any]:
         "answer": None if message.answer is None else answer_to_json(message.answer),
         "memories": None if message.memories is None else _to_json(message.memories),
         "metadata": message.metadata,
+        "erased_at": micros_or_none(message.erased_at),
     }
 
 

@@ -24,6 +24,7 @@ from warmline.model import (
 )
 from warmline.rates import DAY, HOUR, MINUTE, passes, wait
 from warmline.stores.memory.records import Entry, Records, Spent
+from warmline.stores.notice_texts import ended_text
 from warmline.stores.rows import micros
 
 _SECOND = timedelta(seconds=1) // timedelta(microseconds=1)
@@ -50,8 +51,7 @@ def end_notice(records: Records, entry: Entry) -> None:
     message, delivery = records.messages[entry.message_id], entry.delivery
     if delivery.state not in (State.DEAD, State.EXPIRED) or message.sender == THE_LINE:
         return
-    reason = delivery.last_error if delivery.state is State.DEAD else "nobody settled it before its deadline"
-    body = f"Your {message.kind} {message.id} to {delivery.mailbox.name!a} is {delivery.state}: {reason}."
+    body = ended_text(message.kind, message.id, delivery.mailbox.name, delivery.state, delivery.last_error)
     mailbox = _mailbox_of(records, message)
     if mailbox is not None:
         notice = replace(_notice(records, body, mailbox), trace=message.trace, hops=message.hops)
