@@ -90,8 +90,8 @@ def show_tokens(made: Sequence[dict[str, Any]]) -> None:
     for each in made:
         print(f"{one_line(each['name']):<{width}}  {each['token']}")
     hint(
-        "shown this once, only a hash is kept: give an agent its own as WARMLINE_TOKEN in its environment"
-        " · `warmline credential rotate` replaces a lost one"
+        "tokens are shown this once: give an agent its own as WARMLINE_TOKEN"
+        " (lost? `warmline credential rotate` makes a new one)"
     )
 
 
