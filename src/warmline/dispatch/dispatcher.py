@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 AFTER_STORE_TROUBLE = timedelta(seconds=1)
 
+_MILLISECOND = timedelta(milliseconds=1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
@@ -238,4 +240,4 @@ def _fields(lease: Lease) -> Mapping[str, object]:
 
 
 def _ms(start: datetime, end: datetime) -> float:
-    return round((end - start).total_seconds() * 1000, 3)
+    return (end - start) / _MILLISECOND
