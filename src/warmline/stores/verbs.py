@@ -115,6 +115,11 @@ def settle_note(tx: Transaction, lease: Lease, box: Box, before: Row) -> None:
     _settle(tx, lease, box, before, None)
 
 
+def done(tx: Transaction, lease: Lease, box: Box) -> None:
+    """Settle what wants no answer."""
+    _settle(tx, lease, box, held(tx, lease, box), None)
+
+
 def nack(tx: Transaction, lease: Lease, box: Box, error: str, delay: int) -> None:
     """Give back with one failure more. delay is in microseconds."""
     held(tx, lease, box)
