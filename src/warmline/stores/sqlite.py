@@ -31,9 +31,9 @@ from warmline.stores import batches, posts, verbs
 from warmline.stores.accepting import sent
 from warmline.stores.batches import Reception
 from warmline.stores.database import Database
-from warmline.stores.rows import BatchRow, LeaseRow, batch_of, lease_of, message_values, micros, time, time_or_none
+from warmline.stores.rows import batch_of, lease_of, message_values, micros, time, time_or_none
 from warmline.stores.speaking import Refused, Speech
-from warmline.stores.transaction import Box, News
+from warmline.stores.transaction import News
 from warmline.stores.waits import EndWaits, SoonerWait
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -108,9 +108,8 @@ class SqliteStore:
         """Wait for a due delivery and lease it."""
         box = self.database.box(mailbox)
         length = duration // _MICROSECOND
-        undo = partial(self._give_back, mailbox)
         job = self.database.submit(
-            lambda tx: verbs.lease(tx, box, holder, length), synced=False, parking=box, undo=undo
+            lambda tx: verbs.lease(tx, box, holder, length), synced=False, parking=box, undo=verbs.take_back
         )
         try:
             return lease_of(await job.done, mailbox)
@@ -126,8 +125,9 @@ class SqliteStore:
         wanted = Reception(mailbox, box, by.id, by.conversation, by.name, limit, length, key)
         # Both are on their way at once: a reader stands in the line from when it came.
         arriving = self.database.submit(lambda tx: batches.arrive(tx, wanted), synced=False)
-        undo = partial(self._take_back, box)
-        job = self.database.submit(lambda tx: batches.receive(tx, wanted), synced=False, parking=box, undo=undo)
+        job = self.database.submit(
+            lambda tx: batches.receive(tx, wanted), synced=False, parking=box, undo=batches.take_back
+        )
         try:
             same = await arriving.done
             if same is None:
@@ -243,20 +243,6 @@ class SqliteStore:
         """Wait for an event that is due before `than`."""
         self.database.check_open()
         return time(await self._sooner.wait(None if than is None else micros(than)))
-
-    def _give_back(self, mailbox: Mailbox, row: LeaseRow) -> None:
-        """Release a lease that was granted to a caller who had left."""
-        if not self.database.is_open:
-            return
-        lease, box = lease_of(row, mailbox), self.database.box(mailbox)
-        released = self.database.submit(lambda tx: verbs.release(tx, lease, box), synced=False).done
-        released.add_done_callback(lambda future: future.exception())  # it may have lapsed: that is a release too
-
-    def _take_back(self, box: Box, row: BatchRow) -> None:
-        """Release a batch that was granted to a caller who had left; one that it held before stays."""
-        if row.is_new and self.database.is_open:
-            released = self.database.submit(lambda tx: batches.take_back(tx, row, box), synced=False).done
-            released.add_done_callback(lambda future: future.exception())
 
     def _speech(self, by: Credential | None) -> Speech | None:
         return None if by is None else Speech(by, self._settings.max_hops, by.id in self._readers)

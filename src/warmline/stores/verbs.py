@@ -94,6 +94,12 @@ def hand_over(tx: Transaction, box: Box, row: Row, grant: Grant) -> LeaseRow:
     return LeaseRow(message, values, failures, lapses)
 
 
+def take_back(tx: Transaction, row: LeaseRow) -> None:
+    """Release what was handed to a caller that had left; when it has lapsed meanwhile, that is a release too."""
+    tx.run("take_back", row.values)
+    tx.news.due[row.values["mailbox_id"]] = None
+
+
 def extend(tx: Transaction, lease: Lease, box: Box, duration: int) -> datetime:
     """Return the new end of a lease that has not ended. duration is in microseconds."""
     lapsed_at = held(tx, lease, box)[3]
