@@ -92,6 +92,12 @@ def hand_over(tx: Transaction, box: Box, row: Row, grant: Grant) -> LeaseRow:
     return LeaseRow(message, values, failures, lapses)
 
 
+def take_back(tx: Transaction, row: LeaseRow) -> None:
+    """Release what was handed to a caller that had left; when it has lapsed meanwhile, that is a release too."""
+    tx.run("take_back", row.values)
+    tx.news.due[row.values["mailbox_id"]] = None
+
+
 def extend(tx: Transaction, lease: Lease, box: Box, duration: int) -> datetime:
     """Return the new end of a lease that has not ended. duration is in microseconds."""
     lapsed_at = held(tx, lease, box)[3]
@@ -108,11 +114,6 @@ def settle(tx: Transaction, lease: Lease, box: Box, answer: Message, values: dic
     before = held(tx, lease, box)
     tx.run("add_message", values)
     _settle(tx, lease, box, before, answer)
-
-
-def done(tx: Transaction, lease: Lease, box: Box) -> None:
-    """Settle what wants no answer."""
-    _settle(tx, lease, box, held(tx, lease, box), None)
 
 
 def settle_note(tx: Transaction, lease: Lease, box: Box, before: Row) -> None:
