@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from warmline.model import Limits
+from warmline.limits import Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +111,23 @@ class StoreSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionSettings:
+    """How long messages stay in the database."""
+
+    keep: timedelta = timedelta(days=30)
+    """After it was settled a message moves into the archive: longer than any deadline."""
+
+    period: timedelta = timedelta(days=1)
+    """A day's messages are moved in a few seconds."""
+
+    first_look: timedelta = timedelta(minutes=1)
+    """After the start: a daemon that is started for one question does nothing else."""
+
+    archive_units: int = 1000
+    """Messages with their answers in one file, and in one transaction: others wait some 20 ms for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemorySettings:
     """Limits on what is read into the memory."""
 
@@ -176,5 +193,6 @@ class Settings:
     bridge: BridgeSettings = field(default_factory=BridgeSettings)
     dispatch: DispatchSettings = field(default_factory=DispatchSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
     memory: MemorySettings = field(default_factory=MemorySettings)
     daemon: DaemonSettings = field(default_factory=DaemonSettings)

@@ -265,6 +265,28 @@ async def test_a_lease_is_extended_at_a_third_for_as_long_as_the_work_takes() ->
     assert (question.delivery.state, question.delivery.deliveries) == (State.SETTLED, 1)
 
 
+async def test_a_lease_taken_while_the_heartbeat_sleeps_is_extended_at_its_own_third() -> None:
+    hanging = Hanging()
+
+    async def quick_then_slow(question: Message) -> Draft:
+        return DONE if question.body == "quick?" else await hanging(question)
+
+    async with running(quick_then_slow) as bench:
+        await bench.ended(await bench.ask("quick?"))
+        await bench.clock.until_sleepers(2)
+        bench.clock.advance(5 * SECOND)
+        asked = await bench.ask("slow?")
+        await hanging.entered.wait()
+        first = (await bench.store.get(asked.message.id)).delivery.lease_lapses_at
+        for _ in range(2):
+            await bench.clock.until_sleepers(2)
+            bench.clock.advance(5 * SECOND)
+            await bench.clock.until_sleepers(2)
+        held = (await bench.store.get(asked.message.id)).delivery
+        assert first is not None
+        assert held.lease_lapses_at == first + 10 * SECOND
+
+
 @pytest.mark.parametrize("end", ["cancel", "expire"])
 async def test_work_on_a_question_that_ended_is_stopped_at_once(end: str) -> None:
     hanging = Hanging()

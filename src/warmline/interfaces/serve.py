@@ -55,7 +55,6 @@ async def serve(
     on_ready is called once, with the TCP address or None, when questions can come in. Raises
     DaemonError or StoreError when the home or the store cannot be used.
     """
-    token = home.read_token()
     leaving = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -71,7 +70,7 @@ async def serve(
             listeners.append(closing.enter_context(tcp))
             address = _address(tcp)
         async with open_line(home, settings, leaving) as line:
-            doors = Doors(create_api(line, owner, address), token)
+            doors = Doors(create_api(line, owner, address), line.bridge.credentials.authenticate)
             server = _Server(_config(doors))
             serving = asyncio.create_task(server.serve(listeners), name="http")
             on_ready(address)
