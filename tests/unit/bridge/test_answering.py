@@ -197,3 +197,13 @@ async def test_only_answers_have_citations_and_only_questions_are_escalated(scen
         await scene.bridge.batches.reply(code, token, sent.message.id, "on it", claims=[TRUE])
     with pytest.raises(InvalidInputError):
         await scene.bridge.batches.escalate(code, token, sent.message.id)
+
+
+async def test_a_note_is_refused_with_a_short_reason(scene: Scene) -> None:
+    docs, code = await scene.begin("docs", "code")
+    sent = await scene.send(docs, "code")
+    token = token_of(await scene.take(code))
+    with pytest.raises(InvalidInputError, match="reason"):
+        await scene.bridge.batches.refuse(code, token, sent.message.id, "x" * (LIMITS.max_reason_bytes + 1))
+    refused = await scene.bridge.batches.refuse(code, token, sent.message.id, "x" * LIMITS.max_reason_bytes)
+    assert refused.deliveries[0].state is State.DEAD

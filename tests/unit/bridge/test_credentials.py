@@ -152,3 +152,10 @@ async def test_a_credential_that_could_not_speak_is_not_made(scene: Scene) -> No
     with pytest.raises(UnknownConversationError):
         await scene.bridge.credentials.new(THE_OWNER, "docs", conversation=NOWHERE)
     assert await scene.bridge.credentials.list(THE_OWNER) == []
+
+
+async def test_a_full_conversation_takes_no_more_participants_and_still_more_credentials(scene: Scene) -> None:
+    first, *_ = await scene.begin(*(f"agent{number}" for number in range(BridgeSettings().max_participants)))
+    with pytest.raises(InvalidInputError, match="200 participants"):
+        await scene.more(first, Grant(), "one more")
+    assert (await scene.more(first, Grant())).name == first.name
