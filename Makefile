@@ -30,6 +30,7 @@ layers: .venv/tested  ## who may import whom
 bench: .venv/installed  ## the figures, printed with the floor of the same run
 	$(RUN)/warmline bench bus --history 1000000
 	$(RUN)/warmline bench recall
+	$(RUN)/warmline bench waiters
 
 wheel: .venv/installed  ## build the wheel that pipx installs
 	$(RUN)/pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
