@@ -106,8 +106,9 @@ class Store(Protocol):
         is no person; past settings.max_hops it raises LoopStoppedError. Then `by`'s limits are charged one message:
         past them it raises BudgetSpentError or RateLimitedError. A refusal charges nothing and notes a Stop, and the
         first one of a Stop posts a notice (a note by THE_LINE, under no rule) to the sender's mailbox and to
-        OWNER_MAILBOX (of a loop: also to whoever began the trace), one to each that there is. An in_reply_to that the
-        store does not hold (any more) is as none.
+        OWNER_MAILBOX (of a loop: also to whoever began the trace), one to each that there is, in the refused
+        message's trace and with the hops before it: who goes on while it holds the notice begins nothing new.
+        An in_reply_to that the store does not hold (any more) is as none.
         With `settles`, that lease is settled in the same transaction (a note that replies to a note).
         Raises UnknownMailboxError, or ConversationClosedError when the mailbox's conversation was closed.
         """
@@ -179,6 +180,13 @@ class Store(Protocol):
 
     async def post(self, message_id: MessageId) -> Post:
         """Return any message with its deliveries, in the order of their mailboxes' names."""
+
+    async def archive(self, before: datetime) -> int:
+        """Move messages all of whose deliveries were settled or cancelled before this time into the archive.
+
+        `get`, `post`, `erase` and Directory.said find them as before; their idempotency keys are forgotten, and so
+        are the batches and stops of that time. Returns how many moved.
+        """
 
     async def extend(self, lease: Lease, duration: timedelta) -> Lease:
         """Return the lease with lapses_at set to now + duration.
@@ -335,6 +343,49 @@ class Directory(Protocol):
 
     async def stops(self, since: datetime) -> Sequence[Stop]:
         """List the runaways that were stopped and last tried at or after this time, latest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedMessage:
+    """A message of an old bridge, with the mailbox that it goes to and the number that it had there."""
+
+    message: Message
+    mailbox: Mailbox
+    number: int
+    is_read: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedAudit:
+    """A row of an old bridge's audit log, as it stood there."""
+
+    conversation: ConversationId
+    number: int
+    session: str | None
+    action: str
+    details: str | None
+    at: datetime | None
+
+
+class Importer(Protocol):
+    """Takes over what an old bridge held. Each verb is one transaction; what came before is left as it is."""
+
+    async def take_conversation(
+        self, conversation: Conversation, credentials: Sequence[tuple[Credential, bytes]]
+    ) -> bool:
+        """Keep a conversation with its participants, statuses, mailboxes, and credentials under their token hashes.
+
+        Returns whether it is new. When it is not, only the credentials' expires_at may move, to later.
+        """
+
+    async def take_messages(self, messages: Sequence[ImportedMessage]) -> int:
+        """Keep messages, read ones as settled and the others as ready; return how many are new.
+
+        Known by (conversation, number) for ever, archived and erased ones too. No rate and no hop is counted.
+        """
+
+    async def take_audit(self, rows: Sequence[ImportedAudit]) -> int:
+        """Keep audit rows; return how many are new."""
 
 
 class Recall(Protocol):

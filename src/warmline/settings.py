@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from warmline.model import Limits
+from warmline.limits import Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,9 @@ class BridgeSettings:
 
     max_status_bytes: int = 1024
     """Of UTF-8, in what a participant says about itself: it is shown in one line."""
+
+    max_reason_bytes: int = 4 * 1024
+    """Of UTF-8, in the refusal of a note: it stands in the delivery's row and in the notice to the sender."""
 
     max_participants: int = 200
     """In one conversation: a broadcast writes one delivery for each in one transaction."""
@@ -105,6 +108,23 @@ class StoreSettings:
 
     max_batch: int = 512
     """Verbs committed together: bounds how long the first of them waits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionSettings:
+    """How long messages stay in the database."""
+
+    keep: timedelta = timedelta(days=30)
+    """After it was settled a message moves into the archive: longer than any deadline."""
+
+    period: timedelta = timedelta(days=1)
+    """A day's messages are moved in a few seconds."""
+
+    first_look: timedelta = timedelta(minutes=1)
+    """After the start: a daemon that is started for one question does nothing else."""
+
+    archive_units: int = 1000
+    """Messages with their answers in one file, and in one transaction: others wait some 20 ms for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,5 +193,6 @@ class Settings:
     bridge: BridgeSettings = field(default_factory=BridgeSettings)
     dispatch: DispatchSettings = field(default_factory=DispatchSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
     memory: MemorySettings = field(default_factory=MemorySettings)
     daemon: DaemonSettings = field(default_factory=DaemonSettings)

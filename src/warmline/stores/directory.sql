@@ -20,14 +20,14 @@ from participant where conversation in (select value from json_each(:conversatio
 insert into conversation (id, created_at, closed_at) values (:id, :created_at, :closed_at)
 
 -- name: said
-select number, id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at,
-    answer, memories, metadata, erased_at
+select id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at, answer,
+    memories, metadata, erased_at, number
 from message where conversation = :conversation and conversation <> 'default' and number > :after
 order by number limit :limit
 
 -- name: said_default
-select number, id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at,
-    answer, memories, metadata, erased_at
+select id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at, answer,
+    memories, metadata, erased_at, number
 from message where conversation = 'default' and number > :after order by number limit :limit
 
 -- name: said_deliveries

@@ -40,8 +40,16 @@ from warmline.stores.directory_rows import (
     participant_values,
     stop_of,
 )
-from warmline.stores.rows import Row, answer_from_json, delivery_of, message_of, micros, micros_or_none
-from warmline.stores.transaction import Transaction, read_boxes
+from warmline.stores.rows import (
+    MESSAGE_COLUMNS,
+    Row,
+    answer_from_json,
+    delivery_of,
+    message_of,
+    micros,
+    micros_or_none,
+)
+from warmline.stores.transaction import Transaction
 
 
 def new_conversation(tx: Transaction, conversation: Conversation) -> None:
@@ -53,14 +61,14 @@ def new_conversation(tx: Transaction, conversation: Conversation) -> None:
     tx.run("new_conversation", {"id": conversation.id, **times})
     for participant in conversation.participants:
         _join(tx, participant, created_at)
-    tx.news.boxes.update(read_boxes(tx, conversation.id))
+    tx.boxes_changed(conversation.id)
 
 
 def add_participant(tx: Transaction, participant: Participant) -> None:
     """Make sure that a participant and its mailbox exist."""
     _conversation(tx, participant.conversation)
     _join(tx, participant, tx.now)
-    tx.news.boxes.update(read_boxes(tx, participant.conversation))
+    tx.boxes_changed(participant.conversation)
 
 
 def conversations(tx: Transaction, limit: int) -> Sequence[Conversation]:
@@ -87,7 +95,7 @@ def close_conversation(tx: Transaction, closed: ConversationId, at: datetime) ->
     if before.closed_at is not None:
         return before
     tx.run("close_conversation", {"conversation": closed, "closed_at": micros(at)})
-    tx.news.boxes.update(read_boxes(tx, closed))
+    tx.boxes_changed(closed)
     return conversation(tx, closed)
 
 
@@ -96,12 +104,15 @@ def said(tx: Transaction, of: ConversationId, after: int, limit: int) -> Sequenc
     _conversation(tx, of)
     statement = "said_default" if of == DEFAULT_CONVERSATION else "said"
     rows = tx.all(statement, {"conversation": of, "after": after, "limit": limit})
-    which = {"message_ids": json.dumps([row[1] for row in rows])}
+    which = {"message_ids": json.dumps([row[0] for row in rows])}
     deliveries: defaultdict[str, list[Delivery]] = defaultdict(list)
     for row in tx.all("said_deliveries", which):
         deliveries[row[0]].append(delivery_of(row[1:]))
     answers = {message_id: answer_from_json(text, rest) for message_id, text, rest in tx.all("said_answers", which)}
-    return [Post(message_of(row[1:]), tuple(deliveries[row[1]]), row[0], answers.get(row[1])) for row in rows]
+    return [
+        Post(message_of(row[:MESSAGE_COLUMNS]), tuple(deliveries[row[0]]), row[MESSAGE_COLUMNS], answers.get(row[0]))
+        for row in rows
+    ]
 
 
 def report(tx: Transaction, of: ConversationId, name: str, at: datetime, status: str | None) -> Participant:
@@ -124,12 +135,8 @@ def set_policy(tx: Transaction, mailbox: Mailbox, number: int, policy: Policy) -
     """Set how a mailbox, which exists, hands over."""
     values = {"ordered": int(policy.ordered), "answered_by": policy.answered_by.value}
     tx.run("set_policy", {"mailbox_id": number, **values})
-    tx.news.boxes.update(read_boxes(tx, mailbox.conversation))
-
-
-def offer(tx: Transaction, number: int) -> None:
-    """Let those who wait at a mailbox have what is due there."""
-    tx.news.due[number] = None
+    tx.boxes_changed(mailbox.conversation)
+    tx.news.due[number] = None  # those who wait may have it now
 
 
 def add_credential(tx: Transaction, credential: Credential, token_hash: bytes) -> None:

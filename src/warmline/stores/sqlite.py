@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from warmline.errors import ConflictError, UnknownMessageError
 from warmline.model import (
     Acknowledged,
     Batch,
@@ -28,11 +29,12 @@ from warmline.model import (
 from warmline.protocols import Accepted, Clock, QuestionFilter
 from warmline.settings import StoreSettings
 from warmline.stores import batches, posts, verbs
+from warmline.stores.accepting import sent
 from warmline.stores.batches import Reception
 from warmline.stores.database import Database
 from warmline.stores.rows import BatchRow, LeaseRow, batch_of, lease_of, message_values, micros, time, time_or_none
 from warmline.stores.speaking import Refused, Speech
-from warmline.stores.transaction import Box, News
+from warmline.stores.transaction import Box, News, Transaction
 from warmline.stores.waits import EndWaits, SoonerWait
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -85,27 +87,20 @@ class SqliteStore:
         self, message: Message, mailbox: Mailbox, *, by: Credential | None = None, settles: Lease | None = None
     ) -> Accepted:
         """Accept a message."""
-        box, values, speech = self.database.box(mailbox), message_values(message), self._speech(by)
+        box, speech, new = self.database.box(mailbox), self._speech(by), sent(message)
         settled = None if settles is None else (settles, self.database.box(settles.mailbox))
-        added = await self.database.write(lambda tx: posts.add(tx, values, box, speech, settled))
+        added = await self.database.write(lambda tx: posts.add(tx, new, box, speech, settled))
         if isinstance(added, Question):
             return Accepted(added, created=False)
         if isinstance(added, Refused):
             raise added.error
-        delivery = Delivery(
-            mailbox=mailbox, position=added.position, state=State.READY, deadline_at=message.deadline_at
-        )
-        accepted = message if speech is None else replace(message, trace=added.trace, hops=added.hops)
-        return Accepted(Question(accepted, delivery), created=True)
+        delivery = Delivery(mailbox, added.position, State.READY, deadline_at=message.deadline_at)
+        return Accepted(Question(added.message, delivery), created=True)
 
     async def broadcast(self, message: Message, mailboxes: Sequence[Mailbox], *, by: Credential | None = None) -> Post:
         """Accept a message for several."""
-        boxes, values, speech = (
-            [self.database.box(each) for each in mailboxes],
-            message_values(message),
-            self._speech(by),
-        )
-        post = await self.database.write(lambda tx: posts.broadcast(tx, values, boxes, speech))
+        boxes, speech, new = [self.database.box(each) for each in mailboxes], self._speech(by), sent(message)
+        post = await self.database.write(lambda tx: posts.broadcast(tx, new, boxes, speech))
         if isinstance(post, Refused):
             raise post.error
         return post
@@ -181,11 +176,24 @@ class SqliteStore:
 
     async def erase(self, message_id: MessageId) -> Post:
         """Empty a message and its answer, and cancel what is open of it."""
-        return await self.database.write(lambda tx: posts.erase(tx, message_id), checkpointed=True)
+        try:
+            return await self.database.write(lambda tx: posts.erase(tx, message_id), checkpointed=True)
+        except UnknownMessageError:
+            erased = await self.database.archive.erase(message_id, self.database.clock.now())
+            if erased is None:
+                raise
+            return erased
 
     async def post(self, message_id: MessageId) -> Post:
         """Return any message."""
-        return await self.database.read(lambda tx: posts.post(tx, message_id))
+        try:
+            return await self.database.read(lambda tx: posts.post(tx, message_id))
+        except UnknownMessageError:
+            return await self._from_archive(message_id)
+
+    async def archive(self, before: datetime) -> int:
+        """Move what was settled or cancelled before into the archive."""
+        return await self.database.archive.move(before)
 
     async def extend(self, lease: Lease, duration: timedelta) -> Lease:
         """Extend a lease."""
@@ -221,19 +229,25 @@ class SqliteStore:
 
     async def cancel(self, message_id: MessageId) -> Question:
         """End what is ready or leased."""
-        return await self.database.write(lambda tx: verbs.cancel(tx, message_id))
+        return await self._steer(message_id, lambda tx: verbs.cancel(tx, message_id))
 
     async def requeue(self, message_id: MessageId, deadline_at: datetime | None) -> Question:
         """Put back what is dead or expired."""
-        return await self.database.write(lambda tx: verbs.requeue(tx, message_id, deadline_at))
+        return await self._steer(message_id, lambda tx: verbs.requeue(tx, message_id, deadline_at))
 
     async def discard(self, message_id: MessageId) -> Question:
         """Give up what is dead."""
-        return await self.database.write(lambda tx: verbs.discard(tx, message_id))
+        return await self._steer(message_id, lambda tx: verbs.discard(tx, message_id))
 
     async def get(self, message_id: MessageId) -> Question:
         """Return a question as it stands."""
-        return await self.database.read(lambda tx: verbs.get(tx, message_id))
+        try:
+            return await self.database.read(lambda tx: verbs.get(tx, message_id))
+        except UnknownMessageError:
+            post = await self._from_archive(message_id)
+            if len(post.deliveries) != 1:
+                raise
+            return Question(post.message, post.deliveries[0], post.answer)
 
     async def wait_until_ended(self, message_id: MessageId) -> Question:
         """Wait for the end of a question."""
@@ -272,6 +286,21 @@ class SqliteStore:
         """Wait for an event that is due before `than`."""
         self.database.check_open()
         return time(await self._sooner.wait(None if than is None else micros(than)))
+
+    async def _from_archive(self, message_id: MessageId) -> Post:
+        """Return an archived message. Raises UnknownMessageError."""
+        post = await self.database.archive.find(message_id)
+        if post is None:
+            raise UnknownMessageError(f"there is no message {message_id}")
+        return post
+
+    async def _steer(self, message_id: MessageId, verb: Callable[[Transaction], Question]) -> Question:
+        """Run a verb that needs no lease. What is in the archive ended for good: ConflictError."""
+        try:
+            return await self.database.write(verb)
+        except UnknownMessageError:
+            post = await self._from_archive(message_id)
+            raise ConflictError(f"{message_id} ended, and is in the archive: {post.deliveries[0].state}") from None
 
     def _give_back(self, mailbox: Mailbox, row: LeaseRow) -> None:
         """Release a lease that was granted to a caller who had left."""

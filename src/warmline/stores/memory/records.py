@@ -69,6 +69,7 @@ class Waiter:
     duration: timedelta
     grant: Callable[[Batch], None]
     granted: asyncio.Future[Any]
+    again: Callable[[], Batch | None] = lambda: None  # what it holds already under the same key
 
 
 @dataclass(slots=True)
@@ -118,6 +119,7 @@ class Records:
         self.entries: dict[MessageId, list[Entry]] = {}
         self.answers: dict[MessageId, MessageId] = {}
         self.keys: dict[tuple[ConversationId, str, str], MessageId] = {}
+        self.archived: set[MessageId] = set()
         self.batches: dict[BatchToken, BatchRecord] = {}
         self.batch_keys: dict[tuple[CredentialId, str], BatchToken] = {}
         self.conversations: dict[ConversationId, Conversation] = {}
@@ -183,8 +185,12 @@ class Records:
                 raise UnknownMessageError(f"there is no question {message_id}")
 
     def all_entries(self) -> list[Entry]:
-        """Return every delivery, in the order of acceptance."""
-        return [entry for entries in self.entries.values() for entry in entries]
+        """Return every delivery, in the order of acceptance, and of one message by mailbox."""
+        return [
+            entry
+            for entries in self.entries.values()
+            for entry in sorted(entries, key=lambda entry: entry.delivery.mailbox.name)
+        ]
 
     def fenced(self, lease: Lease) -> Entry:
         """Return the delivery that is held under exactly this lease. Raises LeaseLostError."""
@@ -260,6 +266,18 @@ class Records:
         at = self.clock.now()
         self.messages[message_id] = replace(message, body="", answer=answer, metadata=None, erased_at=at)
 
+    def archive(self, before: datetime) -> int:
+        """Note which messages left, and forget what only served them; return how many."""
+        moved = {
+            message_id
+            for message_id, entries in self.entries.items()
+            if message_id not in self.archived and all(_is_over(entry.delivery, before) for entry in entries)
+        }
+        moved |= {self.answers[message_id] for message_id in moved if message_id in self.answers}
+        self.archived |= moved
+        self.keys = {key: message_id for key, message_id in self.keys.items() if message_id not in moved}
+        return len(moved)
+
     def add_participant(self, participant: Participant) -> None:
         """Make sure that a participant and its mailbox exist."""
         key = (participant.conversation, participant.name)
@@ -312,7 +330,7 @@ class Records:
                 due = self._due_entries(mailbox, box.policy)[: waiter.limit]
                 if not due:
                     return
-                self._hand_over(due, waiter)
+                waiter.grant(waiter.again() or self._hand_over(due, waiter))
             box.waiters.popleft()
 
     def has_due(self, mailbox: Mailbox) -> bool:
@@ -330,7 +348,7 @@ class Records:
         is_out = any(entry.delivery.state is State.LEASED for entry in entries)
         return [] if is_out or not ready or ready[0].delivery.ready_at is not None else ready[:1]
 
-    def _hand_over(self, entries: Sequence[Entry], waiter: Waiter) -> None:
+    def _hand_over(self, entries: Sequence[Entry], waiter: Waiter) -> Batch:
         """Lease these deliveries to a waiter, under one token."""
         token, now = secrets.token_hex(8), self.clock.now()
         for entry in entries:
@@ -347,8 +365,14 @@ class Records:
             self._changed[self.messages[entry.message_id].conversation] = None
         self.timed(now + waiter.duration)
         mailbox = entries[0].delivery.mailbox
-        waiter.grant(Batch(BatchToken(token), mailbox, tuple(self.lease_of(entry) for entry in entries)))
+        return Batch(BatchToken(token), mailbox, tuple(self.lease_of(entry) for entry in entries))
 
 
 def _unknown(mailbox: Mailbox) -> UnknownMailboxError:
     return UnknownMailboxError(f"there is no mailbox {mailbox.name!a} in the conversation {mailbox.conversation!a}")
+
+
+def _is_over(delivery: Delivery, before: datetime) -> bool:
+    """Tell whether a delivery was settled or cancelled before this time."""
+    over = delivery.state in {State.SETTLED, State.CANCELLED}
+    return over and delivery.ended_at is not None and delivery.ended_at < before
