@@ -1,4 +1,4 @@
-"""`bench bus`, `bench line`, `bench recall` and `bench waiters`: figures with units, beside the floor of the same run."""
+"""`bench bus`, `line`, `recall` and `waiters`: figures with their units, beside the floor of the same run."""
 
 from __future__ import annotations
 
