@@ -128,6 +128,18 @@ def test_what_is_kept_and_not_dealt_with_is_given_back_and_marked(talk: Talk) ->
     assert "handed over 2 times" in talk.say("docs", "inbox")
 
 
+def test_what_could_not_be_printed_is_not_acknowledged(talk: Talk) -> None:
+    sent = talk.say("coordinator", "send", "docs", "first").strip()
+    command = [sys.executable, "-m", "warmline", "--home", str(talk.line.home.path), "inbox", "--lease", "1s"]
+    with Path("/dev/full").open("wb") as full:
+        environment = {**os.environ, "WARMLINE_TOKEN": talk.tokens["docs"]}
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=environment, timeout=60, check=False)
+    assert done.returncode == 1
+    assert talk.json("coordinator", "receipts", sent)["receipts"][0]["receipt"] == "handed"
+    again = talk.json("docs", "inbox", "--wait", "30")["messages"]
+    assert [(each["id"], each["redelivered"]) for each in again] == [(sent, True)]
+
+
 def test_a_batch_is_acknowledged_by_its_token_with_the_next_receive(talk: Talk) -> None:
     first = talk.say("coordinator", "send", "docs", "first").strip()
     second = talk.say("coordinator", "send", "docs", "second").strip()
@@ -389,6 +401,16 @@ def test_what_is_remembered_of_an_inbox_is_closed_to_others_and_goes_away(talk: 
     assert [stat.S_IMODE(path.stat().st_mode) for path in held] == [0o600]
     talk.say("docs", "reply", ticket, "It is 9187.")
     assert not any(path.exists() for path in held)
+
+
+def test_a_shutdown_that_is_sent_to_the_memory_lets_the_daemon_leave(tmp_path: Path) -> None:
+    home = RealHome(tmp_path / "home")
+    try:
+        daemon = home.serve()
+        assert home.run("send", "--control", "memory", "shutdown").returncode == 0
+        assert daemon.wait(timeout=30) == 0
+    finally:
+        home.close()
 
 
 def test_status_tells_of_stops_and_of_who_waits_for_messages(talk: Talk) -> None:
