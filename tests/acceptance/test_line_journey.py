@@ -131,8 +131,8 @@ def test_what_is_kept_and_not_dealt_with_is_given_back_and_marked(talk: Talk) ->
 def test_what_could_not_be_printed_is_not_acknowledged(talk: Talk) -> None:
     sent = talk.say("coordinator", "send", "docs", "first").strip()
     command = [sys.executable, "-m", "warmline", "--home", str(talk.line.home.path), "inbox", "--lease", "1s"]
+    environment = {**os.environ, "WARMLINE_TOKEN": talk.tokens["docs"], "PYTHONUNBUFFERED": ""}
     with Path("/dev/full").open("wb") as full:
-        environment = {**os.environ, "WARMLINE_TOKEN": talk.tokens["docs"]}
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=environment, timeout=60, check=False)
     assert done.returncode == 1
     assert talk.json("coordinator", "receipts", sent)["receipts"][0]["receipt"] == "handed"
@@ -264,15 +264,21 @@ def test_a_followed_conversation_goes_on_across_a_restart_of_the_daemon(tmp_path
         talk.say("a", "send", "b", "before")
         command = [sys.executable, "-m", "warmline", "--home", str(home.home.path)]
         command += ["conversation", "show", talk.id, "--follow", "--json"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as following:
+        following = subprocess.Popen(command, stdout=subprocess.PIPE)
+        try:
             assert following.stdout is not None
             assert json.loads(following.stdout.readline())["body"] == "before"
+            talk.say("a", "send", "b", "between")
+            assert json.loads(following.stdout.readline())["body"] == "between"
             home.run("stop")
             home.serve()
             talk.say("a", "send", "b", "after")
             assert json.loads(following.stdout.readline())["body"] == "after"
             following.send_signal(signal.SIGINT)
             assert following.wait(timeout=30) == 130
+        finally:
+            following.kill()
+            following.communicate(timeout=30)
     finally:
         home.close()
 
