@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -82,6 +83,12 @@ class Scene:
 
     async def is_empty(self, by: Credential, **how: object) -> bool:
         return await self.bridge.batches.receive(by, patience=AT_ONCE, **how) is None  # type: ignore[arg-type]
+
+    async def until_waiting(self, count: int) -> None:
+        """Let the line work, at most 5 s of real time, until so many wait."""
+        async with asyncio.timeout(5):
+            while self.bridge.waiting < count:  # noqa: ASYNC110
+                await asyncio.sleep(0)
 
     async def pass_time(self, duration: timedelta) -> None:
         """Let the time go by and the store notice."""

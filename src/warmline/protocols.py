@@ -106,8 +106,9 @@ class Store(Protocol):
         is no person; past settings.max_hops it raises LoopStoppedError. Then `by`'s limits are charged one message:
         past them it raises BudgetSpentError or RateLimitedError. A refusal charges nothing and notes a Stop, and the
         first one of a Stop posts a notice (a note by THE_LINE, under no rule) to the sender's mailbox and to
-        OWNER_MAILBOX (of a loop: also to whoever began the trace), one to each that there is. An in_reply_to that the
-        store does not hold (any more) is as none.
+        OWNER_MAILBOX (of a loop: also to whoever began the trace), one to each that there is, in the refused
+        message's trace and with the hops before it: who goes on while it holds the notice begins nothing new.
+        An in_reply_to that the store does not hold (any more) is as none.
         With `settles`, that lease is settled in the same transaction (a note that replies to a note).
         Raises UnknownMailboxError, or ConversationClosedError when the mailbox's conversation was closed.
         """

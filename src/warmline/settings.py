@@ -42,6 +42,9 @@ class BridgeSettings:
     max_status_bytes: int = 1024
     """Of UTF-8, in what a participant says about itself: it is shown in one line."""
 
+    max_reason_bytes: int = 4 * 1024
+    """Of UTF-8, in the refusal of a note: it stands in the delivery's row and in the notice to the sender."""
+
     max_participants: int = 200
     """In one conversation: a broadcast writes one delivery for each in one transaction."""
 

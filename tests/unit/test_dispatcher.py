@@ -18,7 +18,10 @@ from warmline.dispatch.timekeeper import Timekeeper
 from warmline.errors import AnswererError, StoreFullError
 from warmline.ids import new_message_id
 from warmline.model import (
+    DEFAULT_CONVERSATION,
     MEMORY_MAILBOX,
+    OWNER,
+    SHUTDOWN,
     Citation,
     Claim,
     Draft,
@@ -262,6 +265,28 @@ async def test_a_lease_is_extended_at_a_third_for_as_long_as_the_work_takes() ->
     assert (question.delivery.state, question.delivery.deliveries) == (State.SETTLED, 1)
 
 
+async def test_a_lease_taken_while_the_heartbeat_sleeps_is_extended_at_its_own_third() -> None:
+    hanging = Hanging()
+
+    async def quick_then_slow(question: Message) -> Draft:
+        return DONE if question.body == "quick?" else await hanging(question)
+
+    async with running(quick_then_slow) as bench:
+        await bench.ended(await bench.ask("quick?"))
+        await bench.clock.until_sleepers(2)
+        bench.clock.advance(5 * SECOND)
+        asked = await bench.ask("slow?")
+        await hanging.entered.wait()
+        first = (await bench.store.get(asked.message.id)).delivery.lease_lapses_at
+        for _ in range(2):
+            await bench.clock.until_sleepers(2)
+            bench.clock.advance(5 * SECOND)
+            await bench.clock.until_sleepers(2)
+        held = (await bench.store.get(asked.message.id)).delivery
+        assert first is not None
+        assert held.lease_lapses_at == first + 10 * SECOND
+
+
 @pytest.mark.parametrize("end", ["cancel", "expire"])
 async def test_work_on_a_question_that_ended_is_stopped_at_once(end: str) -> None:
     hanging = Hanging()
@@ -318,3 +343,24 @@ async def test_a_shutdown_lets_an_answer_in_progress_finish() -> None:
         later = await bench.ask("after the drain?")
         assert await bench.state(asked) is State.SETTLED
         assert await bench.state(later) is State.READY
+
+
+async def test_a_shutdown_is_done_before_it_is_told_and_is_no_question() -> None:
+    async with running(at_once) as bench:
+        sent = await bench.bridge.messages.send(THE_OWNER, "memory", SHUTDOWN, kind=Kind.CONTROL)
+        async with asyncio.timeout(5):
+            await bench.left.wait()
+        post = await bench.store.post(sent.post.message.id)
+        assert (post.deliveries[0].state, post.answer) == (State.SETTLED, None)
+        question = await bench.ended(await bench.ask("why?"))  # to leave is up to whoever was told
+        assert question.answer is not None
+
+
+async def test_a_control_message_that_asks_for_nothing_known_is_only_done() -> None:
+    async with running(at_once) as bench:
+        now = bench.clock.now()
+        control = Message(new_message_id(now), DEFAULT_CONVERSATION, OWNER, Kind.CONTROL, "dance", now, trace="t")
+        await bench.store.add(control, MEMORY_MAILBOX)
+        await bench.ended(await bench.ask("why?"))
+        assert (await bench.store.post(control.id)).deliveries[0].state is State.SETTLED
+        assert not bench.left.is_set()

@@ -15,7 +15,7 @@ import pytest
 
 from manual_clock import ManualClock
 from store_cases import a_question, an_answer
-from warmline.errors import ConflictError, StoreClosedError, UnknownMailboxError
+from warmline.errors import ConflictError, ConversationClosedError, StoreClosedError, UnknownMailboxError
 from warmline.model import (
     DEFAULT_CONVERSATION,
     MEMORY_MAILBOX,
@@ -112,6 +112,25 @@ async def test_a_closed_conversation_is_closed_when_opened_again(opened: Opened,
     assert await directory.conversation(TALK) == closed
 
 
+async def test_what_comes_in_one_batch_behind_the_closing_is_refused(opened: Opened, directory: Directory) -> None:
+    note = replace(a_question(opened.clock), conversation=TALK, sender="mara", kind=Kind.NOTE)
+    closing = asyncio.ensure_future(directory.close_conversation(TALK, opened.clock.now()))
+    adding = asyncio.ensure_future(opened.store.add(note, DOCS))
+    await asyncio.wait([closing, adding], timeout=5)
+    with pytest.raises(ConversationClosedError):
+        adding.result()
+
+
+async def test_what_comes_in_one_batch_behind_a_policy_goes_by_it(opened: Opened, directory: Directory) -> None:
+    for _ in range(2):
+        note = replace(a_question(opened.clock), conversation=TALK, sender="mara", kind=Kind.NOTE)
+        await opened.store.add(note, DOCS)
+    setting = asyncio.ensure_future(directory.set_policy(DOCS, Policy(ordered=True)))
+    reading = asyncio.ensure_future(opened.store.receive(DOCS, opened.a_credential(), 10, timedelta(seconds=30)))
+    await asyncio.wait([setting, reading], timeout=5)
+    assert len(reading.result().leases) == 1
+
+
 async def test_policies_are_the_same_when_opened_again(opened: Opened, directory: Directory) -> None:
     await directory.set_policy(DOCS, Policy(ordered=True))
     directory = await opened.reopen()
@@ -169,7 +188,7 @@ async def test_a_credential_whose_maker_went_away_is_known_at_once(opened: Opene
     making = asyncio.ensure_future(directory.add_credential(opened.a_credential(), TOKEN_HASH))
     await asyncio.sleep(0)
     making.cancel()
-    await asyncio.wait([making])
+    await asyncio.wait([making], timeout=5)
     await directory.extend_credential(CredentialId("credential"), None)
     assert directory.credential_of(TOKEN_HASH) == replace(opened.a_credential(), expires_at=None)
 

@@ -24,8 +24,13 @@ READ_BY_PEOPLE = {
     "conversations_participants",
     "said_deliveries",
     "said_answers",
+    "archive_files",
+    "archive_files_of_id",
 }
 """On the reader's connection, where a long look delays nobody."""
+
+ONCE_A_DAY = {"archive_batches", "archive_stops"}
+"""By the retention, which deletes what nothing else keeps in order of time."""
 
 HOT = {
     "lease_first": ["SEARCH delivery USING INDEX delivery_due (mailbox_id=?)"],
@@ -38,6 +43,35 @@ HOT = {
     "sweep_lapse": ["SEARCH delivery USING INDEX delivery_timed (timed_at<?)"],
     "sweep_make_due": ["SEARCH delivery USING INDEX delivery_timed (timed_at<?)"],
     "sweep_next": ["SEARCH delivery USING INDEX delivery_timed (timed_at>?)"],
+    "add_same_key": ["SEARCH message USING INDEX message_once (conversation=? AND sender=? AND idempotency_key=?)"],
+    "trace_of": ["SEARCH message USING INDEX sqlite_autoindex_message_1 (id=?)"],
+    "trace_held": [
+        "SEARCH d USING INDEX delivery_read (reader=?)",
+        "SEARCH m USING INDEX sqlite_autoindex_message_1 (id=?)",
+        "SEARCH b USING COVERING INDEX sqlite_autoindex_batch_1 (token=?)",
+    ],
+    "rate": ["SEARCH rate USING PRIMARY KEY (credential_id=?)"],
+    "lease_is_blocked": [
+        "COMPOUND QUERY",
+        "LEFT-MOST SUBQUERY",
+        "SEARCH delivery USING COVERING INDEX delivery_leased (mailbox_id=?)",
+        "UNION ALL",
+        "SEARCH delivery USING INDEX delivery_delayed (mailbox_id=? AND position<?)",
+        "SCALAR SUBQUERY 2",
+        "SEARCH delivery USING INDEX delivery_due (mailbox_id=?)",
+    ],
+    "receive_again": ["SEARCH batch USING INDEX batch_once (reader=? AND idempotency_key=?)"],
+    "receive_seen": ["SEARCH participant USING PRIMARY KEY (conversation=? AND name=?)"],
+    "batch": [
+        "SEARCH b USING INDEX sqlite_autoindex_batch_1 (token=?)",
+        "SEARCH m USING INTEGER PRIMARY KEY (rowid=?)",
+    ],
+    "batch_held": ["SEARCH d USING PRIMARY KEY (message_id=? AND mailbox_id=?)"],
+    "batches_open": [
+        "SEARCH d USING INDEX delivery_read (reader=?)",
+        "SEARCH b USING INDEX sqlite_autoindex_batch_1 (token=?)",
+    ],
+    "readers": ["SEARCH delivery USING COVERING INDEX delivery_read (reader>?)"],
     "said": ["SEARCH message USING INDEX message_said (conversation=? AND number>?)"],
     "said_default": ["SEARCH message USING INTEGER PRIMARY KEY (rowid>?)"],
 }
@@ -67,9 +101,10 @@ def test_a_hot_statement_finds_its_rows_by_an_index_without_sorting(connection: 
     assert plan(connection, name) == HOT[name]
 
 
-@pytest.mark.parametrize("name", sorted(set(STATEMENTS) - READ_BY_PEOPLE - READ_AT_OPEN))
+@pytest.mark.parametrize("name", sorted(set(STATEMENTS) - READ_BY_PEOPLE - READ_AT_OPEN - ONCE_A_DAY))
 def test_no_statement_of_the_writer_reads_a_whole_table(connection: apsw.Connection, name: str) -> None:
-    assert not [step for step in plan(connection, name) if step.startswith("SCAN") or "TEMP B-TREE" in step]
+    steps = [step for step in plan(connection, name) if not step.startswith("SCAN json_each")]
+    assert not [step for step in steps if step.startswith("SCAN") or "TEMP B-TREE" in step]
 
 
 @pytest.mark.parametrize("name", ["questions", "conversations", "stops"])

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from manual_clock import ManualClock
-from store_cases import DEADLINE, LEASE, Line, an_answer
-from warmline.model import Lease, State
+from store_cases import DEADLINE, LEASE, Line, a_credential, a_note, an_answer
+from warmline.errors import BudgetSpentError
+from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX, OWNER_MAILBOX, Lease, Limits, State
 from warmline.operations.syncs import COUNTING, CountingVfs
 from warmline.settings import StoreSettings
 from warmline.stores.directory import SqliteDirectory
@@ -100,14 +101,25 @@ async def _sweep(line: Line, _lease: Lease) -> None:
     await line.pass_time(DEADLINE)
 
 
+async def _escalate(line: Line, lease: Lease) -> None:
+    await line.store.escalate(lease, OWNER_MAILBOX, None)
+
+
+async def _receive(line: Line, lease: Lease) -> None:
+    batch = await line.store.receive(MEMORY_MAILBOX, a_credential(line.clock, "ada"), 10, LEASE, "a key")
+    assert [each.message for each in batch.leases] == [lease.message]
+
+
 COSTS: Mapping[Callable[[Line, Lease], Awaitable[None]], tuple[State, int]] = {
     _settle: (State.LEASED, 1),
     _nack: (State.LEASED, 1),
     _bury: (State.LEASED, 1),
+    _escalate: (State.LEASED, 1),
     _cancel: (State.READY, 1),
     _requeue: (State.DEAD, 1),
     _discard: (State.DEAD, 1),
     _lease: (State.READY, 0),
+    _receive: (State.READY, 0),
     _extend: (State.LEASED, 0),
     _release: (State.LEASED, 0),
     _sweep: (State.LEASED, 0),
@@ -122,6 +134,25 @@ async def test_what_must_last_is_synced_and_what_need_not_is_not(
     disk.syncs = 0
     await verb(line, lease)
     assert disk.syncs == syncs
+
+
+async def test_an_acknowledgement_is_synced(line: Line, disk: CountingVfs) -> None:
+    ada = a_credential(line.clock, "ada", conversation=DEFAULT_CONVERSATION)
+    await line.store.add(a_note(line.clock, ada), MEMORY_MAILBOX)
+    batch = await line.store.receive(MEMORY_MAILBOX, ada, 10, LEASE)
+    disk.syncs = 0
+    await line.store.acknowledge(batch.token, ada.id)
+    assert disk.syncs == 1
+
+
+async def test_a_refusal_with_its_notices_costs_no_sync_more(line: Line, disk: CountingVfs) -> None:
+    limits = Limits(per_minute=1, per_hour=1, per_day=1)
+    ada = a_credential(line.clock, "ada", conversation=DEFAULT_CONVERSATION, limits=limits)
+    await line.store.add(a_note(line.clock, ada), MEMORY_MAILBOX, by=ada)
+    disk.syncs = 0
+    with pytest.raises(BudgetSpentError):
+        await line.store.add(a_note(line.clock, ada), MEMORY_MAILBOX, by=ada)
+    assert disk.syncs == 1
 
 
 async def test_what_only_reads_is_not_synced(line: Line, disk: CountingVfs) -> None:

@@ -151,6 +151,7 @@ class Batches:
         if lease.message.kind is Kind.QUESTION:
             self._check_may_answer(by, lease)
             return await self._answer(by, lease, Draft(Outcome.REFUSED, reason), None)
+        rules.check_reason(reason, self._settings)
         await self._store.bury(lease, f"refused by {by.name}: {reason}")
         return await self._store.post(message_id)
 

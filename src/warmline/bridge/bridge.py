@@ -33,32 +33,32 @@ class Bridge:
     conversations: Conversations
     credentials: Credentials
     legacy: Legacy
-    _parts: Parts
+    parts: Parts
 
     @property
     def waiting(self) -> int:
         """How many wait now: for an answer, for a message, for a change."""
-        return len(self._parts.waits)
+        return len(self.parts.waits)
 
     @property
     def receiving(self) -> int:
         """How many of them wait for a message."""
-        return self._parts.waits.receivers
+        return self.parts.waits.receivers
 
     @property
     def is_ending(self) -> bool:
         """Whether the waits were ended: the daemon leaves."""
-        return self._parts.waits.is_ending
+        return self.parts.waits.is_ending
 
     def end_waits(self) -> None:
         """Let every wait return now with what is known, and call every listener once more; for a shutdown."""
-        self._parts.waits.end()
+        self.parts.waits.end()
 
     async def is_idle(self) -> bool:
         """Tell whether nobody waits, and nothing is ready, delayed or leased that the daemon answers itself."""
-        if self._parts.waits:
+        if self.parts.waits:
             return False
-        states = await self._parts.directory.mailboxes(DEFAULT_CONVERSATION)
+        states = await self.parts.directory.mailboxes(DEFAULT_CONVERSATION)
         return all(state.ready + state.leased == 0 for state in states if state.mailbox == MEMORY_MAILBOX)
 
 
@@ -91,5 +91,5 @@ def open_bridge(
         conversations=conversations,
         credentials=credentials,
         legacy=Legacy(parts, credentials, conversations, messages, batches),
-        _parts=parts,
+        parts=parts,
     )

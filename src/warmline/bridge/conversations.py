@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -70,13 +71,8 @@ class Conversations:
         for each in participants:
             rules.check_name(each.name, self._settings)
         await self._directory.new_conversation(conversation)
-        minted = [
-            await self._credentials.new(
-                by, each.name, conversation=conversation.id, grant=Grant(is_person=each.is_person)
-            )
-            for each in participants
-        ]
-        return conversation, minted
+        minting = (self._credentials.mint(each, Grant(is_person=each.is_person)) for each in participants)
+        return conversation, await asyncio.gather(*minting)
 
     async def list(self, by: Credential, limit: int) -> Sequence[Conversation]:
         """List conversations, newest first: all for who administers, else the speaker's own."""

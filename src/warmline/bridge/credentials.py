@@ -109,16 +109,21 @@ class Credentials:
         """
         rights.check(by, Right.ADMINISTER)
         rules.check_name(name, self._settings)
+        self._check(grant)
+        known = {each.name for each in (await self._directory.conversation(conversation)).participants}
+        if name not in known and len(known) >= self._settings.max_participants:
+            raise InvalidInputError(f"the conversation has {len(known)} participants already: begin another")
+        participant = Participant(conversation, name, grant.is_person)
+        await self._directory.add_participant(participant)
+        return await self.mint(participant, grant)
+
+    async def mint(self, participant: Participant, grant: Grant) -> Minted:
+        """Make a credential for a participant that is there; who may have that done was checked."""
         now = self._clock.now()
-        if grant.expires_at is not None and (grant.expires_at.tzinfo is None or grant.expires_at <= now):
-            raise InvalidInputError("a credential expires at a later time, with a time zone")
-        if not grant.rights:
-            raise InvalidInputError("a credential without rights is of no use: name at least one")
-        await self._directory.add_participant(Participant(conversation, name, grant.is_person))
         credential = Credential(
             id=CredentialId(new_message_id(now)),
-            name=name,
-            conversation=conversation,
+            name=participant.name,
+            conversation=participant.conversation,
             rights=grant.rights,
             created_at=now,
             mailboxes=grant.mailboxes,
@@ -161,6 +166,13 @@ class Credentials:
         minted = Minted(successor, _new_token())
         await self._directory.rotate(old.id, successor, hash_token(minted.token))
         return minted
+
+    def _check(self, grant: Grant) -> None:
+        expires_at = grant.expires_at
+        if expires_at is not None and (expires_at.tzinfo is None or expires_at <= self._clock.now()):
+            raise InvalidInputError("a credential expires at a later time, with a time zone")
+        if not grant.rights:
+            raise InvalidInputError("a credential without rights is of no use: name at least one")
 
     async def _found(self, by: Credential, id_or_name: str) -> Credential:
         """Return the credential of this id, or the only one of this name that was not revoked."""

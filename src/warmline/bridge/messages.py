@@ -99,7 +99,10 @@ class Messages:
         question_id = post.message.in_reply_to
         if post.message.kind is not Kind.ANSWER or question_id is None:
             return False
-        question = await self._store.post(question_id)
+        try:
+            question = await self._store.post(question_id)
+        except UnknownMessageError:  # it has gone to the archive before its answer
+            return False
         return rights.may_see(by, question.message, (delivery.mailbox for delivery in question.deliveries))
 
     async def erase(self, by: Credential, message_id: MessageId) -> Post:

@@ -57,6 +57,14 @@ def check_status(status: str, settings: BridgeSettings) -> None:
         raise InvalidInputError(f"the status has more than {settings.max_status_bytes:,} bytes: say it in a message")
 
 
+def check_reason(reason: str, settings: BridgeSettings) -> None:
+    """Refuse the reason for refusing a note when it is longer than settings.max_reason_bytes."""
+    if _text_bytes(reason, "reason") > settings.max_reason_bytes:
+        raise InvalidInputError(
+            f"the reason has more than {settings.max_reason_bytes:,} bytes: send a note, and name it"
+        )
+
+
 def checked_deadline(deadline_at: datetime | None, now: datetime, settings: BridgeSettings) -> datetime | None:
     """Return the deadline as it was asked for; refuse one in the past, without a time zone, or too far away."""
     if deadline_at is None:

@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 AFTER_STORE_TROUBLE = timedelta(seconds=1)
 
+_MILLISECOND = timedelta(milliseconds=1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
@@ -268,4 +270,4 @@ def _fields(lease: Lease) -> Mapping[str, object]:
 
 
 def _ms(start: datetime, end: datetime) -> float:
-    return round((end - start).total_seconds() * 1000, 3)
+    return (end - start) / _MILLISECOND

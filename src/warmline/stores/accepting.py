@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
-from warmline.stores.rows import Row
+from warmline.model import Message
+from warmline.stores.rows import Row, message_values
 from warmline.stores.transaction import Transaction
 
 
-def accept(tx: Transaction, values: dict[str, Any], mailbox_numbers: Sequence[int]) -> list[int]:
-    """Write a message, whose columns are values, with a delivery to each mailbox; return their positions."""
-    message_id, deadline_at = values["id"], values["deadline_at"]
+class Sent(NamedTuple):
+    """A message on its way in, with its columns."""
+
+    message: Message
+    values: Mapping[str, Any]
+
+    def with_trace(self, trace: str, hops: int) -> Sent:
+        """Return it as it goes on in a trace."""
+        return Sent(replace(self.message, trace=trace, hops=hops), {**self.values, "trace": trace, "hops": hops})
+
+
+def sent(message: Message) -> Sent:
+    """Work out the columns of a message."""
+    return Sent(message, message_values(message))
+
+
+def accept(tx: Transaction, new: Sent, mailbox_numbers: Sequence[int]) -> list[int]:
+    """Write a message with a delivery to each mailbox; return their positions."""
+    message, values = new
+    message_id, deadline_at = message.id, values["deadline_at"]
     positions = [next_position(tx, number) for number in mailbox_numbers]
     tx.run("add_message", values)
     for number, position in zip(mailbox_numbers, positions, strict=True):
@@ -21,8 +40,8 @@ def accept(tx: Transaction, values: dict[str, Any], mailbox_numbers: Sequence[in
         )
         tx.news.due[number] = None
     if len(positions) == 1:
-        tx.news.opened.append(message_id)
-    tx.news.said[values["conversation"]] = None
+        tx.news.opened[message_id] = message
+    tx.news.said[message.conversation] = None
     tx.news.event_at(deadline_at)
     return positions
 

@@ -68,7 +68,9 @@ def receive_due(tx: Transaction, wanted: Reception) -> BatchRow:
 def take_back(tx: Transaction, batch: BatchRow, box: Box) -> None:
     """Release what was handed to a reader that had left, and forget the batch."""
     for lease in batch.leases:
-        tx.run("receive_undo", {"message_id": lease.message[0], "mailbox_id": box.number, "token": batch.token})
+        tx.run(
+            "receive_undo", {"message_id": lease.values["message_id"], "mailbox_id": box.number, "token": batch.token}
+        )
     tx.run("receive_undone", {"token": batch.token})
     tx.news.due[box.number] = None
 
@@ -77,11 +79,11 @@ def held(tx: Transaction, token: BatchToken, reader: CredentialId) -> BatchRow:
     """Return a batch as far as it is still leased under its token. Raises UnknownBatchError."""
     mailbox_number, conversation, name, message_ids, _, _ = _batch(tx, token, reader)
     leases = []
-    for message_id in json.loads(message_ids):
-        key = {"message_id": message_id, "mailbox_id": mailbox_number, "token": token}
-        row = tx.one("batch_held", key)
-        if row is not None:
-            leases.append(_lease_row(tx, key, row))
+    for message, (deliveries, holder, lapses_at, failures, lapses) in _leased(
+        tx, token, mailbox_number, json.loads(message_ids)
+    ):
+        values = {"deliveries": deliveries, "lease_id": token, "holder": holder, "lapses_at": lapses_at}
+        leases.append(LeaseRow(message, values, failures, lapses))
     return BatchRow(token, Mailbox(conversation, name), leases, is_new=False)
 
 
@@ -94,15 +96,15 @@ def acknowledge(tx: Transaction, token: BatchToken, reader: CredentialId) -> Ack
     """Settle what is held and is no question. Raises UnknownBatchError or LeaseLostError."""
     mailbox_number, _, _, message_ids, settled_ids, unanswered_ids = _batch(tx, token, reader)
     if settled_ids is None:
-        leased = held(tx, token, reader).leases
+        leased = _leased(tx, token, mailbox_number, json.loads(message_ids))
         if not leased and _comes_again(tx, mailbox_number, json.loads(message_ids)):
             raise LeaseLostError("nothing of this batch is held any more: it is handed over again")
-        questions = [lease for lease in leased if lease.message[3] == Kind.QUESTION]
-        settled = [lease for lease in leased if lease.message[3] != Kind.QUESTION]
-        for lease in settled:
-            _settle(tx, lease, mailbox_number)
-        settled_ids = json.dumps([lease.message[0] for lease in settled])
-        unanswered_ids = json.dumps([lease.message[0] for lease in questions])
+        questions = [message for message, _ in leased if message[3] == Kind.QUESTION]
+        settled = [message for message, _ in leased if message[3] != Kind.QUESTION]
+        for message in settled:
+            _settle(tx, message, mailbox_number)
+        settled_ids = json.dumps([message[0] for message in settled])
+        unanswered_ids = json.dumps([message[0] for message in questions])
         found = {"settled_ids": settled_ids, "unanswered_ids": unanswered_ids}
         tx.run("acknowledge", {"token": token, "now_at": tx.now, **found})
     return Acknowledged(_ids(settled_ids), _ids(unanswered_ids))
@@ -130,12 +132,11 @@ def _batch(tx: Transaction, token: BatchToken, reader: CredentialId) -> Row:
     return row
 
 
-def _lease_row(tx: Transaction, key: dict[str, object], row: Row) -> LeaseRow:
-    deliveries, holder, lapses_at, failures, lapses = row
-    values = {"deliveries": deliveries, "lease_id": key["token"], "holder": holder, "lapses_at": lapses_at}
-    message = tx.one("lease_message", key)
-    assert message is not None  # noqa: S101  # the schema holds it
-    return LeaseRow(message, values, failures, lapses)
+def _leased(tx: Transaction, token: BatchToken, mailbox_number: int, message_ids: list[str]) -> list[tuple[Row, Row]]:
+    """Return the messages of a batch that are leased under its token, each with its delivery's columns."""
+    keys = [{"message_id": message_id, "mailbox_id": mailbox_number, "token": token} for message_id in message_ids]
+    rows = [(tx.one("lease_message", key), tx.one("batch_held", key)) for key in keys]
+    return [(message, delivery) for message, delivery in rows if message is not None and delivery is not None]
 
 
 def _comes_again(tx: Transaction, mailbox_number: int, message_ids: list[str]) -> bool:
@@ -145,10 +146,9 @@ def _comes_again(tx: Transaction, mailbox_number: int, message_ids: list[str]) -
     return any(state is not None and state[0] in _OPEN for state in states)
 
 
-def _settle(tx: Transaction, lease: LeaseRow, mailbox_number: int) -> None:
-    message_id, conversation, *_ = lease.message
-    key = {"message_id": message_id, "mailbox_id": mailbox_number}
-    tx.run("settle", {**key, "now_at": tx.now, "answer_id": None})
+def _settle(tx: Transaction, message: Row, mailbox_number: int) -> None:
+    message_id, conversation, *_ = message
+    tx.run("settle", {"message_id": message_id, "mailbox_id": mailbox_number, "now_at": tx.now, "answer_id": None})
     tx.news.ended[MessageId(message_id)] = None
     tx.news.due[mailbox_number] = None
     tx.news.said[conversation] = None

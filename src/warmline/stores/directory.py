@@ -86,8 +86,6 @@ class SqliteDirectory:
         """Set how a mailbox hands over from now on."""
         number = self._database.box(mailbox).number
         await self._database.write(lambda tx: verbs.set_policy(tx, mailbox, number, policy))
-        # Those who wait at it go by the new policy only now, after the commit.
-        await self._database.write(lambda tx: verbs.offer(tx, number), synced=False)
 
     def policy(self, mailbox: Mailbox) -> Policy:
         """Return a mailbox's policy."""

@@ -49,7 +49,7 @@ from warmline.stores.rows import (
     micros,
     micros_or_none,
 )
-from warmline.stores.transaction import Transaction, read_boxes
+from warmline.stores.transaction import Transaction
 
 
 def new_conversation(tx: Transaction, conversation: Conversation) -> None:
@@ -61,14 +61,14 @@ def new_conversation(tx: Transaction, conversation: Conversation) -> None:
     tx.run("new_conversation", {"id": conversation.id, **times})
     for participant in conversation.participants:
         _join(tx, participant, created_at)
-    tx.news.boxes.update(read_boxes(tx, conversation.id))
+    tx.boxes_changed(conversation.id)
 
 
 def add_participant(tx: Transaction, participant: Participant) -> None:
     """Make sure that a participant and its mailbox exist."""
     _conversation(tx, participant.conversation)
     _join(tx, participant, tx.now)
-    tx.news.boxes.update(read_boxes(tx, participant.conversation))
+    tx.boxes_changed(participant.conversation)
 
 
 def conversations(tx: Transaction, limit: int) -> Sequence[Conversation]:
@@ -95,7 +95,7 @@ def close_conversation(tx: Transaction, closed: ConversationId, at: datetime) ->
     if before.closed_at is not None:
         return before
     tx.run("close_conversation", {"conversation": closed, "closed_at": micros(at)})
-    tx.news.boxes.update(read_boxes(tx, closed))
+    tx.boxes_changed(closed)
     return conversation(tx, closed)
 
 
@@ -135,12 +135,8 @@ def set_policy(tx: Transaction, mailbox: Mailbox, number: int, policy: Policy) -
     """Set how a mailbox, which exists, hands over."""
     values = {"ordered": int(policy.ordered), "answered_by": policy.answered_by.value}
     tx.run("set_policy", {"mailbox_id": number, **values})
-    tx.news.boxes.update(read_boxes(tx, mailbox.conversation))
-
-
-def offer(tx: Transaction, number: int) -> None:
-    """Let those who wait at a mailbox have what is due there."""
-    tx.news.due[number] = None
+    tx.boxes_changed(mailbox.conversation)
+    tx.news.due[number] = None  # those who wait may have it now
 
 
 def add_credential(tx: Transaction, credential: Credential, token_hash: bytes) -> None:

@@ -16,9 +16,9 @@ from warmline.model import (
     MessageId,
     State,
 )
-from warmline.stores.accepting import accept, certain
+from warmline.stores.accepting import accept, certain, sent
 from warmline.stores.notice_texts import ended_text
-from warmline.stores.rows import message_values, time
+from warmline.stores.rows import time
 from warmline.stores.transaction import Transaction
 
 
@@ -44,7 +44,7 @@ def put_notice(
         hops=hops,
         in_reply_to=about,
     )
-    accept(tx, message_values(notice), [number])
+    accept(tx, sent(notice), [number])
 
 
 def put_end_notices(tx: Transaction, ended: Iterable[tuple[str, int]]) -> None:

@@ -4,61 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from warmline.errors import ConversationClosedError, IdempotencyConflictError, UnknownMessageError
 from warmline.model import ConversationId, Lease, Message, MessageId, Post, Question
 from warmline.stores import verbs
-from warmline.stores.accepting import accept
+from warmline.stores.accepting import Sent, accept
 from warmline.stores.rows import MESSAGE_COLUMNS, answer_to_json, delivery_of, message_of
-from warmline.stores.speaking import Refused, Speech, admitted
+from warmline.stores.speaking import Refused, Speech, admit
 from warmline.stores.transaction import Box, Transaction
 
 
 class Added(NamedTuple):
-    """Where a message was accepted, and where it stands among those that led to it."""
+    """A message as it was accepted, and its position."""
 
+    message: Message
     position: int
-    trace: str
-    hops: int
 
 
 def add(
-    tx: Transaction,
-    values: dict[str, Any],
-    box: Box,
-    speech: Speech | None = None,
-    settles: tuple[Lease, Box] | None = None,
+    tx: Transaction, new: Sent, box: Box, speech: Speech | None = None, settles: tuple[Lease, Box] | None = None
 ) -> Added | Question | Refused:
     """Accept a message with one delivery, and settle what it replies to; or return the question of the same key."""
-    if values["idempotency_key"] is not None and (same := _same_key(tx, values)) is not None:
+    if new.message.idempotency_key is not None and (same := _same_key(tx, new)) is not None:
         if tx.all("add_sent_to", {"message_id": same}) != [(box.number,)]:
             raise _other_use()
         return verbs.get(tx, same)
     held = None if settles is None else verbs.held(tx, *settles)
-    _check_open(box)
-    admission = _admitted(tx, values, speech)
-    if isinstance(admission, Refused):
-        return admission
-    (position,) = accept(tx, admission, [box.number])
+    _check_open(tx.as_left(box))
+    admitted = new if speech is None else _admitted(tx, new, speech)
+    if isinstance(admitted, Refused):
+        return admitted
+    (position,) = accept(tx, admitted, [box.number])
     if settles is not None and held is not None:
         verbs.settle_note(tx, *settles, held)
-    return Added(position, admission["trace"], admission["hops"])
+    return Added(admitted.message, position)
 
 
-def broadcast(
-    tx: Transaction, values: dict[str, Any], boxes: Sequence[Box], speech: Speech | None = None
-) -> Post | Refused:
+def broadcast(tx: Transaction, new: Sent, boxes: Sequence[Box], speech: Speech | None = None) -> Post | Refused:
     """Accept a message with a delivery to each mailbox; or return the post of the same key."""
-    if values["idempotency_key"] is not None and (same := _same_key(tx, values)) is not None:
+    if new.message.idempotency_key is not None and (same := _same_key(tx, new)) is not None:
         return post(tx, same)
     for box in boxes:
-        _check_open(box)
-    admission = _admitted(tx, values, speech)
-    if isinstance(admission, Refused):
-        return admission
-    accept(tx, admission, [box.number for box in boxes])
-    return post(tx, MessageId(values["id"]))
+        _check_open(tx.as_left(box))
+    admitted = new if speech is None else _admitted(tx, new, speech)
+    if isinstance(admitted, Refused):
+        return admitted
+    accept(tx, admitted, [box.number for box in boxes])
+    return post(tx, new.message.id)
 
 
 def post(tx: Transaction, message_id: MessageId) -> Post:
@@ -96,13 +89,13 @@ def _empty(tx: Transaction, message: Message) -> None:
     tx.news.said[ConversationId(message.conversation)] = None
 
 
-def _same_key(tx: Transaction, values: dict[str, Any]) -> MessageId | None:
+def _same_key(tx: Transaction, new: Sent) -> MessageId | None:
     """Return the message that was accepted under the same key. Raises IdempotencyConflictError when it is another."""
-    row = tx.one("add_same_key", values)
+    row = tx.one("add_same_key", new.values)
     if row is None:
         return None
-    message_id, *said = row
-    if said != [values["kind"], values["body"]]:
+    message_id, kind, body = row
+    if (kind, body) != (new.message.kind, new.message.body):
         raise _other_use()
     return MessageId(message_id)
 
@@ -116,11 +109,9 @@ def _check_open(box: Box) -> None:
         raise ConversationClosedError("the conversation was closed: it takes nothing new")
 
 
-def _admitted(tx: Transaction, values: dict[str, Any], speech: Speech | None) -> dict[str, Any] | Refused:
-    """Return the message's columns as the rules leave them."""
-    if speech is None:
-        return values
-    standing = admitted(tx, values, speech)
-    if isinstance(standing, Refused):
-        return standing
-    return {**values, "trace": standing.trace, "hops": standing.hops}
+def _admitted(tx: Transaction, new: Sent, speech: Speech) -> Sent | Refused:
+    """Return the message as the rules leave it."""
+    trace = admit(tx, new.message, speech)
+    if isinstance(trace, Refused):
+        return trace
+    return new if trace == (new.message.trace, new.message.hops) else new.with_trace(*trace)

@@ -46,12 +46,12 @@ def micros_or_none(at: datetime | None) -> int | None:
 
 def time(at: int) -> datetime:
     """Turn the database's form into a time."""
-    return _EPOCH + timedelta(microseconds=at)
+    return _EPOCH + at * _MICROSECOND
 
 
 def time_or_none(at: int | None) -> datetime | None:
     """Turn the database's form of a time that may be absent into a time."""
-    return None if at is None else _EPOCH + timedelta(microseconds=at)
+    return None if at is None else _EPOCH + at * _MICROSECOND
 
 
 def message_values(message: Message) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def message_values(message: Message) -> dict[str, Any]:
         "id": message.id,
         "conversation": message.conversation,
         "sender": message.sender,
-        "kind": message.kind.value,
+        "kind": message.kind,
         "body": message.body,
         "sent_at": micros(message.sent_at),
         "trace": message.trace,
@@ -76,9 +76,9 @@ def message_values(message: Message) -> dict[str, Any]:
 
 
 class LeaseRow(NamedTuple):
-    """A lease as the writer leaves it: the message's columns, the new values, and the counts of what went wrong."""
+    """A lease as the writer leaves it: the message or its columns, the new values, and the counts before."""
 
-    message: Row
+    message: Message | Row
     values: Mapping[str, Any]
     failures: int
     lapses: int
@@ -88,7 +88,7 @@ def lease_of(row: LeaseRow, mailbox: Mailbox) -> Lease:
     """Make the lease of a row."""
     values = row.values
     return Lease(
-        message=message_of(row.message),
+        message=row.message if isinstance(row.message, Message) else message_of(row.message),
         mailbox=mailbox,
         deliveries=values["deliveries"],
         lease_id=values["lease_id"],
@@ -166,7 +166,7 @@ def answer_to_json(answer: Answer) -> str:
     """Write what an answer is beyond its text, which is its message's body."""
     return _to_json(
         {
-            "outcome": answer.outcome.value,
+            "outcome": answer.outcome,
             "author": answer.author,
             "citations": [
                 (

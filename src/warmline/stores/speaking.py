@@ -6,10 +6,10 @@ The same values decide in the store in memory; the arithmetic of rates is rates.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from warmline.errors import BudgetSpentError, LoopStoppedError, RateLimitedError, WarmlineError
-from warmline.model import OWNER_MAILBOX, Credential, Limits, Mailbox, StopKind
+from warmline.model import OWNER_MAILBOX, Credential, Limits, Mailbox, Message, StopKind
 from warmline.rates import DAY, HOUR, MINUTE, passes, wait
 from warmline.stores.notice_texts import stop_text
 from warmline.stores.notices import mailbox_of_sender, put_notice
@@ -40,10 +40,10 @@ class Trace(NamedTuple):
     hops: int
 
 
-def admitted(tx: Transaction, values: dict[str, Any], speech: Speech) -> Trace | Refused:
+def admit(tx: Transaction, message: Message, speech: Speech) -> Trace | Refused:
     """Return the trace that a message goes on with, and charge its speaker; or note that it was stopped."""
     by = speech.by
-    before = _inherited(tx, values, speech)
+    before = _inherited(tx, message, speech)
     if by.is_person:
         trace = before
     elif before.hops < speech.max_hops:
@@ -59,15 +59,17 @@ def admitted(tx: Transaction, values: dict[str, Any], speech: Speech) -> Trace |
     return refused or trace
 
 
-def _inherited(tx: Transaction, values: dict[str, Any], speech: Speech) -> Trace:
+def _inherited(tx: Transaction, message: Message, speech: Speech) -> Trace:
     """Return the trace of what a message replies to, else of what its speaker holds with most hops, else its own."""
-    if values["in_reply_to"] is not None and (row := tx.one("trace_of", {"id": values["in_reply_to"]})) is not None:
-        return Trace(*row)
+    if message.in_reply_to is not None:
+        row = tx.one("trace_of", {"id": message.in_reply_to})
+        if row is not None:
+            return Trace(*row)
     held = tx.all("trace_held", {"reader": speech.by.id}) if speech.may_hold else []
     if held:
         trace, hops, _, _ = min(held, key=lambda row: (-row[1], *row[2:]))
         return Trace(trace, hops)
-    return Trace(values["trace"], 0)
+    return Trace(message.trace, 0)
 
 
 def _charge(tx: Transaction, limits: Limits, speech: Speech, before: Trace) -> Refused | None:

@@ -29,6 +29,7 @@ from warmline.model import (
 from warmline.protocols import Accepted, Clock, QuestionFilter
 from warmline.settings import StoreSettings
 from warmline.stores import batches, posts, verbs
+from warmline.stores.accepting import sent
 from warmline.stores.batches import Reception
 from warmline.stores.database import Database
 from warmline.stores.rows import BatchRow, LeaseRow, batch_of, lease_of, message_values, micros, time, time_or_none
@@ -86,27 +87,20 @@ class SqliteStore:
         self, message: Message, mailbox: Mailbox, *, by: Credential | None = None, settles: Lease | None = None
     ) -> Accepted:
         """Accept a message."""
-        box, values, speech = self.database.box(mailbox), message_values(message), self._speech(by)
+        box, speech, new = self.database.box(mailbox), self._speech(by), sent(message)
         settled = None if settles is None else (settles, self.database.box(settles.mailbox))
-        added = await self.database.write(lambda tx: posts.add(tx, values, box, speech, settled))
+        added = await self.database.write(lambda tx: posts.add(tx, new, box, speech, settled))
         if isinstance(added, Question):
             return Accepted(added, created=False)
         if isinstance(added, Refused):
             raise added.error
-        delivery = Delivery(
-            mailbox=mailbox, position=added.position, state=State.READY, deadline_at=message.deadline_at
-        )
-        accepted = message if speech is None else replace(message, trace=added.trace, hops=added.hops)
-        return Accepted(Question(accepted, delivery), created=True)
+        delivery = Delivery(mailbox, added.position, State.READY, deadline_at=message.deadline_at)
+        return Accepted(Question(added.message, delivery), created=True)
 
     async def broadcast(self, message: Message, mailboxes: Sequence[Mailbox], *, by: Credential | None = None) -> Post:
         """Accept a message for several."""
-        boxes, values, speech = (
-            [self.database.box(each) for each in mailboxes],
-            message_values(message),
-            self._speech(by),
-        )
-        post = await self.database.write(lambda tx: posts.broadcast(tx, values, boxes, speech))
+        boxes, speech, new = [self.database.box(each) for each in mailboxes], self._speech(by), sent(message)
+        post = await self.database.write(lambda tx: posts.broadcast(tx, new, boxes, speech))
         if isinstance(post, Refused):
             raise post.error
         return post

@@ -8,7 +8,7 @@ from typing import Any
 
 import apsw
 
-from warmline.model import AnsweredBy, ConversationId, Credential, CredentialId, Mailbox, MessageId
+from warmline.model import AnsweredBy, ConversationId, Credential, CredentialId, Mailbox, Message, MessageId
 from warmline.stores.queries import load_all_queries, parameters_of
 from warmline.stores.rows import Row
 from warmline.stores.waits import ToQuestion
@@ -18,7 +18,7 @@ _STATEMENTS = {name: (sql, parameters_of(sql)) for name, sql in load_all_queries
 
 @dataclass(slots=True, eq=False)
 class Box:
-    """A mailbox as it is kept in memory. One that a verb was handed is as the last batch of verbs left it."""
+    """A mailbox as it is kept in memory, as the last batch of verbs left it."""
 
     number: int
     ordered: bool
@@ -34,15 +34,15 @@ class Box:
 class News:
     """What a transaction changed that somebody may wait for.
 
-    due names the mailboxes in which something became due; opened the questions that were accepted or
-    requeued; ended those that ended, with a way to the question where the verb had it at hand;
+    due names the mailboxes in which something became due; opened what was requeued, or accepted for one
+    mailbox, with the message; ended what ended, with a way to the question where the verb had it at hand;
     next_event_at is the earliest new event for a sweep; said names the conversations in which something
     was said, handed over or ended; boxes holds the mailboxes that are new or have changed, and credentials
     such credentials under the hashes of their tokens; readers names those who received.
     """
 
     due: dict[int, None] = field(default_factory=dict)
-    opened: list[MessageId] = field(default_factory=list)
+    opened: dict[MessageId, Message | None] = field(default_factory=dict)
     ended: dict[MessageId, ToQuestion | None] = field(default_factory=dict)
     next_event_at: int | None = None
     said: dict[ConversationId, None] = field(default_factory=dict)
@@ -63,12 +63,13 @@ class Transaction:
     the same cursor.
     """
 
-    __slots__ = ("_cursor", "news", "now")
+    __slots__ = ("_boxes", "_cursor", "news", "now")
 
     def __init__(self, cursor: apsw.Cursor, now: int) -> None:
         self._cursor = cursor
         self.now = now
         self.news = News()
+        self._boxes: dict[int, Box] = {}
 
     def one(self, name: str, values: Mapping[str, Any]) -> Row | None:
         """Run a statement and return its only row, or None."""
@@ -81,6 +82,16 @@ class Transaction:
     def run(self, name: str, values: Mapping[str, Any]) -> None:
         """Run a statement that returns nothing."""
         self._execute(name, values)
+
+    def boxes_changed(self, conversation: ConversationId) -> None:
+        """Note that mailboxes of a conversation are new or have changed."""
+        boxes = read_boxes(self, conversation)
+        self.news.boxes.update(boxes)
+        self._boxes.update((box.number, box) for box in boxes.values())
+
+    def as_left(self, box: Box) -> Box:
+        """Return a mailbox as the verbs before this one left it, those of the same batch too."""
+        return self._boxes.get(box.number, box)
 
     def _execute(self, name: str, values: Mapping[str, Any]) -> apsw.Cursor:
         """Bind by number: binding by name costs more than most statements. Values may hold more than are bound."""

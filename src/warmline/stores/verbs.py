@@ -35,7 +35,7 @@ from warmline.stores.rows import (
     time,
     time_or_none,
 )
-from warmline.stores.transaction import Box, Transaction, read_boxes
+from warmline.stores.transaction import Box, Transaction
 
 _END_OF_TIME = 2**62
 """In microseconds: after every lease's end."""
@@ -46,7 +46,7 @@ def add_mailbox(tx: Transaction, mailbox: Mailbox) -> None:
     values = {"conversation": mailbox.conversation, "name": mailbox.name, "now_at": tx.now}
     tx.run("add_mailbox_conversation", values)
     tx.run("add_mailbox", values)
-    tx.news.boxes.update(read_boxes(tx, mailbox.conversation))
+    tx.boxes_changed(mailbox.conversation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def lease(tx: Transaction, box: Box, holder: str, duration: int) -> LeaseRow | N
 
 def due(tx: Transaction, box: Box, limit: int) -> list[Row]:
     """Return what may be handed over now, lowest position first: of an ordered mailbox its head, or nothing."""
-    if box.ordered:
+    if tx.as_left(box).ordered:
         if tx.one("lease_is_blocked", {"mailbox_id": box.number}) is not None:
             return []
         limit = 1
@@ -88,9 +88,9 @@ def hand_over(tx: Transaction, box: Box, row: Row, grant: Grant) -> LeaseRow:
         "now_at": tx.now,
     }
     tx.run("lease", values)
-    message = certain(tx.one("lease_message", values))
     tx.news.event_at(grant.lapses_at)
-    tx.news.said[message[1]] = None
+    message = tx.news.opened.get(message_id) or certain(tx.one("lease_message", values))
+    tx.news.said[message.conversation if isinstance(message, Message) else message[1]] = None
     return LeaseRow(message, values, failures, lapses)
 
 
@@ -167,7 +167,7 @@ def requeue(tx: Transaction, message_id: MessageId, deadline_at: datetime | None
     """Put back what is dead or expired."""
     deadline = micros_or_none(deadline_at)
     _steered(tx, "requeue", message_id, deadline_at=deadline)
-    tx.news.opened.append(message_id)
+    tx.news.opened[message_id] = None
     tx.news.event_at(deadline)
     return get(tx, message_id)
 
@@ -261,7 +261,7 @@ def _settle(tx: Transaction, lease: Lease, box: Box, before: Row, answer: Messag
     _change(tx, "settle", lease, box, now_at=tx.now, answer_id=answer.id if answer else None)
     tx.news.ended[lease.message.id] = partial(_settled, lease, before, answer, tx.now)
     tx.news.said[lease.message.conversation] = None
-    if box.ordered:
+    if tx.as_left(box).ordered:
         tx.news.due[box.number] = None
 
 

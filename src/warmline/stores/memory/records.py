@@ -69,6 +69,7 @@ class Waiter:
     duration: timedelta
     grant: Callable[[Batch], None]
     granted: asyncio.Future[Any]
+    again: Callable[[], Batch | None] = lambda: None  # what it holds already under the same key
 
 
 @dataclass(slots=True)
@@ -184,8 +185,12 @@ class Records:
                 raise UnknownMessageError(f"there is no question {message_id}")
 
     def all_entries(self) -> list[Entry]:
-        """Return every delivery, in the order of acceptance."""
-        return [entry for entries in self.entries.values() for entry in entries]
+        """Return every delivery, in the order of acceptance, and of one message by mailbox."""
+        return [
+            entry
+            for entries in self.entries.values()
+            for entry in sorted(entries, key=lambda entry: entry.delivery.mailbox.name)
+        ]
 
     def fenced(self, lease: Lease) -> Entry:
         """Return the delivery that is held under exactly this lease. Raises LeaseLostError."""
@@ -325,7 +330,7 @@ class Records:
                 due = self._due_entries(mailbox, box.policy)[: waiter.limit]
                 if not due:
                     return
-                self._hand_over(due, waiter)
+                waiter.grant(waiter.again() or self._hand_over(due, waiter))
             box.waiters.popleft()
 
     def has_due(self, mailbox: Mailbox) -> bool:
@@ -343,7 +348,7 @@ class Records:
         is_out = any(entry.delivery.state is State.LEASED for entry in entries)
         return [] if is_out or not ready or ready[0].delivery.ready_at is not None else ready[:1]
 
-    def _hand_over(self, entries: Sequence[Entry], waiter: Waiter) -> None:
+    def _hand_over(self, entries: Sequence[Entry], waiter: Waiter) -> Batch:
         """Lease these deliveries to a waiter, under one token."""
         token, now = secrets.token_hex(8), self.clock.now()
         for entry in entries:
@@ -360,7 +365,7 @@ class Records:
             self._changed[self.messages[entry.message_id].conversation] = None
         self.timed(now + waiter.duration)
         mailbox = entries[0].delivery.mailbox
-        waiter.grant(Batch(BatchToken(token), mailbox, tuple(self.lease_of(entry) for entry in entries)))
+        return Batch(BatchToken(token), mailbox, tuple(self.lease_of(entry) for entry in entries))
 
 
 def _unknown(mailbox: Mailbox) -> UnknownMailboxError:

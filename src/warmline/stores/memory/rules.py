@@ -24,7 +24,7 @@ from warmline.model import (
 )
 from warmline.rates import DAY, HOUR, MINUTE, passes, wait
 from warmline.stores.memory.records import Entry, Records, Spent
-from warmline.stores.notice_texts import ended_text
+from warmline.stores.notice_texts import ended_text, stop_text
 from warmline.stores.rows import micros
 
 _SECOND = timedelta(seconds=1) // timedelta(microseconds=1)
@@ -35,15 +35,14 @@ def admitted(records: Records, message: Message, by: Credential) -> Message:
 
     Raises LoopStoppedError, BudgetSpentError or RateLimitedError, and has then noted the stop.
     """
-    before = _inherited(records, message, by)
-    trace, hops = (before.trace, before.hops) if before else (message.trace, 0)
-    message = replace(message, trace=trace, hops=hops if by.is_person else hops + 1)
-    if message.hops > records.settings.max_hops:
-        _stop(records, StopKind.LOOP, trace, by, _beginner(records, trace))
-        raise LoopStoppedError(f"this trace holds {hops} machine-made messages, which is the limit: ask a person")
+    message = _inherited(records, message, by)
+    max_hops = records.settings.max_hops
+    if not by.is_person and message.hops >= max_hops:
+        _stop(records, StopKind.LOOP, message.trace, by, message, _beginner(records, message.trace))
+        raise LoopStoppedError(f"this trace holds {max_hops} messages made by machines, the limit: let a person go on")
     if by.limits is not None:
-        _charge(records, by, by.limits)
-    return message
+        _charge(records, by, by.limits, message)
+    return message if by.is_person else replace(message, hops=message.hops + 1)
 
 
 def end_notice(records: Records, entry: Entry) -> None:
@@ -52,39 +51,35 @@ def end_notice(records: Records, entry: Entry) -> None:
     if delivery.state not in (State.DEAD, State.EXPIRED) or message.sender == THE_LINE:
         return
     body = ended_text(message.kind, message.id, delivery.mailbox.name, delivery.state, delivery.last_error)
-    mailbox = _mailbox_of(records, message)
-    if mailbox is not None:
-        notice = replace(_notice(records, body, mailbox), trace=message.trace, hops=message.hops)
-        records.keep(replace(notice, in_reply_to=message.id), [mailbox])
+    _notify(records, _mailbox_of(records, message), body, message, about=message.id)
 
 
-def _inherited(records: Records, message: Message, by: Credential) -> Message | None:
-    """Return the message whose trace this one goes on with."""
-    if message.in_reply_to in records.messages:
-        return records.messages[message.in_reply_to]
-    held = [
-        records.messages[entry.message_id]
-        for batch in records.batches.values()
-        if batch.reader == by.id
-        for entry in batch.held
-    ]
-    return max(held, key=lambda each: each.hops, default=None)
+def _inherited(records: Records, message: Message, by: Credential) -> Message:
+    """Return the message with the trace and the hops of the one that it goes on from."""
+    before = records.messages.get(message.in_reply_to) if message.in_reply_to is not None else None
+    if before is None:
+        batches = [batch for batch in records.batches.values() if batch.reader == by.id]
+        held = [records.messages[entry.message_id] for batch in batches for entry in batch.held]
+        before = max(held, key=lambda each: each.hops, default=None)
+    if before is None:
+        return replace(message, hops=0)
+    return replace(message, trace=before.trace, hops=before.hops)
 
 
-def _charge(records: Records, by: Credential, limits: Limits) -> None:
+def _charge(records: Records, by: Credential, limits: Limits, message: Message) -> None:
     now = micros(records.clock.now())
     today = now // DAY
     spent = records.spent.setdefault(by.id, Spent())
     used = spent.day_used if spent.day == today else 0
     if used >= limits.per_day:
-        _stop(records, StopKind.BUDGET, f"{by.id} {today}", by)
+        _stop(records, StopKind.BUDGET, f"{by.id} {today}", by, message)
         raise BudgetSpentError(
             f"the {limits.per_day} messages of this day are spent", ((today + 1) * DAY - now) / _SECOND
         )
     minute = passes(spent.minute_due_at, now, limits.per_minute, MINUTE)
     hour = passes(spent.hour_due_at, now, limits.per_hour, HOUR)
     if minute is None or hour is None:
-        _stop(records, StopKind.RATE, f"{by.id} {now // HOUR}", by)
+        _stop(records, StopKind.RATE, f"{by.id} {now // HOUR}", by, message)
         waits = (
             wait(spent.minute_due_at, now, limits.per_minute, MINUTE),
             wait(spent.hour_due_at, now, limits.per_hour, HOUR),
@@ -93,7 +88,9 @@ def _charge(records: Records, by: Credential, limits: Limits) -> None:
     records.spent[by.id] = Spent(minute, hour, today, used + 1)
 
 
-def _stop(records: Records, kind: StopKind, key: str, by: Credential, *concerned: Mailbox | None) -> None:
+def _stop(
+    records: Records, kind: StopKind, key: str, by: Credential, message: Message, *concerned: Mailbox | None
+) -> None:
     """Count a refusal; tell those concerned of the first."""
     now = records.clock.now()
     known = records.stops.get((kind, key))
@@ -101,24 +98,28 @@ def _stop(records: Records, kind: StopKind, key: str, by: Credential, *concerned
         records.stops[kind, key] = replace(known, last_at=now, refusals=known.refusals + 1)
         return
     records.stops[kind, key] = Stop(kind, key, by.conversation, by.name, now, now, 1)
-    body = f"The line stopped {by.name!a} in the conversation {by.conversation!a}: {_REASONS[kind]}."
-    wanted = dict.fromkeys((Mailbox(by.conversation, by.name), OWNER_MAILBOX, *concerned))
-    for mailbox in wanted:
-        if mailbox in records.boxes:
-            records.keep(_notice(records, body, mailbox), [mailbox])
+    body = stop_text(kind, by, records.settings.max_hops)
+    for mailbox in dict.fromkeys((Mailbox(by.conversation, by.name), OWNER_MAILBOX, *concerned)):
+        _notify(records, mailbox, body, message)
 
 
-_REASONS = {
-    StopKind.LOOP: "too many machine-made messages followed one another",
-    StopKind.RATE: "it sent too many messages in too short a time",
-    StopKind.BUDGET: "its messages of this day are spent",
-}
-
-
-def _notice(records: Records, body: str, mailbox: Mailbox) -> Message:
-    now = records.clock.now()
-    message_id = new_message_id(now)
-    return Message(message_id, mailbox.conversation, THE_LINE, Kind.NOTE, body, now, trace=message_id)
+def _notify(
+    records: Records, mailbox: Mailbox | None, body: str, told_of: Message, about: MessageId | None = None
+) -> None:
+    """Put a notice into a mailbox, if there is one, in the trace of what it tells of."""
+    if mailbox is not None and mailbox in records.boxes:
+        notice = Message(
+            id=new_message_id(records.clock.now()),
+            conversation=mailbox.conversation,
+            sender=THE_LINE,
+            kind=Kind.NOTE,
+            body=body,
+            sent_at=records.clock.now(),
+            trace=told_of.trace,
+            hops=told_of.hops,
+            in_reply_to=about,
+        )
+        records.keep(notice, [mailbox])
 
 
 def _beginner(records: Records, trace: str) -> Mailbox | None:

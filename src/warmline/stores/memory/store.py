@@ -96,6 +96,8 @@ class MemoryStore:
     async def broadcast(self, message: Message, mailboxes: Sequence[Mailbox], *, by: Credential | None = None) -> Post:
         """Accept a message for several."""
         with self.records.verb():
+            for mailbox in mailboxes:
+                self.records.box(mailbox)
             first = self._first(message)
             if first is not None:
                 self._check_same(first, message)
@@ -123,21 +125,23 @@ class MemoryStore:
         with self.records.verb():
             self.records.box(mailbox)
             self.records.seen(by.conversation, by.name)
-            token = None if key is None else self.records.batch_keys.get((by.id, key))
-            if token is not None and self.records.batches[token].held:
-                return self._as_held(token)
+            same = self._again(by.id, key)
+            if same is not None:
+                return same
             if not waits and not self.records.has_due(mailbox):
                 return Batch(BatchToken(""), mailbox, ())
         granted: asyncio.Future[Batch] = asyncio.get_running_loop().create_future()
 
         def grant(batch: Batch) -> None:
-            entries = [self.records.fenced(lease) for lease in batch.leases]
-            self.records.batches[batch.token] = BatchRecord(batch.token, by.id, mailbox, entries)
-            if key is not None:
-                self.records.batch_keys[by.id, key] = batch.token
+            if batch.token not in self.records.batches:
+                entries = [self.records.fenced(lease) for lease in batch.leases]
+                self.records.batches[batch.token] = BatchRecord(batch.token, by.id, mailbox, entries)
+                if key is not None:
+                    self.records.batch_keys[by.id, key] = batch.token
             granted.set_result(batch)
 
-        return await self._wait(mailbox, Waiter(by.name, limit, duration, grant, granted), granted, self._take_back)
+        waiter = Waiter(by.name, limit, duration, grant, granted, lambda: self._again(by.id, key))
+        return await self._wait(mailbox, waiter, granted, self._take_back)
 
     async def held(self, token: BatchToken, by: CredentialId) -> Batch:
         """Return what is still leased of a batch."""
@@ -327,7 +331,6 @@ class MemoryStore:
 
     def _accept(self, message: Message, mailboxes: Sequence[Mailbox], by: Credential | None) -> None:
         for mailbox in mailboxes:
-            self.records.box(mailbox)
             if self.records.conversations[mailbox.conversation].closed_at is not None:
                 raise ConversationClosedError(f"the conversation {mailbox.conversation!a} is closed")
         self.records.check_new(message.id)
@@ -372,6 +375,11 @@ class MemoryStore:
     def _as_held(self, token: BatchToken) -> Batch:
         batch = self.records.batches[token]
         return Batch(token, batch.mailbox, tuple(self.records.lease_of(entry) for entry in batch.held))
+
+    def _again(self, reader: CredentialId, key: str | None) -> Batch | None:
+        """Return what a reader holds under the same key."""
+        token = None if key is None else self.records.batch_keys.get((reader, key))
+        return None if token is None or not self.records.batches[token].held else self._as_held(token)
 
     def _steer(self, message_id: MessageId, event: Event, **values: object) -> Question:
         with self.records.verb():
