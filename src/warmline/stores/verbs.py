@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from warmline.errors import (
     ConflictError,
@@ -49,8 +48,7 @@ def add_mailbox(tx: Transaction, mailbox: Mailbox) -> None:
     tx.boxes_changed(mailbox.conversation)
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """To whom something is handed over until when; reader is set where it is a batch's."""
 
     lease_id: str
