@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from warmline.answerers.extractive import ExtractiveAnswerer
-from warmline.bridge import Bridge
+from warmline.bridge.bridge import Bridge, open_bridge
 from warmline.clock import SystemClock
 from warmline.dispatch.dispatcher import Dispatcher, Parts
 from warmline.dispatch.timekeeper import Timekeeper
@@ -18,18 +18,20 @@ from warmline.memory.citations import FileVerifier
 from warmline.memory.memory import Memory
 from warmline.model import MEMORY_MAILBOX
 from warmline.settings import Settings
+from warmline.stores.directory import SqliteDirectory
 from warmline.stores.sqlite import SqliteStore
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A running line: what interfaces may touch."""
+    """A running line: what interfaces may touch. leaving is set when somebody with the right to asked it to leave."""
 
     home: Home
     settings: Settings
     bridge: Bridge
     memory: Memory
     dispatcher: Dispatcher
+    leaving: asyncio.Event
 
     async def leave(self) -> None:
         """Let waits return with what is known, and give answers in progress the drain; release the rest."""
@@ -52,28 +54,40 @@ async def working(dispatcher: Dispatcher, timekeeper: Timekeeper) -> AsyncIterat
 
 
 @asynccontextmanager
-async def open_line(home: Home, settings: Settings) -> AsyncIterator[Line]:
+async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> AsyncIterator[Line]:
     """Open the store and the memory of a home, and work on questions until the block ends.
 
-    At its end answers in progress get settings.dispatch.drain to finish; the rest is released.
-    Raises StoreDamagedError or StoreVersionError, and has then changed nothing.
+    leaving is set when a control message asks for a shutdown. At the block's end answers in progress get
+    settings.dispatch.drain to finish; the rest is released. Raises StoreDamagedError or
+    StoreVersionError, and has then changed nothing.
     """
     clock = SystemClock()
     store = SqliteStore(home.store, settings.store, clock)
+    directory = SqliteDirectory(store.database)
     async with AsyncExitStack() as closing:
         await store.open()
         closing.push_async_callback(store.close)
         await store.lapse_all()  # this daemon owns the store alone: who held a lease is gone
         memory = Memory(home.memory, settings.memory, private=[home.path])
         closing.push_async_callback(memory.close)
-        bridge = Bridge(store, clock, settings.bridge)
+        verifier = FileVerifier(memory.resolve, settings.memory)
+        bridge = open_bridge(
+            store,
+            directory,
+            verifier,
+            clock,
+            settings=settings.bridge,
+            owner_token=home.read_token(),
+        )
         parts = Parts(
             store=store,
             recall=memory,
-            verifier=FileVerifier(memory.resolve, settings.memory),
+            verifier=verifier,
             answerer=ExtractiveAnswerer(settings.memory.min_confidence),
             clock=clock,
         )
-        dispatcher = Dispatcher(parts, MEMORY_MAILBOX, settings.dispatch, holder=f"daemon {os.getpid()}")
+        dispatcher = Dispatcher(
+            parts, MEMORY_MAILBOX, settings.dispatch, holder=f"daemon {os.getpid()}", asked_to_leave=leaving.set
+        )
         async with working(dispatcher, Timekeeper(store, clock)):
-            yield Line(home, settings, bridge, memory, dispatcher)
+            yield Line(home, settings, bridge, memory, dispatcher, leaving)

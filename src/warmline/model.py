@@ -31,6 +31,9 @@ MEMORY_MAILBOX_NAME = "memory"
 THE_LINE = "warmline"
 """The sender of notices."""
 
+SHUTDOWN = "shutdown"
+"""The body of a control message that asks an answerer to finish and leave."""
+
 RESERVED_NAMES = frozenset({OWNER, MEMORY_MAILBOX_NAME, THE_LINE})
 """No participant that a credential is made for can be called so."""
 

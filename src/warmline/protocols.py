@@ -76,7 +76,7 @@ class Store(Protocol):
     """Messages and deliveries, durable, with leases.
 
     Every verb is one transaction: it happened whole or not at all, and a caller that is cancelled
-    leaves no trace beyond that. `add`, `settle`, `nack`, `bury`, `cancel`, `requeue` and `discard`
+    leaves no trace beyond that. `add`, `settle`, `done`, `nack`, `bury`, `cancel`, `requeue` and `discard`
     are synced to the disk before they return; `lease`, `extend`, `release`,
     `lapse_all` and `sweep` need not be.
     A verb that NEXT_STATE does not allow raises ConflictError and changes nothing; one that
@@ -131,13 +131,21 @@ class Store(Protocol):
         """
 
     async def receive(
-        self, mailbox: Mailbox, by: Credential, limit: int, duration: timedelta, key: str | None = None
+        self,
+        mailbox: Mailbox,
+        by: Credential,
+        limit: int,
+        duration: timedelta,
+        key: str | None = None,
+        *,
+        waits: bool = True,
     ) -> Batch:
         """Wait until something is due in the mailbox, and lease at most limit deliveries (one if ordered) as a batch.
 
         Waits in one line with `lease`; one message wakes one caller. The holder is by.name. The same key of the
         same credential gives the same batch again, as far as it is still leased under it; when nothing is, it
-        waits anew. by's participant is seen now. Raises UnknownMailboxError.
+        waits anew. by's participant is seen now. Without `waits`, a batch that has no leases, and is
+        not kept, says that nothing is due. Raises UnknownMailboxError.
         """
 
     async def held(self, token: BatchToken, by: CredentialId) -> Batch:
@@ -173,6 +181,13 @@ class Store(Protocol):
     async def post(self, message_id: MessageId) -> Post:
         """Return any message with its deliveries, in the order of their mailboxes' names."""
 
+    async def archive(self, before: datetime) -> int:
+        """Move messages all of whose deliveries were settled or cancelled before this time into the archive.
+
+        `get`, `post`, `erase` and Directory.said find them as before; their idempotency keys are forgotten, and so
+        are the batches and stops of that time. Returns how many moved.
+        """
+
     async def extend(self, lease: Lease, duration: timedelta) -> Lease:
         """Return the lease with lapses_at set to now + duration.
 
@@ -185,6 +200,9 @@ class Store(Protocol):
         It is on its way when this returns, so that a lease asked for next travels with it. Succeeds until
         the lease has lapsed in the store, however late by the clock.
         """
+
+    async def done(self, lease: Lease) -> None:
+        """Settle a message that wants no answer: what it asked for is done."""
 
     async def nack(self, lease: Lease, error: str, delay: timedelta) -> None:
         """Give back with one failure more; due again after delay."""
@@ -327,13 +345,57 @@ class Directory(Protocol):
         """List the runaways that were stopped and last tried at or after this time, latest first."""
 
 
+@dataclass(frozen=True, slots=True)
+class ImportedMessage:
+    """A message of an old bridge, with the mailbox that it goes to and the number that it had there."""
+
+    message: Message
+    mailbox: Mailbox
+    number: int
+    is_read: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedAudit:
+    """A row of an old bridge's audit log, as it stood there."""
+
+    conversation: ConversationId
+    number: int
+    session: str | None
+    action: str
+    details: str | None
+    at: datetime | None
+
+
+class Importer(Protocol):
+    """Takes over what an old bridge held. Each verb is one transaction; what came before is left as it is."""
+
+    async def take_conversation(
+        self, conversation: Conversation, credentials: Sequence[tuple[Credential, bytes]]
+    ) -> bool:
+        """Keep a conversation with its participants, statuses, mailboxes, and credentials under their token hashes.
+
+        Returns whether it is new. When it is not, only the credentials' expires_at may move, to later.
+        """
+
+    async def take_messages(self, messages: Sequence[ImportedMessage]) -> int:
+        """Keep messages, read ones as settled and the others as ready; return how many are new.
+
+        Known by (conversation, number) for ever, archived and erased ones too. No rate and no hop is counted.
+        """
+
+    async def take_audit(self, rows: Sequence[ImportedAudit]) -> int:
+        """Keep audit rows; return how many are new."""
+
+
 class Recall(Protocol):
     """A memory, asked for the passages that may answer a question."""
 
     async def passages(self, question: str, limit: int, within: frozenset[str] | None = None) -> Recollection:
         """Return at most limit passages, best first, whose lines stand in the files now.
 
-        within names the roots to search, None all; what lies in other roots is never returned.
+        within names the roots to search, None all. What stands in others is neither returned nor takes a
+        place in the ranking; a name that is no root's, or none at all, finds nothing.
         """
 
 
@@ -343,7 +405,7 @@ class Verifier(Protocol):
     async def verify(self, claims: Sequence[Claim], within: frozenset[str] | None = None) -> Sequence[Citation]:
         """Check each claim against its file; one citation a claim, in the same order. Never raises for a claim.
 
-        A claim in a root that is not within is like one in no root.
+        within names the roots to look into, None all: what lies in another is cited as if it were not there.
         """
 
 

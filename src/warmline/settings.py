@@ -39,6 +39,9 @@ class BridgeSettings:
     max_metadata_bytes: int = 16 * 1024
     """Of a message's metadata, as JSON: names of files and the like; what is longer belongs into the body."""
 
+    max_status_bytes: int = 1024
+    """Of UTF-8, in what a participant says about itself: it is shown in one line."""
+
     max_participants: int = 200
     """In one conversation: a broadcast writes one delivery for each in one transaction."""
 
@@ -102,6 +105,23 @@ class StoreSettings:
 
     max_batch: int = 512
     """Verbs committed together: bounds how long the first of them waits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionSettings:
+    """How long messages stay in the database."""
+
+    keep: timedelta = timedelta(days=30)
+    """After it was settled a message moves into the archive: longer than any deadline."""
+
+    period: timedelta = timedelta(days=1)
+    """A day's messages are moved in a few seconds."""
+
+    first_look: timedelta = timedelta(minutes=1)
+    """After the start: a daemon that is started for one question does nothing else."""
+
+    archive_units: int = 1000
+    """Messages with their answers in one file, and in one transaction: others wait some 20 ms for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,5 +190,6 @@ class Settings:
     bridge: BridgeSettings = field(default_factory=BridgeSettings)
     dispatch: DispatchSettings = field(default_factory=DispatchSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
     memory: MemorySettings = field(default_factory=MemorySettings)
     daemon: DaemonSettings = field(default_factory=DaemonSettings)

@@ -6,7 +6,7 @@ Handlers are three lines: read, call the bridge, show. Errors travel as exceptio
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -18,40 +18,54 @@ from warmline import __version__
 from warmline.app import Line
 from warmline.daemon import Owner
 from warmline.errors import WarmlineError
-from warmline.interfaces import views
 from warmline.interfaces.doors import problem_response
+from warmline.interfaces.rest_batches import batches, receiving
+from warmline.interfaces.rest_conversations import conversations, mailboxes
+from warmline.interfaces.rest_credentials import credentials
+from warmline.interfaces.rest_legacy import legacy
 from warmline.interfaces.rest_memory import memory
+from warmline.interfaces.rest_messages import messages
 from warmline.interfaces.rest_questions import questions
-from warmline.interfaces.rest_shared import PROBLEMS, AnyLine
+from warmline.interfaces.rest_shared import AnyLine, By, problems
+from warmline.interfaces.views.daemon import HealthView, StatusView, stop_view
+from warmline.interfaces.views.problems import ProblemView
 from warmline.operations.resident import resident_bytes
+
+STOPS_SHOWN = timedelta(hours=24)
 
 health = APIRouter(tags=["daemon"])
 
 
-@health.get("/healthz")
-async def healthz() -> views.HealthView:
+@health.get("/healthz", responses={503: problems()[503]})
+async def healthz() -> HealthView:
     """Say that the daemon lives; needs no credential."""
-    return views.HealthView(version=__version__)
+    return HealthView(version=__version__)
 
 
-@health.get("/v1/status", responses=PROBLEMS)
-async def status(request: Request, line: AnyLine) -> views.StatusView:
-    """Tell how the daemon, its questions and its memory stand."""
+@health.get("/v1/status", responses=problems(403))
+async def status(request: Request, by: By, line: AnyLine) -> StatusView:
+    """Tell how the daemon, its line and its memory stand. Wants the right to administer."""
     owner: Owner = request.app.state.owner
+    stops = await line.bridge.conversations.stops(by, datetime.now(UTC) - STOPS_SHOWN)
     stats = await line.memory.stats()
-    return views.StatusView(
+    return StatusView(
         pid=owner.pid,
         version=owner.version,
         started_at=datetime.fromisoformat(owner.started_at),
         home=str(line.home.path),
         address=request.app.state.address,
-        questions=await line.bridge.tally(),
+        questions=await line.bridge.questions.tally(),
         waiting=line.bridge.waiting,
+        receiving=line.bridge.receiving,
+        stops=[stop_view(stop) for stop in stops],
         roots=stats.roots,
         files=stats.files,
         lines=stats.lines,
         rss_bytes=resident_bytes(),
     )
+
+
+ROUTERS = (questions, conversations, messages, receiving, mailboxes, batches, credentials, memory, legacy, health)
 
 
 def create_api(line: Line, owner: Owner, address: str | None) -> FastAPI:
@@ -65,7 +79,7 @@ def create_api(line: Line, owner: Owner, address: str | None) -> FastAPI:
         redoc_url=None,
     )
     api.state.line, api.state.owner, api.state.address = line, owner, address
-    for router in (questions, memory, health):
+    for router in ROUTERS:
         api.include_router(router)
     api.add_exception_handler(WarmlineError, _on_error)
     api.add_exception_handler(RequestValidationError, _on_invalid)
@@ -92,5 +106,5 @@ async def _on_http(_: Request, error: Exception) -> Response:
 
 
 def _problem(status: int, title: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:
-    view = views.ProblemView(type="about:blank", title=title, status=status, detail=detail)
+    view = ProblemView(type="about:blank", title=title, status=status, detail=detail)
     return JSONResponse(view.model_dump(), status, headers, media_type="application/problem+json")

@@ -31,7 +31,7 @@ from warmline.stores import batches, posts, verbs
 from warmline.stores.accepting import sent
 from warmline.stores.batches import Reception
 from warmline.stores.database import Database
-from warmline.stores.rows import batch_of, lease_of, message_values, micros, time, time_or_none
+from warmline.stores.rows import BatchRow, batch_of, lease_of, message_values, micros, time, time_or_none
 from warmline.stores.speaking import Refused, Speech
 from warmline.stores.transaction import News
 from warmline.stores.waits import EndWaits, SoonerWait
@@ -118,25 +118,35 @@ class SqliteStore:
             raise
 
     async def receive(
-        self, mailbox: Mailbox, by: Credential, limit: int, duration: timedelta, key: str | None = None
+        self,
+        mailbox: Mailbox,
+        by: Credential,
+        limit: int,
+        duration: timedelta,
+        key: str | None = None,
+        *,
+        waits: bool = True,
     ) -> Batch:
         """Wait for due deliveries and lease them together."""
         box, length = self.database.box(mailbox), duration // _MICROSECOND
         wanted = Reception(mailbox, box, by.id, by.conversation, by.name, limit, length, key)
-        # Both are on their way at once: a reader stands in the line from when it came.
-        arriving = self.database.submit(lambda tx: batches.arrive(tx, wanted), synced=False)
+        # Both are on their way at once: a reader stands in the line from when it came, and has been served, if
+        # there was something, when it has arrived.
         job = self.database.submit(
             lambda tx: batches.receive(tx, wanted), synced=False, parking=box, undo=batches.take_back
         )
+        arriving = self.database.submit(lambda tx: batches.arrive(tx, wanted), synced=False)
         try:
-            same = await arriving.done
-            if same is None:
+            held = await arriving.done
+            if held is None and not waits and not job.done.done():
+                held = BatchRow("", mailbox, (), is_new=False)
+            if held is None:
                 return batch_of(await job.done)
         except BaseException:
             self.database.abandon(job)
             raise
         self.database.abandon(job)
-        return batch_of(same)
+        return batch_of(held)
 
     async def held(self, token: BatchToken, by: CredentialId) -> Batch:
         """Return what is still leased of a batch."""
@@ -174,6 +184,11 @@ class SqliteStore:
         """Write the answer and settle."""
         box, values = self.database.box(lease.mailbox), message_values(answer)
         return self.database.submit(lambda tx: verbs.settle(tx, lease, box, answer, values), synced=True).done
+
+    async def done(self, lease: Lease) -> None:
+        """Settle without an answer."""
+        box = self.database.box(lease.mailbox)
+        await self.database.write(lambda tx: verbs.done(tx, lease, box))
 
     async def nack(self, lease: Lease, error: str, delay: timedelta) -> None:
         """Give back with one failure more."""

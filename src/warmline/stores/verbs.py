@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from warmline.errors import (
     ConflictError,
@@ -49,8 +48,7 @@ def add_mailbox(tx: Transaction, mailbox: Mailbox) -> None:
     tx.boxes_changed(mailbox.conversation)
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """To whom something is handed over until when; reader is set where it is a batch's."""
 
     lease_id: str
@@ -121,6 +119,11 @@ def settle(tx: Transaction, lease: Lease, box: Box, answer: Message, values: dic
 def settle_note(tx: Transaction, lease: Lease, box: Box, before: Row) -> None:
     """Settle what was found `held`, and wants no answer."""
     _settle(tx, lease, box, before, None)
+
+
+def done(tx: Transaction, lease: Lease, box: Box) -> None:
+    """Settle what wants no answer."""
+    _settle(tx, lease, box, held(tx, lease, box), None)
 
 
 def nack(tx: Transaction, lease: Lease, box: Box, error: str, delay: int) -> None:

@@ -1,4 +1,4 @@
-"""`bench bus` and `bench recall`: figures with their units, beside the floor of the same run."""
+"""`bench bus`, `bench line` and `bench recall`: figures with their units, beside the floor of the same run."""
 
 from __future__ import annotations
 
@@ -46,7 +46,13 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     recall.add_argument("--folder", type=Path, metavar="DIR", help="where temporary files go (where they live)")
     recall.set_defaults(run=_recall)
-    for each in (bus, recall):
+    line = benches.add_parser(
+        "line", help="a message from one process to another that waits, over HTTP", description=_line.__doc__
+    )
+    line.add_argument("--messages", type=whole(1, 1_000_000), metavar="N", default=500, help="sent in turn (500)")
+    line.add_argument("--folder", type=Path, metavar="DIR", help="whose disk counts (where temporary files live)")
+    line.set_defaults(run=_line)
+    for each in (bus, line, recall):
         add_json(each)
 
 
@@ -83,4 +89,24 @@ def _bus(options: argparse.Namespace) -> int:
         )
     for lease in figures.leases:
         print(f"a lease beside {lease.settled:>9,} settled questions: p50 {lease.p50_ms:.3f} ms")
+    return 0
+
+
+def _line(options: argparse.Namespace) -> int:
+    """Measure how long a message takes from `send` in one process until `receive` returns in another that waits."""
+    from warmline.operations import bench_line
+
+    figures = bench_line.run(options.folder, messages=options.messages, on_step=hint)
+    if options.json:
+        show_json(figures.as_json())
+        return 0
+    floor = figures.floor
+    print(
+        f"floor (p50): SQLite FULL commit {floor.commit_ms:.3f} ms,"
+        f" a request that does nothing {figures.request_p50_ms:.3f} ms"
+    )
+    print(
+        f"send -> the other's receive returns, {figures.messages:,} messages:"
+        f" p50 {figures.p50_ms:.2f} ms, p99 {figures.p99_ms:.2f} ms"
+    )
     return 0

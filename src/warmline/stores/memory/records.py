@@ -320,6 +320,11 @@ class Records:
                 waiter.grant(waiter.again() or self._hand_over(due, waiter))
             box.waiters.popleft()
 
+    def has_due(self, mailbox: Mailbox) -> bool:
+        """Tell whether something would be handed over at once."""
+        box = self.boxes[mailbox]
+        return not box.waiters and bool(self._due_entries(mailbox, box.policy))
+
     def _due_entries(self, mailbox: Mailbox, policy: Policy) -> list[Entry]:
         """Return what may be handed over now, lowest position first."""
         entries = [entry for entry in self.all_entries() if entry.delivery.mailbox == mailbox]

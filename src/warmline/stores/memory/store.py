@@ -112,7 +112,14 @@ class MemoryStore:
         return await self._wait(mailbox, waiter, granted, self._give_back)
 
     async def receive(
-        self, mailbox: Mailbox, by: Credential, limit: int, duration: timedelta, key: str | None = None
+        self,
+        mailbox: Mailbox,
+        by: Credential,
+        limit: int,
+        duration: timedelta,
+        key: str | None = None,
+        *,
+        waits: bool = True,
     ) -> Batch:
         """Wait for due deliveries and lease them together."""
         with self.records.verb():
@@ -121,6 +128,8 @@ class MemoryStore:
             same = self._again(by.id, key)
             if same is not None:
                 return same
+            if not waits and not self.records.has_due(mailbox):
+                return Batch(BatchToken(""), mailbox, ())
         granted: asyncio.Future[Batch] = asyncio.get_running_loop().create_future()
 
         def grant(batch: Batch) -> None:
@@ -214,6 +223,11 @@ class MemoryStore:
         except ConflictError as error:
             settled.set_exception(error)
         return settled
+
+    async def done(self, lease: Lease) -> None:
+        """Settle without an answer."""
+        with self.records.verb():
+            self.records.move(self.records.fenced(lease), Event.ACK)
 
     async def nack(self, lease: Lease, error: str, delay: timedelta) -> None:
         """Give back with one failure more."""

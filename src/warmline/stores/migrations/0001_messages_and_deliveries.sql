@@ -1,7 +1,4 @@
 -- Times are integer microseconds since 1970 UTC, in columns named *_at.
---
--- Checks of a hot table spell out their alternatives: for `in` with more than two values SQLite builds a
--- temporary tree with each row that it writes.
 
 create table conversation (
     id text primary key,
@@ -28,9 +25,7 @@ create table message (
     id text primary key,
     conversation text not null references conversation (id),
     sender text not null,
-    kind text not null check (
-        kind = 'question' or kind = 'answer' or kind = 'note' or kind = 'status' or kind = 'heartbeat' or kind = 'control'
-    ),
+    kind text not null check (kind in ('question', 'answer', 'note', 'status', 'heartbeat', 'control')),
     body text not null,
     sent_at integer not null,
     trace text not null,
@@ -48,9 +43,7 @@ create table delivery (
     message_id text not null references message (id),
     mailbox_id integer not null references mailbox (id),
     position integer not null check (position > 0),
-    state text not null check (
-        state = 'ready' or state = 'leased' or state = 'settled' or state = 'dead' or state = 'expired' or state = 'cancelled'
-    ),
+    state text not null check (state in ('ready', 'leased', 'settled', 'dead', 'expired', 'cancelled')),
     deliveries integer not null default 0 check (deliveries >= 0),
     failures integer not null default 0 check (failures >= 0),
     lapses integer not null default 0 check (lapses >= 0),

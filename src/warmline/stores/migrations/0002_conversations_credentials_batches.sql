@@ -14,6 +14,8 @@ alter table mailbox add column ordered integer not null default 0 check (ordered
 alter table mailbox add column answered_by text not null default 'anyone' check (answered_by in ('anyone', 'person'));
 
 -- number is the order of acceptance; retention keeps the newest row, so that no number is given twice.
+-- The checks of this table and the next spell out their alternatives: for `in` with more than two values SQLite
+-- builds a temporary tree with each row that it writes.
 -- in_reply_to may name a message that has gone to the archive. Only erasing updates a row.
 create table message_2 (
     number integer primary key,
@@ -57,7 +59,7 @@ create table delivery_2 (
     lease_lapses_at integer,
     last_error text,
     ended_at integer,
-    answer_id text references message_2 (id),
+    answer_id text,  -- no reference: SQLite would look for children in all of this table when a message leaves
     handed_at integer,
     handed_to text,
     -- The credential that received it in the batch of its lease_id; none for a lease out of no batch.

@@ -1,0 +1,74 @@
+"""Retention: what is settled moves, unit by unit, from the database into the archive, and is read from there.
+
+A unit is a message with its deliveries and, of a question, its answer. First the file is written and
+synced, then one transaction lists it and deletes the rows: killed in between, the rows are still there and
+the file is removed at the next run. The row with the highest number stays, so that none is given twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from warmline.model import Post
+from warmline.stores.posts import post
+from warmline.stores.rows import Row
+from warmline.stores.transaction import Transaction
+
+
+def settled_before(tx: Transaction, before: int, after: int, limit: int) -> list[Post]:
+    """Return the posts of at most limit units that ended before, in order of numbers, from those above after."""
+    newest = tx.one("archive_newest", {})
+    assert newest is not None  # noqa: S101  # max() always gives a row
+    posts = []
+    for number, message_id, answer_id in tx.all("archive_units", {"before_at": before, "after": after, "limit": limit}):
+        unit = [post(tx, message_id)] if answer_id is None else [post(tx, message_id), post(tx, answer_id)]
+        if number != newest[0] and all(each.number != newest[0] for each in unit):
+            posts += unit
+    return sorted(posts, key=lambda each: each.number)
+
+
+def leave(tx: Transaction, name: str, posts: Sequence[Post]) -> None:
+    """List an archive file, and delete what it holds from the database."""
+    ids = [each.message.id for each in posts]
+    tx.run(
+        "archive_file",
+        {
+            "name": name,
+            "first_number": posts[0].number,
+            "last_number": posts[-1].number,
+            "first_id": min(ids),
+            "last_id": max(ids),
+            "posts": len(posts),
+        },
+    )
+    last_numbers = {each.message.conversation: each.number for each in posts}
+    for conversation, number in last_numbers.items():
+        tx.run("archive_part", {"conversation": conversation, "last_number": number, "file": name})
+    tx.run("archive_deliveries", {"ids": json.dumps(ids)})
+    tx.run("archive_messages", {"ids": json.dumps(ids)})
+
+
+def forget(tx: Transaction, before: int) -> None:
+    """Delete what only served messages of that time: batches and stops."""
+    tx.run("archive_batches", {"before_at": before})
+    tx.run("archive_stops", {"before_at": before})
+
+
+def files(tx: Transaction) -> frozenset[str]:
+    """Return the names of all files in use."""
+    return frozenset(name for (name,) in tx.all("archive_files", {}))
+
+
+def files_of_id(tx: Transaction, message_id: str) -> list[str]:
+    """Return the names of the files that may hold a message."""
+    return _names(tx.all("archive_files_of_id", {"id": message_id}))
+
+
+def files_of_conversation(tx: Transaction, conversation: str, after: int) -> list[str]:
+    """Return the names of the files that hold a conversation's messages above a number, by their last numbers."""
+    return _names(tx.all("archive_files_of_conversation", {"conversation": conversation, "after": after}))
+
+
+def _names(rows: Sequence[Row]) -> list[str]:
+    return [name for (name,) in rows]
