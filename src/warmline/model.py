@@ -14,6 +14,8 @@ from enum import StrEnum, unique
 from types import MappingProxyType
 from typing import NewType
 
+from warmline.limits import Limits as Limits  # noqa: PLC0414  # a noun of the model, too
+
 MessageId = NewType("MessageId", str)
 """A ULID: 26 characters of Crockford's base 32, ordered by the time of creation."""
 
@@ -166,15 +168,6 @@ class Right(StrEnum):
     SEND = "send"
     READ = "read"
     ADMINISTER = "administer"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How many messages a credential may put on the line: per minute, per hour, and per UTC day (its budget)."""
-
-    per_minute: int
-    per_hour: int
-    per_day: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from warmline.model import Limits
+from warmline.limits import Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

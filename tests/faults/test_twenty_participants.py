@@ -97,7 +97,8 @@ class Crowd:
 
     def receipts(self) -> dict[str, str]:
         """Return the one receipt's word of each message of the conversation."""
-        words, after = {}, 0
+        words: dict[str, str] = {}
+        after = 0
         client = self._home.client()
         while True:
             path = f"/v1/conversations/{self._conversation}/messages?after={after}&limit=1000"

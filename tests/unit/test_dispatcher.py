@@ -18,7 +18,10 @@ from warmline.dispatch.timekeeper import Timekeeper
 from warmline.errors import AnswererError, StoreFullError
 from warmline.ids import new_message_id
 from warmline.model import (
+    DEFAULT_CONVERSATION,
     MEMORY_MAILBOX,
+    OWNER,
+    SHUTDOWN,
     Citation,
     Claim,
     Draft,
@@ -340,3 +343,24 @@ async def test_a_shutdown_lets_an_answer_in_progress_finish() -> None:
         later = await bench.ask("after the drain?")
         assert await bench.state(asked) is State.SETTLED
         assert await bench.state(later) is State.READY
+
+
+async def test_a_shutdown_is_done_before_it_is_told_and_is_no_question() -> None:
+    async with running(at_once) as bench:
+        sent = await bench.bridge.messages.send(THE_OWNER, "memory", SHUTDOWN, kind=Kind.CONTROL)
+        async with asyncio.timeout(5):
+            await bench.left.wait()
+        post = await bench.store.post(sent.post.message.id)
+        assert (post.deliveries[0].state, post.answer) == (State.SETTLED, None)
+        question = await bench.ended(await bench.ask("why?"))  # to leave is up to whoever was told
+        assert question.answer is not None
+
+
+async def test_a_control_message_that_asks_for_nothing_known_is_only_done() -> None:
+    async with running(at_once) as bench:
+        now = bench.clock.now()
+        control = Message(new_message_id(now), DEFAULT_CONVERSATION, OWNER, Kind.CONTROL, "dance", now, trace="t")
+        await bench.store.add(control, MEMORY_MAILBOX)
+        await bench.ended(await bench.ask("why?"))
+        assert (await bench.store.post(control.id)).deliveries[0].state is State.SETTLED
+        assert not bench.left.is_set()

@@ -24,8 +24,13 @@ READ_BY_PEOPLE = {
     "conversations_participants",
     "said_deliveries",
     "said_answers",
+    "archive_files",
+    "archive_files_of_id",
 }
 """On the reader's connection, where a long look delays nobody."""
+
+ONCE_A_DAY = {"archive_batches", "archive_stops"}
+"""By the retention, which deletes what nothing else keeps in order of time."""
 
 HOT = {
     "lease_first": ["SEARCH delivery USING INDEX delivery_due (mailbox_id=?)"],
@@ -96,9 +101,10 @@ def test_a_hot_statement_finds_its_rows_by_an_index_without_sorting(connection: 
     assert plan(connection, name) == HOT[name]
 
 
-@pytest.mark.parametrize("name", sorted(set(STATEMENTS) - READ_BY_PEOPLE - READ_AT_OPEN))
+@pytest.mark.parametrize("name", sorted(set(STATEMENTS) - READ_BY_PEOPLE - READ_AT_OPEN - ONCE_A_DAY))
 def test_no_statement_of_the_writer_reads_a_whole_table(connection: apsw.Connection, name: str) -> None:
-    assert not [step for step in plan(connection, name) if step.startswith("SCAN") or "TEMP B-TREE" in step]
+    steps = [step for step in plan(connection, name) if not step.startswith("SCAN json_each")]
+    assert not [step for step in steps if step.startswith("SCAN") or "TEMP B-TREE" in step]
 
 
 @pytest.mark.parametrize("name", ["questions", "conversations", "stops"])

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from warmline import __version__
@@ -32,6 +33,8 @@ from warmline.interfaces.views.problems import ProblemView
 from warmline.operations.resident import resident_bytes
 
 STOPS_SHOWN = timedelta(hours=24)
+
+MAX_SHOWN_CHARACTERS = 100
 
 health = APIRouter(tags=["daemon"])
 
@@ -84,6 +87,7 @@ def create_api(line: Line, owner: Owner, address: str | None) -> FastAPI:
     api.add_exception_handler(WarmlineError, _on_error)
     api.add_exception_handler(RequestValidationError, _on_invalid)
     api.add_exception_handler(HTTPException, _on_http)
+    api.add_exception_handler(Exception, _on_bug)
     return api
 
 
@@ -95,14 +99,36 @@ async def _on_error(_: Request, error: Exception) -> Response:
 async def _on_invalid(_: Request, error: Exception) -> Response:
     """Say where the request is not of the operation's form, without echoing what was sent."""
     assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for nothing else
-    places = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:5])
+    places = "; ".join(f"{'.'.join(map(_shown, each['loc']))}: {each['msg']}" for each in error.errors()[:5])
     return _problem(422, "Unprocessable Content", places)
 
 
-async def _on_http(_: Request, error: Exception) -> Response:
+def _shown(part: object) -> str:
+    """Show a name that the request made up, safely and not at length."""
+    return ascii(str(part)[:MAX_SHOWN_CHARACTERS])[1:-1]
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for nothing else
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        error.headers = {"Allow": ", ".join(_allowed(request.url.path))}
     title = next((known.phrase for known in HTTPStatus if known == error.status_code), "HTTP error")
     return _problem(error.status_code, title, str(error.detail), error.headers)
+
+
+async def _on_bug(_: Request, error: Exception) -> Response:  # the server logs it
+    return _problem(500, "Internal Server Error", "that is a mistake of the daemon's: its log tells more")
+
+
+def _allowed(path: str) -> list[str]:
+    """Return the methods of all routes of a path: the router knows only those of the first."""
+    fitting = [
+        route
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute) and route.include_in_schema and route.path_regex.match(path)
+    ]
+    return sorted(method for route in fitting if route.path == fitting[0].path for method in route.methods or ())
 
 
 def _problem(status: int, title: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:

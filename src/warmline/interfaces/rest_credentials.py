@@ -18,6 +18,7 @@ from warmline.interfaces.rest_shared import (
     InConversation,
     Name,
     When,
+    Whole,
     problems,
 )
 from warmline.interfaces.views.credentials import (
@@ -36,7 +37,7 @@ MAX_NAMES = 1000
 """In one scope."""
 
 RootName = Annotated[str, Field(min_length=1, max_length=1000)]
-Rate = Annotated[int, Field(ge=1, le=MAX_RATE, strict=True)]
+Rate = Annotated[Whole, Field(ge=1, le=MAX_RATE)]
 
 
 class Made(Form):

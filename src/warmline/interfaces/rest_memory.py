@@ -94,7 +94,7 @@ async def search(
     places: AnyPlaces,
     q: Annotated[
         str,
-        Query(description="what to look for", min_length=1, max_length=MAX_QUERY_CHARACTERS, json_schema_extra=NO_NUL),
+        Query(description="what to look for", min_length=1, max_length=MAX_QUERY_CHARACTERS, pattern=r"^[^\x00]*$"),
     ],
     top: Annotated[int, Query(ge=1, le=1000)] = 10,
 ) -> SearchView:

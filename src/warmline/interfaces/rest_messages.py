@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Response
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from warmline.ids import parse_message_id
 from warmline.interfaces.rest_shared import (
@@ -55,10 +55,16 @@ class SentToOne(Sent):
     to: Name
 
 
+def _true(said: object) -> object:
+    if said is not True:
+        raise ValueError("broadcast is true, or not there")  # pydantic would take 1, too
+    return said
+
+
 class SentToAll(Sent):
     """A message to all other participants of a conversation, one delivery each."""
 
-    broadcast: Literal[True]
+    broadcast: Annotated[Literal[True], BeforeValidator(_true)]
 
 
 @messages.post("", status_code=201, responses=KNOWN | problems(403, 404, 409, 429, *WRITES))

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
+from starlette.exceptions import HTTPException
 
 from warmline.bridge.bridge import Bridge
 from warmline.interfaces.events import EVENTS, KEEP_ALIVE_SECONDS, Event, event_stream
@@ -103,6 +104,12 @@ async def list_questions(
 async def count_questions(by: By, bridge: AnyBridge, which: Which) -> CountView:
     """Count everybody's questions."""
     return CountView(count=await bridge.questions.count(by, which))
+
+
+@questions.delete("/count", include_in_schema=False)
+async def cancel_no_count() -> None:
+    """Say so: the path below would take the count for a question."""
+    raise HTTPException(405)
 
 
 @questions.get("/{question_id}", responses=problems(404))

@@ -28,8 +28,8 @@ LIMITS = BridgeSettings()
 CLIENT_GONE = 499
 """Nobody reads this status; it names the case in a log."""
 
-MAX_NUMBER = 2**63 - 1
-"""SQLite's largest."""
+MAX_NUMBER = 2**53 - 1
+"""The largest whole number that every reader of JSON keeps as it is."""
 
 MAX_ID_CHARACTERS = 200
 """Of a conversation, a batch or a credential in a path; ours are far shorter, an old bridge's are as they are."""
@@ -89,6 +89,17 @@ def _time(said: object) -> datetime:
 
 When = Annotated[datetime, BeforeValidator(_time), WithJsonSchema({"type": "string", "format": "date-time"})]
 """Aware and in UTC."""
+
+
+def _number(said: object) -> object:
+    """Let numbers through: pydantic would read texts and truth values as numbers, too."""
+    if isinstance(said, bool | str | bytes):
+        raise ValueError("a number is wanted")  # noqa: TRY004  # pydantic reports this one as the caller's mistake
+    return said
+
+
+Whole = Annotated[int, BeforeValidator(_number)]
+Number = Annotated[float, BeforeValidator(_number)]
 
 _bearer = HTTPBearer(auto_error=False, description="a credential's token; the doors look it up")
 

@@ -1,92 +1,114 @@
-"""The archive: settled messages that left the database, in compressed files that are only read.
+"""Retention: what is settled moves, unit by unit, from the database into archive files, and is read from there.
 
-A file holds up to settings.archive_messages posts, one JSON object a line, in the order of acceptance, and is
-gzip as any tool reads it (`zcat`). It is written beside its place, synced, and renamed into it, so that a
-file with its name is whole. Which file holds what stands in the database (table archive_file); a file
-that is not listed there was never taken into use. Only erasing replaces a file.
+A unit is a message with its deliveries and, of a question, its answer; it stands in one file. First the file is
+written and synced, then one transaction lists it and deletes the rows: killed in between, the rows are still
+there, and the file is removed at the next run. See docs/decisions/0006-archive-files.md.
 """
 
 from __future__ import annotations
 
-import errno
-import gzip
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from functools import cache
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warmline.errors import StoreDamagedError, StoreError, StoreFullError
-from warmline.model import Post
+from warmline.model import Answer, ConversationId, Kind, Message, MessageId, Post
+from warmline.stores import archive_verbs as verbs
+from warmline.stores.archive_files import ArchiveFiles
+from warmline.stores.rows import micros
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+    from warmline.stores.database import Database
 
-SUFFIX = ".jsonl.gz"
-
-
-class Archive:
-    """The files of one folder. Blocking: call from a thread."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def write(self, name: str, posts: Sequence[Post]) -> None:
-        """Write posts as the file of this name, in place of one that is there; durable when this returns.
-
-        Raises StoreFullError or StoreError, and has then left no file behind.
-        """
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        place = self._path(name)
-        unfinished = place.with_suffix(".new")
-        try:
-            with open(os.open(unfinished, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:  # noqa: PTH123
-                with gzip.open(file, "wb") as packed:
-                    for post in posts:
-                        packed.write(_form().dump_json(post) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(place)
-            _sync_folder(self._folder)
-        except OSError as error:
-            with suppress(OSError):
-                unfinished.unlink(missing_ok=True)
-            kind = StoreFullError if error.errno == errno.ENOSPC else StoreError
-            raise kind(f"the archive {place} cannot be written: {error.strerror}") from error
-
-    def read(self, name: str) -> Iterator[Post]:
-        """Yield the posts of a file. Raises StoreDamagedError."""
-        try:
-            with gzip.open(self._path(name), "rb") as packed:
-                for line in packed:
-                    yield _form().validate_json(line)
-        except (OSError, EOFError, ValueError) as error:
-            raise StoreDamagedError(
-                f"the archive {self._path(name)} cannot be read: restore it from a backup"
-            ) from error
-
-    def keep_only(self, names: frozenset[str]) -> None:
-        """Remove files that never came into use: a writer was killed before it could list them."""
-        for path in self._folder.glob("*"):
-            if path.name.removesuffix(SUFFIX) not in names:
-                path.unlink(missing_ok=True)
-
-    def _path(self, name: str) -> Path:
-        return self._folder / f"{name}{SUFFIX}"
+UNITS = 1000
+"""In one file, and deleted in one transaction: other verbs wait some 20 ms for it."""
 
 
-@cache
-def _form() -> TypeAdapter[Post]:
-    """Return the JSON form of a post; made at the first use, since it takes as long as a command."""
-    from pydantic import TypeAdapter  # noqa: PLC0415  # most daemons never archive
+class SqliteArchive:
+    """The archive of a database, in a folder beside it."""
 
-    return TypeAdapter(Post)
+    def __init__(self, database: Database, folder: Path) -> None:
+        self._database = database
+        self._files = ArchiveFiles(folder)
+        self._changing = asyncio.Lock()
+
+    async def move(self, before: datetime) -> int:
+        """Move what was settled or cancelled before; return how many messages, answers counted with the rest."""
+        async with self._changing:
+            known = await self._database.read(verbs.files)
+            await asyncio.to_thread(self._files.keep_only, known)
+            moved, after = 0, 0
+            while posts := await self._settled(before, after):
+                moved, after = moved + await self._move(posts), max(each.number for each in posts)
+            await self._database.write(lambda tx: verbs.forget(tx, micros(before)))
+            return moved
+
+    async def find(self, message_id: MessageId) -> Post | None:
+        """Return an archived message, or None."""
+        names = await self._database.read(lambda tx: verbs.files_of_id(tx, message_id))
+        found = await asyncio.to_thread(self._look, names, message_id)
+        return found[1] if found else None
+
+    async def said(self, conversation: ConversationId, after: int, limit: int) -> Sequence[Post]:
+        """Return the archived messages of a conversation with the lowest numbers above `after`, in order."""
+        names = await self._database.read(lambda tx: verbs.files_of_conversation(tx, conversation, after))
+        return await asyncio.to_thread(self._select, names, conversation, after, limit) if names else ()
+
+    async def erase(self, message_id: MessageId, at: datetime) -> Post | None:
+        """Empty an archived message and its answer, in the file; return what is left, or None when there is none."""
+        async with self._changing:
+            names = await self._database.read(lambda tx: verbs.files_of_id(tx, message_id))
+            return await asyncio.to_thread(self._erase, names, message_id, at)
+
+    async def _settled(self, before: datetime, after: int) -> Sequence[Post]:
+        return await self._database.read(lambda tx: verbs.settled(tx, micros(before), after, UNITS))
+
+    async def _move(self, posts: Sequence[Post]) -> int:
+        """Write a file and let its rows go; when one of them changed meanwhile, it is for the next run."""
+        name = f"{posts[0].number:012d}-{posts[-1].number:012d}"
+        await asyncio.to_thread(self._files.write, name, posts)
+        has_left = await self._database.write(lambda tx: verbs.leave(tx, name, posts))
+        return len(posts) if has_left else 0
+
+    def _look(self, names: Sequence[str], message_id: MessageId) -> tuple[str, Post] | None:
+        return next(
+            ((name, post) for name in names for post in self._files.read(name) if post.message.id == message_id), None
+        )
+
+    def _select(self, names: Sequence[str], conversation: ConversationId, after: int, limit: int) -> Sequence[Post]:
+        found = (
+            post
+            for name in names
+            for post in self._files.read(name)
+            if post.message.conversation == conversation and post.number > after
+        )
+        return sorted(found, key=lambda post: post.number)[:limit]
+
+    def _erase(self, names: Sequence[str], message_id: MessageId, at: datetime) -> Post | None:
+        found = self._look(names, message_id)
+        if found is None or found[1].message.erased_at is not None:
+            return found[1] if found else None
+        name, post = found
+        self._files.write(name, [_without(message_id, post.message, each, at) for each in self._files.read(name)])
+        return _without(message_id, post.message, post, at)
 
 
-def _sync_folder(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
+def _without(erased: MessageId, message: Message, post: Post, at: datetime) -> Post:
+    """Return a post of the same file without the erased message: it, its answer, or the question that it answers."""
+    if post.message.id == erased:
+        return replace(post, message=_emptied(post.message, at), answer=_no_answer(post.answer))
+    if post.message.kind is Kind.ANSWER and post.message.in_reply_to == erased:
+        return replace(post, message=_emptied(post.message, at))
+    if message.kind is Kind.ANSWER and post.message.id == message.in_reply_to:
+        return replace(post, answer=_no_answer(post.answer))
+    return post
+
+
+def _emptied(message: Message, at: datetime) -> Message:
+    return replace(message, body="", metadata=None, erased_at=at, answer=_no_answer(message.answer))
+
+
+def _no_answer(answer: Answer | None) -> Answer | None:
+    return answer and replace(answer, text="", citations=())

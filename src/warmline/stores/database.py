@@ -1,4 +1,7 @@
-"""The one SQLite file that store and directory stand on: its connections, their threads, its mailboxes in memory."""
+"""The one SQLite file that store and directory stand on: its connections, their threads, its mailboxes in memory.
+
+The archive lies beside it.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from warmline.errors import StoreClosedError, UnknownMailboxError
 from warmline.model import Mailbox
 from warmline.protocols import Clock
 from warmline.settings import StoreSettings
+from warmline.stores.archive import SqliteArchive
 from warmline.stores.opening import open_reader, open_writer, translated
 from warmline.stores.transaction import Box, News, Transaction, read_boxes
 from warmline.stores.writer import Job, Undo, Writer
@@ -42,6 +46,7 @@ class Database:
         self.clock = clock
         self._path = path
         self._vfs = vfs
+        self.archive = SqliteArchive(self, path.with_name("archive"))
         self._parts: list[Part] = []
         self._boxes: dict[Mailbox, Box] = {}
         self._writer: Writer | None = None

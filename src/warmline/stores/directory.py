@@ -61,7 +61,14 @@ class SqliteDirectory:
 
     async def said(self, conversation: ConversationId, after: int, limit: int) -> Sequence[Post]:
         """List messages of a conversation."""
-        return await self._database.read(lambda tx: verbs.said(tx, conversation, after, limit))
+        here = await self._database.read(lambda tx: verbs.said(tx, conversation, after, limit))
+        archived = await self._database.archive.said(
+            conversation, after, limit
+        )  # looked at later: what moves is seen twice
+        if not archived:
+            return here
+        posts = {post.number: post for post in (*archived, *here)}
+        return [posts[number] for number in sorted(posts)[:limit]]
 
     def listening(self, conversation: ConversationId, on_change: Callable[[], None]) -> AbstractContextManager[None]:
         """Call on_change after something was said or handed over; it is called, too, when the database closes."""

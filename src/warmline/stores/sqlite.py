@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from warmline.errors import ConflictError, UnknownMessageError
 from warmline.model import (
     Acknowledged,
     Batch,
@@ -33,7 +34,7 @@ from warmline.stores.batches import Reception
 from warmline.stores.database import Database
 from warmline.stores.rows import BatchRow, batch_of, lease_of, message_values, micros, time, time_or_none
 from warmline.stores.speaking import Refused, Speech
-from warmline.stores.transaction import News
+from warmline.stores.transaction import News, Transaction
 from warmline.stores.waits import EndWaits, SoonerWait
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -167,11 +168,24 @@ class SqliteStore:
 
     async def erase(self, message_id: MessageId) -> Post:
         """Empty a message and its answer, and cancel what is open of it."""
-        return await self.database.write(lambda tx: posts.erase(tx, message_id), checkpointed=True)
+        try:
+            return await self.database.write(lambda tx: posts.erase(tx, message_id), checkpointed=True)
+        except UnknownMessageError:
+            erased = await self.database.archive.erase(message_id, self.database.clock.now())
+            if erased is None:
+                raise
+            return erased
 
     async def post(self, message_id: MessageId) -> Post:
         """Return any message."""
-        return await self.database.read(lambda tx: posts.post(tx, message_id))
+        try:
+            return await self.database.read(lambda tx: posts.post(tx, message_id))
+        except UnknownMessageError:
+            return await self._from_archive(message_id)
+
+    async def archive(self, before: datetime) -> int:
+        """Move what was settled or cancelled before into the archive."""
+        return await self.database.archive.move(before)
 
     async def extend(self, lease: Lease, duration: timedelta) -> Lease:
         """Extend a lease."""
@@ -207,19 +221,25 @@ class SqliteStore:
 
     async def cancel(self, message_id: MessageId) -> Question:
         """End what is ready or leased."""
-        return await self.database.write(lambda tx: verbs.cancel(tx, message_id))
+        return await self._steer(message_id, lambda tx: verbs.cancel(tx, message_id))
 
     async def requeue(self, message_id: MessageId, deadline_at: datetime | None) -> Question:
         """Put back what is dead or expired."""
-        return await self.database.write(lambda tx: verbs.requeue(tx, message_id, deadline_at))
+        return await self._steer(message_id, lambda tx: verbs.requeue(tx, message_id, deadline_at))
 
     async def discard(self, message_id: MessageId) -> Question:
         """Give up what is dead."""
-        return await self.database.write(lambda tx: verbs.discard(tx, message_id))
+        return await self._steer(message_id, lambda tx: verbs.discard(tx, message_id))
 
     async def get(self, message_id: MessageId) -> Question:
         """Return a question as it stands."""
-        return await self.database.read(lambda tx: verbs.get(tx, message_id))
+        try:
+            return await self.database.read(lambda tx: verbs.get(tx, message_id))
+        except UnknownMessageError:
+            post = await self._from_archive(message_id)
+            if len(post.deliveries) != 1:
+                raise
+            return Question(post.message, post.deliveries[0], post.answer)
 
     async def wait_until_ended(self, message_id: MessageId) -> Question:
         """Wait for the end of a question."""
@@ -258,6 +278,21 @@ class SqliteStore:
         """Wait for an event that is due before `than`."""
         self.database.check_open()
         return time(await self._sooner.wait(None if than is None else micros(than)))
+
+    async def _from_archive(self, message_id: MessageId) -> Post:
+        """Return an archived message. Raises UnknownMessageError."""
+        post = await self.database.archive.find(message_id)
+        if post is None:
+            raise UnknownMessageError(f"there is no message {message_id}")
+        return post
+
+    async def _steer(self, message_id: MessageId, verb: Callable[[Transaction], Question]) -> Question:
+        """Run a verb that needs no lease. What is in the archive ended for good: ConflictError."""
+        try:
+            return await self.database.write(verb)
+        except UnknownMessageError:
+            post = await self._from_archive(message_id)
+            raise ConflictError(f"{message_id} ended, and is in the archive: {post.deliveries[0].state}") from None
 
     def _speech(self, by: Credential | None) -> Speech | None:
         return None if by is None else Speech(by, self._settings.max_hops, by.id in self._readers)

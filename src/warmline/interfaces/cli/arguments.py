@@ -105,7 +105,7 @@ def segment(text: str) -> str:
     """Write an id or a name, as it was typed, as one segment of a path. Raises InvalidInputError."""
     from urllib.parse import quote
 
-    if text in {"", ".", ".."}:
+    if text in {"", ".", ".."} or "/" in text:
         raise InvalidInputError(f"{text!a} is no id and no name: see the lists, such as `warmline conversation list`")
     return quote(text, safe="")
 
@@ -118,9 +118,17 @@ def message_id(text: str) -> str:
 
 
 def spoken(words: Sequence[str]) -> str:
-    """Join the words of a text; a single - reads standard input. Raises InvalidInputError when that is no UTF-8."""
-    if list(words) != ["-"]:
-        return " ".join(words)
+    """Join the words of a text; a single - reads standard input.
+
+    Raises InvalidInputError for a text that is empty or no UTF-8.
+    """
+    text = _standard_input() if list(words) == ["-"] else " ".join(words)
+    if not text.strip():
+        raise InvalidInputError("the text is empty: write what you want to say")
+    return text
+
+
+def _standard_input() -> str:
     try:
         return sys.stdin.buffer.read().decode()
     except UnicodeDecodeError as error:

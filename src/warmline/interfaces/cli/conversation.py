@@ -83,7 +83,8 @@ def _list(options: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace) -> int:
     """Show who is in a conversation and what was said, oldest first.
 
-    With --follow it goes on until Ctrl-C, also across a restart of the daemon; with --json then one message a line.
+    With --follow it goes on until Ctrl-C, also across a restart of the daemon, and tells what becomes of each message;
+    with --json then one message a line, and again when its receipts changed.
     """
     from warmline.interfaces.cli.client import client_for
 
@@ -102,8 +103,7 @@ def _show(options: argparse.Namespace) -> int:
 
         last = said[-1]["number"] if said else options.after
         for event in follow(client, f"{path}/events", str(last)):
-            if event.name == "message":
-                _show_said(event.data, options)
+            _show_said(event.data, options, is_news=event.name == "message")
     elif len(said) == options.limit:
         hint(f"there may be more: --after {said[-1]['number']}")
     return 0
@@ -123,13 +123,15 @@ def _last_seen(participant: dict[str, Any]) -> str:
     return f"seen {local_time(participant['seen_at'])}" if participant["seen_at"] else "not seen yet"
 
 
-def _show_said(post: dict[str, Any], options: argparse.Namespace) -> None:
-    from warmline.interfaces.cli.posts import show_post
+def _show_said(post: dict[str, Any], options: argparse.Namespace, *, is_news: bool = True) -> None:
+    from warmline.interfaces.cli.posts import show_post, show_progress
 
     if options.json:
         print(json.dumps(post, ensure_ascii=(sys.stdout.encoding or "").lower() != "utf-8"))
-    else:
+    elif is_news:
         show_post(post)
+    else:
+        show_progress(post)
     sys.stdout.flush()
 
 

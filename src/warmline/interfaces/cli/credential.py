@@ -90,8 +90,8 @@ def show_tokens(made: Sequence[dict[str, Any]]) -> None:
     for each in made:
         print(f"{one_line(each['name']):<{width}}  {each['token']}")
     hint(
-        "shown once, and kept nowhere: give an agent its own as WARMLINE_TOKEN in its environment"
-        f" · lost? `warmline credential rotate {made[0]['id']}`"
+        "tokens are shown this once: give an agent its own as WARMLINE_TOKEN"
+        " (lost? `warmline credential rotate` makes a new one)"
     )
 
 

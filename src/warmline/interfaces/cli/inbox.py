@@ -145,10 +145,7 @@ def _explain(kept: list[dict[str, Any]], batch: dict[str, Any]) -> None:
     questions = [each["id"] for each in kept if each["kind"] == "question"]
     until = local_time(batch["lapses_at"])
     if questions:
-        hint(
-            f'answer: `warmline reply {questions[0]} "..."`, or `refuse` it with a reason, `escalate` it to a person,'
-            f" `release` it; it comes back at {until}"
-        )
+        hint(f'answer: `warmline reply {questions[0]} "..."`, or refuse, escalate or release it; yours until {until}')
     else:
         hint(f'kept: `warmline reply {kept[0]["id"]} "..."`, or it comes back at {until}')
 

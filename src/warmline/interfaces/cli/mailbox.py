@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from warmline.errors import AmbiguousMailboxError, UnknownMailboxError
 from warmline.interfaces.cli.arguments import add_json, segment
-from warmline.interfaces.cli.columns import in_columns
 from warmline.interfaces.cli.output import hint, show_json
+
+if TYPE_CHECKING:
+    from warmline.interfaces.cli.client import Client
 
 ANSWERERS = ("anyone", "person")
 """Those of model.AnsweredBy, which takes longer to import than the rest of a command."""
@@ -43,11 +45,17 @@ def _list(options: argparse.Namespace) -> int:
     if options.json:
         show_json(found)
         return 0
-    if found["mailboxes"]:
-        print("\n".join(in_columns([_row(each) for each in found["mailboxes"]])))
-    else:
+    _show(found["mailboxes"])
+    if not found["mailboxes"]:
         hint("none yet: `warmline conversation new --between a,b` makes one for each")
     return 0
+
+
+def _show(mailboxes: list[dict[str, Any]]) -> None:
+    from warmline.interfaces.cli.columns import in_columns
+
+    for line in in_columns([_row(each) for each in mailboxes]):
+        print(line)
 
 
 def _row(mailbox: dict[str, Any]) -> tuple[str, ...]:
@@ -65,7 +73,7 @@ def _policy(options: argparse.Namespace) -> int:
     from warmline.interfaces.cli.client import client_for
 
     client = client_for(options.home)
-    mailbox = _named(client.call("GET", "/v1/mailboxes")["mailboxes"], options)
+    mailbox = _named(client, options)
     body = {
         "conversation": mailbox["conversation"],
         "ordered": mailbox["ordered"] if options.ordered is None else options.ordered,
@@ -73,16 +81,20 @@ def _policy(options: argparse.Namespace) -> int:
     }
     if options.ordered is not None or options.answered_by is not None:
         mailbox = client.call("PUT", f"/v1/mailboxes/{segment(options.name)}/policy", body)
-    show_json(mailbox) if options.json else print("\n".join(in_columns([_row(mailbox)])))
+    show_json(mailbox) if options.json else _show([mailbox])
     return 0
 
 
-def _named(mailboxes: list[dict[str, Any]], options: argparse.Namespace) -> dict[str, Any]:
-    found = [
-        each
-        for each in mailboxes
-        if each["name"] == options.name and options.conversation in {None, each["conversation"]}
-    ]
+def _named(client: Client, options: argparse.Namespace) -> dict[str, Any]:
+    """Return the one mailbox that is meant; those of closed conversations have to be named with theirs."""
+    mailboxes: list[dict[str, Any]] = client.call("GET", "/v1/mailboxes")["mailboxes"]
+    named = [each for each in mailboxes if each["name"] == options.name]
+    if options.conversation is None and len(named) > 1:
+        known = client.call("GET", "/v1/conversations?limit=1000")["conversations"]
+        closed = {each["id"] for each in known if each["closed_at"]}
+        found = [each for each in named if each["conversation"] not in closed]
+    else:
+        found = [each for each in named if options.conversation in {None, each["conversation"]}]
     if not found:
         raise UnknownMailboxError(
             f"there is no mailbox {options.name!a}: `warmline mailbox list` shows which there are"

@@ -23,6 +23,13 @@ def show_post(post: dict[str, Any]) -> None:
     show_body(post)
 
 
+def show_progress(post: dict[str, Any]) -> None:
+    """Print one line about what became of a message that was printed before."""
+    receipts = post["receipts"]
+    became = ", ".join(f"{each['mailbox']} {each['receipt']}" for each in receipts[:SHOWN_RECIPIENTS])
+    print(paint(f"  {post['id']}: {one_line(became)}", DIM))
+
+
 def show_head(message: dict[str, Any], who: str, words: Sequence[str]) -> None:
     """Print a line about a message: when, who, what became of it, its id."""
     when = paint(local_time(message["sent_at"]), DIM)

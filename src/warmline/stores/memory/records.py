@@ -119,6 +119,7 @@ class Records:
         self.entries: dict[MessageId, list[Entry]] = {}
         self.answers: dict[MessageId, MessageId] = {}
         self.keys: dict[tuple[ConversationId, str, str], MessageId] = {}
+        self.archived: set[MessageId] = set()
         self.batches: dict[BatchToken, BatchRecord] = {}
         self.batch_keys: dict[tuple[CredentialId, str], BatchToken] = {}
         self.conversations: dict[ConversationId, Conversation] = {}
@@ -265,6 +266,18 @@ class Records:
         at = self.clock.now()
         self.messages[message_id] = replace(message, body="", answer=answer, metadata=None, erased_at=at)
 
+    def archive(self, before: datetime) -> int:
+        """Note which messages left, and forget what only served them; return how many."""
+        moved = {
+            message_id
+            for message_id, entries in self.entries.items()
+            if message_id not in self.archived and all(_is_over(entry.delivery, before) for entry in entries)
+        }
+        moved |= {self.answers[message_id] for message_id in moved if message_id in self.answers}
+        self.archived |= moved
+        self.keys = {key: message_id for key, message_id in self.keys.items() if message_id not in moved}
+        return len(moved)
+
     def add_participant(self, participant: Participant) -> None:
         """Make sure that a participant and its mailbox exist."""
         key = (participant.conversation, participant.name)
@@ -357,3 +370,9 @@ class Records:
 
 def _unknown(mailbox: Mailbox) -> UnknownMailboxError:
     return UnknownMailboxError(f"there is no mailbox {mailbox.name!a} in the conversation {mailbox.conversation!a}")
+
+
+def _is_over(delivery: Delivery, before: datetime) -> bool:
+    """Tell whether a delivery was settled or cancelled before this time."""
+    over = delivery.state in {State.SETTLED, State.CANCELLED}
+    return over and delivery.ended_at is not None and delivery.ended_at < before

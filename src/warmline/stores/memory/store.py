@@ -200,6 +200,11 @@ class MemoryStore:
         with self.records.verb():
             return self.records.post(message_id)
 
+    async def archive(self, before: datetime) -> int:
+        """Forget the keys and batches of what was settled or cancelled before; the rest stays as it is."""
+        with self.records.verb():
+            return self.records.archive(before)
+
     async def extend(self, lease: Lease, duration: timedelta) -> Lease:
         """Extend a lease that has not ended."""
         with self.records.verb():

@@ -1,8 +1,6 @@
-"""Retention: what is settled moves, unit by unit, from the database into the archive, and is read from there.
+"""The verbs of the archive on the database: what may leave, leaving, and which file holds what.
 
-A unit is a message with its deliveries and, of a question, its answer. First the file is written and
-synced, then one transaction lists it and deletes the rows: killed in between, the rows are still there and
-the file is removed at the next run. The row with the highest number stays, so that none is given twice.
+The row with the highest number stays, so that no number is given twice.
 """
 
 from __future__ import annotations
@@ -16,21 +14,24 @@ from warmline.stores.rows import Row
 from warmline.stores.transaction import Transaction
 
 
-def settled_before(tx: Transaction, before: int, after: int, limit: int) -> list[Post]:
-    """Return the posts of at most limit units that ended before, in order of numbers, from those above after."""
+def settled(tx: Transaction, before: int, after: int, limit: int) -> list[Post]:
+    """Return the posts of at most limit units that ended before, from those with numbers above after, in order."""
     newest = tx.one("archive_newest", {})
     assert newest is not None  # noqa: S101  # max() always gives a row
-    posts = []
-    for number, message_id, answer_id in tx.all("archive_units", {"before_at": before, "after": after, "limit": limit}):
+    posts: list[Post] = []
+    for _, message_id, answer_id in tx.all("archive_units", {"before_at": before, "after": after, "limit": limit}):
         unit = [post(tx, message_id)] if answer_id is None else [post(tx, message_id), post(tx, answer_id)]
-        if number != newest[0] and all(each.number != newest[0] for each in unit):
+        if all(each.number != newest[0] for each in unit):
             posts += unit
     return sorted(posts, key=lambda each: each.number)
 
 
-def leave(tx: Transaction, name: str, posts: Sequence[Post]) -> None:
-    """List an archive file, and delete what it holds from the database."""
+def leave(tx: Transaction, name: str, posts: Sequence[Post]) -> bool:
+    """List an archive file, and delete what it holds from the database; do nothing when any of it was erased since."""
     ids = [each.message.id for each in posts]
+    erased = tx.one("archive_erased", {"ids": json.dumps(ids)})
+    if erased != (sum(each.message.erased_at is not None for each in posts),):
+        return False
     tx.run(
         "archive_file",
         {
@@ -42,11 +43,11 @@ def leave(tx: Transaction, name: str, posts: Sequence[Post]) -> None:
             "posts": len(posts),
         },
     )
-    last_numbers = {each.message.conversation: each.number for each in posts}
-    for conversation, number in last_numbers.items():
+    for conversation, number in {each.message.conversation: each.number for each in posts}.items():
         tx.run("archive_part", {"conversation": conversation, "last_number": number, "file": name})
     tx.run("archive_deliveries", {"ids": json.dumps(ids)})
     tx.run("archive_messages", {"ids": json.dumps(ids)})
+    return True
 
 
 def forget(tx: Transaction, before: int) -> None:
@@ -57,7 +58,7 @@ def forget(tx: Transaction, before: int) -> None:
 
 def files(tx: Transaction) -> frozenset[str]:
     """Return the names of all files in use."""
-    return frozenset(name for (name,) in tx.all("archive_files", {}))
+    return frozenset(_names(tx.all("archive_files", {})))
 
 
 def files_of_id(tx: Transaction, message_id: str) -> list[str]:

@@ -1,4 +1,4 @@
--- Settled messages leave for the archive; see archiving.py.
+-- Settled messages leave for the archive; see archive.py.
 
 -- name: archive_units
 select m.number, m.id, d.answer_id
@@ -21,6 +21,9 @@ values (:name, :first_number, :last_number, :first_id, :last_id, :posts)
 -- name: archive_part
 insert into archive_part (conversation, last_number, file) values (:conversation, :last_number, :file)
 
+-- name: archive_erased
+select count(erased_at) from message where id in (select value from json_each(:ids))
+
 -- name: archive_deliveries
 delete from delivery where message_id in (select value from json_each(:ids))
 
@@ -28,7 +31,7 @@ delete from delivery where message_id in (select value from json_each(:ids))
 delete from message where id in (select value from json_each(:ids))
 
 -- name: archive_batches
-delete from batch where handed_at < :before_at
+delete from batch where handed_at < :before_at and acknowledged_at is not null
 
 -- name: archive_stops
 delete from stop where last_at < :before_at
