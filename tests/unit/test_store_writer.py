@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from manual_clock import ManualClock
-from store_cases import LEASE, a_credential, a_question
+from store_cases import a_question
 from warmline.errors import StoreError
 from warmline.model import MEMORY_MAILBOX
 from warmline.settings import StoreSettings
 from warmline.stores.sqlite import SqliteStore
+from warmline.stores.transaction import Transaction
 
 
 class BreakingClock(ManualClock):
@@ -28,48 +29,33 @@ class BreakingClock(ManualClock):
         return super().now()
 
 
-class HoldingClock(ManualClock):
-    """A clock that holds up whoever looks at it, between `hold` and `go_on`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._may_look = threading.Event()
-        self._may_look.set()
-
-    def hold(self) -> None:
-        self._may_look.clear()
-
-    def go_on(self) -> None:
-        self._may_look.set()
-
-    def now(self) -> datetime:
-        assert self._may_look.wait(5)
-        return super().now()
-
-
-async def test_what_a_reader_left_while_it_was_served_is_taken_back_before_it_comes_again(tmp_path: Path) -> None:
-    clock = HoldingClock()
-    store = SqliteStore(tmp_path / "store.db", StoreSettings(), clock)
+async def test_what_was_handed_to_who_left_is_taken_back_before_what_is_asked_next(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.db", StoreSettings(), ManualClock())
     await store.open()
+    happened: list[str] = []
+    is_handing, may_hand = threading.Event(), threading.Event()
+
+    def hand_over(_tx: Transaction) -> str:
+        is_handing.set()
+        assert may_hand.wait(5)
+        return "a lease"
+
     try:
-        reader, question = a_credential(clock, "reader"), a_question(clock)
-        await store.add(question, MEMORY_MAILBOX)
-        clock.hold()
-        leaving = asyncio.create_task(store.receive(MEMORY_MAILBOX, reader, 1, LEASE, "k"))
-        for _ in range(3):
-            await asyncio.sleep(0)  # it is with the writer, which looks at the clock
-        leaving.cancel()
+        database = store.database
+        box = database.box(MEMORY_MAILBOX)
+        job = database.submit(
+            hand_over, synced=False, parking=box, undo=lambda _tx, result: happened.append(f"took back {result}")
+        )
         await asyncio.sleep(0)
-        again = asyncio.create_task(store.receive(MEMORY_MAILBOX, reader, 1, LEASE, "k"))
-        await asyncio.sleep(0)
-        clock.go_on()
+        assert is_handing.wait(5)
+        database.abandon(job)
+        after = database.submit(lambda _tx: happened.append("did what was asked next"), synced=False)
+        may_hand.set()
         async with asyncio.timeout(5):
-            batch = await again
-        await store.sweep()  # whatever was on its way to the writer has happened
-        assert await store.held(batch.token, reader.id) == batch
-        assert await store.open_batches(reader.id) == [batch.token]
+            await after.done
+        assert happened == ["took back a lease", "did what was asked next"]
     finally:
-        clock.go_on()
+        may_hand.set()
         await store.close()
 
 
