@@ -57,17 +57,17 @@ def receive(tx: Transaction, wanted: Reception) -> BatchRow | None:
     }
     tx.run("receive", batch)
     tx.news.readers.append(wanted.reader)
-    return BatchRow(token, wanted.mailbox, leases)
+    return BatchRow(token, wanted.mailbox, leases, is_new=True)
 
 
-def take_back(tx: Transaction, token: str) -> None:
-    """Release what was handed to a caller that had left, unless another was given it under the same key."""
-    key = {"token": token}
-    if tx.one("receive_leave", key) is not None or (undone := tx.one("receive_undone", key)) is None:
-        return
-    for message_id in json.loads(undone[0]):
-        released = tx.all("receive_undo", {"message_id": message_id, **key})
-        tx.news.due.update((number, None) for (number,) in released)
+def take_back(tx: Transaction, batch: BatchRow, box: Box) -> None:
+    """Release what was handed to a reader that had left, and forget the batch."""
+    for lease in batch.leases:
+        tx.run(
+            "receive_undo", {"message_id": lease.values["message_id"], "mailbox_id": box.number, "token": batch.token}
+        )
+    tx.run("receive_undone", {"token": batch.token})
+    tx.news.due[box.number] = None
 
 
 def held(tx: Transaction, token: BatchToken, reader: CredentialId) -> BatchRow:
@@ -79,7 +79,7 @@ def held(tx: Transaction, token: BatchToken, reader: CredentialId) -> BatchRow:
     ):
         values = {"deliveries": deliveries, "lease_id": token, "holder": holder, "lapses_at": lapses_at}
         leases.append(LeaseRow(message, values, failures, lapses))
-    return BatchRow(token, Mailbox(conversation, name), leases)
+    return BatchRow(token, Mailbox(conversation, name), leases, is_new=False)
 
 
 def open_batches(tx: Transaction, reader: CredentialId) -> list[BatchToken]:
@@ -117,10 +117,7 @@ def _again(tx: Transaction, wanted: Reception) -> BatchRow | None:
     if row is None:
         return None
     batch = held(tx, BatchToken(row[0]), wanted.reader)
-    if not batch.leases:
-        return None
-    tx.run("receive_join", {"token": batch.token})
-    return batch
+    return batch if batch.leases else None
 
 
 def _batch(tx: Transaction, token: BatchToken, reader: CredentialId) -> Row:

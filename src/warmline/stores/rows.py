@@ -100,11 +100,12 @@ def lease_of(row: LeaseRow, mailbox: Mailbox) -> Lease:
 
 
 class BatchRow(NamedTuple):
-    """A batch as the writer leaves it."""
+    """A batch as the writer leaves it; is_new when it was made just now."""
 
     token: str
     mailbox: Mailbox
     leases: Sequence[LeaseRow]
+    is_new: bool
 
 
 def batch_of(row: BatchRow) -> Batch:

@@ -34,7 +34,7 @@ from warmline.stores.batches import Reception
 from warmline.stores.database import Database
 from warmline.stores.rows import BatchRow, LeaseRow, batch_of, lease_of, message_values, micros, time, time_or_none
 from warmline.stores.speaking import Refused, Speech
-from warmline.stores.transaction import News, Transaction
+from warmline.stores.transaction import Box, News, Transaction
 from warmline.stores.waits import EndWaits, SoonerWait
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -132,22 +132,22 @@ class SqliteStore:
         """Wait for due deliveries and lease them together."""
         box, length = self.database.box(mailbox), duration // _MICROSECOND
         wanted = Reception(mailbox, box, by.id, by.conversation, by.name, limit, length, key)
+        undo = partial(self._take_back, box)
         # Both are on their way at once: a reader stands in the line from when it came, and has been served, if
         # there was something, when it has arrived.
-        job = self.database.submit(
-            lambda tx: batches.receive(tx, wanted), synced=False, parking=box, undo=self._take_back
-        )
-        arriving = self.database.submit(lambda tx: batches.arrive(tx, wanted), synced=False, undo=self._take_back)
+        job = self.database.submit(lambda tx: batches.receive(tx, wanted), synced=False, parking=box, undo=undo)
+        arriving = self.database.submit(lambda tx: batches.arrive(tx, wanted), synced=False)
         try:
             held = await arriving.done
-            if held is None and (waits or job.done.done()):
+            if held is None and not waits and not job.done.done():
+                held = BatchRow("", mailbox, (), is_new=False)
+            if held is None:
                 return batch_of(await job.done)
         except BaseException:
-            self.database.abandon(arriving)
             self.database.abandon(job)
             raise
         self.database.abandon(job)
-        return Batch(BatchToken(""), mailbox, ()) if held is None else batch_of(held)
+        return batch_of(held)
 
     async def held(self, token: BatchToken, by: CredentialId) -> Batch:
         """Return what is still leased of a batch."""
@@ -302,10 +302,10 @@ class SqliteStore:
         released = self.database.submit(lambda tx: verbs.release(tx, lease, box), synced=False).done
         released.add_done_callback(lambda future: future.exception())  # it may have lapsed: that is a release too
 
-    def _take_back(self, row: BatchRow | None) -> None:
-        """Release a batch that was granted to a caller who had left."""
-        if row is not None and self.database.is_open:
-            released = self.database.submit(lambda tx: batches.take_back(tx, row.token), synced=False).done
+    def _take_back(self, box: Box, row: BatchRow) -> None:
+        """Release a batch that was granted to a caller who had left; one that it held before stays."""
+        if row.is_new and self.database.is_open:
+            released = self.database.submit(lambda tx: batches.take_back(tx, row, box), synced=False).done
             released.add_done_callback(lambda future: future.exception())
 
     def _speech(self, by: Credential | None) -> Speech | None:

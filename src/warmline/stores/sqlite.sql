@@ -231,12 +231,6 @@ update participant set seen_at = :now_at where conversation = :conversation and 
 -- name: receive_again
 select token from batch where reader = :reader and idempotency_key = :key
 
--- name: receive_join
-update batch set callers = callers + 1 where token = :token
-
--- name: receive_leave
-update batch set callers = callers - 1 where token = :token and callers > 1 returning callers
-
 -- name: receive_forget
 update batch set idempotency_key = null where reader = :reader and idempotency_key = :key
 
@@ -247,11 +241,10 @@ values (:token, :mailbox_id, :reader, :message_ids, :now_at, :key)
 -- name: receive_undo
 update delivery
 set state = 'ready', lease_id = null, holder = null, lease_lapses_at = null, reader = null
-where message_id = :message_id and lease_id = :token
-returning mailbox_id
+where message_id = :message_id and mailbox_id = :mailbox_id and lease_id = :token
 
 -- name: receive_undone
-delete from batch where token = :token and acknowledged_at is null returning message_ids
+delete from batch where token = :token
 
 -- name: readers
 select distinct reader from delivery indexed by delivery_read where reader is not null

@@ -144,8 +144,6 @@ create table batch (
     settled_ids text check (json_valid(settled_ids)),
     unanswered_ids text check (json_valid(unanswered_ids)),
     idempotency_key text,
-    -- Callers that were given it, under its key more than one: what the last one leaves is taken back.
-    callers integer not null default 1 check (callers > 0),
     check ((acknowledged_at is null) = (settled_ids is null) and (settled_ids is null) = (unanswered_ids is null))
 ) strict;
 create unique index batch_once on batch (reader, idempotency_key) where idempotency_key is not null;
