@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -67,6 +68,23 @@ def test_an_expired_credential_is_401(owner: Speaker) -> None:
     while (reply := agent.call("GET", "/v1/mailboxes")).status == 200:
         continue  # it is good until its time has come
     assert "expired" in problem(reply, 401)["detail"]
+
+
+def test_a_reader_that_is_revoked_while_it_waits_gets_nothing_and_the_next_one_gets_it(
+    owner: Speaker, begin: Begin
+) -> None:
+    ann, bob = begin("ann", "bob")
+    conversation = bob.ok("GET", "/v1/conversations")["conversations"][0]["id"]
+    agent, made = mint(owner, "bob", conversation=conversation)
+    before = owner.ok("GET", "/v1/status")["receiving"]
+    with closing(agent.begin("POST", "/v1/mailboxes/receive", {"wait": 600})) as waiting:
+        while owner.ok("GET", "/v1/status")["receiving"] == before:
+            continue
+        owner.ok("POST", f"/v1/credentials/{made['id']}/revoke")
+        sent = ann.ok("POST", "/v1/messages", {"to": "bob", "body": "not for the revoked"})
+        response = waiting.getresponse()
+        assert (response.status, b"not for" in response.read()) == (401, False)
+    assert [each["id"] for each in bob.ok("POST", "/v1/mailboxes/receive", {"wait": 5})["messages"]] == [sent["id"]]
 
 
 def test_another_conversations_credential_finds_nothing(owner: Speaker, begin: Begin) -> None:
