@@ -87,9 +87,13 @@ class Messages:
 
     async def post(self, by: Credential, message_id: MessageId) -> Post:
         """Return any message with its deliveries. Who sees a question sees its answer. Raises UnknownMessageError."""
-        post = await self._store.post(message_id)
+        unknown = f"there is no message {message_id}"
+        try:
+            post = await self._store.post(message_id)
+        except UnknownMessageError:
+            raise UnknownMessageError(unknown) from None  # the same text as for one of others
         if not await self.sees(by, post):
-            raise UnknownMessageError(f"there is no message {message_id}")
+            raise UnknownMessageError(unknown)
         return post
 
     async def sees(self, by: Credential, post: Post) -> bool:

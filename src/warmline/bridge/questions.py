@@ -92,9 +92,13 @@ class Questions:
 
     async def get(self, by: Credential, message_id: MessageId) -> Question:
         """Return a question as it stands. Raises UnknownMessageError."""
-        question = await self._store.get(message_id)
+        unknown = f"there is no question {message_id}"
+        try:
+            question = await self._store.get(message_id)
+        except UnknownMessageError:
+            raise UnknownMessageError(unknown) from None  # the same text as for one of others
         if not rights.may_see(by, question.message, [question.delivery.mailbox]):
-            raise UnknownMessageError(f"there is no question {message_id}")
+            raise UnknownMessageError(unknown)
         return question
 
     async def cancel(self, by: Credential, message_id: MessageId) -> Question:

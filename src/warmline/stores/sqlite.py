@@ -53,6 +53,7 @@ class SqliteStore:
         self._ends = EndWaits()
         self._sooner = SoonerWait()
         self._readers: set[CredentialId] = set()
+        self._going_back: set[str] = set()
 
     async def open(self) -> None:
         """Open or make the file, and start the threads."""
@@ -140,7 +141,7 @@ class SqliteStore:
         job = self.database.submit(lambda tx: batches.receive(tx, wanted), synced=False, parking=box, undo=undo)
         try:
             same = await arriving.done
-            if same is None:
+            if same is None or same.token in self._going_back:
                 return batch_of(await job.done)
         except BaseException:
             self.database.abandon(job)
@@ -152,10 +153,11 @@ class SqliteStore:
         undo = partial(self._take_back, wanted.box)
         job = self.database.submit(lambda tx: batches.receive_due(tx, wanted), synced=False, undo=undo)
         try:
-            return batch_of(await job.done)
+            batch = batch_of(await job.done)
         except asyncio.CancelledError:
             self.database.abandon(job)
             raise
+        return batch if batch.token not in self._going_back else await self._receive_due(wanted)
 
     async def held(self, token: BatchToken, by: CredentialId) -> Batch:
         """Return what is still leased of a batch."""
@@ -314,7 +316,13 @@ class SqliteStore:
         """Release a batch that was granted to a caller who had left; one that it held before stays."""
         if row.is_new and self.database.is_open:
             released = self.database.submit(lambda tx: batches.take_back(tx, row, box), synced=False).done
-            released.add_done_callback(lambda future: future.exception())
+            self._going_back.add(row.token)  # who asks under the same key meanwhile must not be given it again
+            released.add_done_callback(partial(self._taken_back, row.token))
+
+    def _taken_back(self, token: str, released: asyncio.Future[None]) -> None:
+        self._going_back.discard(token)
+        if not released.cancelled():
+            released.exception()  # it may have lapsed: that is a release too
 
     def _speech(self, by: Credential | None) -> Speech | None:
         return None if by is None else Speech(by, self._settings.max_hops, by.id in self._readers)
