@@ -5,7 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from warmline import daemon
 from warmline.home import Home
 
-LIMIT_SECONDS = 20
+LIMIT_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,13 @@ class Events:
         events = [self.next() for _ in range(count)]
         assert None not in events, events
         return [event for event in events if event is not None]
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Look again and again until it holds, as it must soon."""
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "it does not come to hold"
 
 
 def shut_down(connection: http.client.HTTPConnection) -> None:

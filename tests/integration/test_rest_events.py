@@ -144,7 +144,7 @@ def test_an_answer_is_told_once_and_ends_the_stream_and_does_not_come_again(begi
 
 def test_an_answer_that_came_before_is_told_at_once(owner: Speaker) -> None:
     question = owner.ok("POST", "/v1/questions", {"question": "anything?"})
-    owner.ok("GET", f"/v1/questions/{question['id']}?wait=20")
+    owner.ok("GET", f"/v1/questions/{question['id']}?wait=5")
     with owner.listen(f"/v1/questions/{question['id']}/events") as events:
         (event,) = events.read(1)
         assert events.next() is None

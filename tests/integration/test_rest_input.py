@@ -107,9 +107,11 @@ def test_no_value_in_any_field_is_a_500(owner: Speaker, nasty: str) -> None:
         path = path.replace("{", "").replace("}", "")
         fields = schema_of(document, operation)
         for field in fields:
-            if field in {"paths", "wait"}:
-                continue  # the next tests: these take long when they are taken
+            if field == "wait":
+                continue  # one that is taken takes its time: there is a test of its own
             body = {name: GOOD[name] for name in fields if name in GOOD and name != "broadcast"} | {field: NASTY[nasty]}
+            if field in {"paths", "between", "rights"}:
+                body[field] = [NASTY[nasty]]
             reply = owner.call(method, path, body)
             assert is_refused_well(reply), (method, path, field, reply.status, reply.body)
 
@@ -191,8 +193,10 @@ def test_an_empty_question_is_refused_as_the_document_says(owner: Speaker) -> No
     document = owner.ok("GET", "/openapi.json")
     asked = document["components"]["schemas"]["Asked"]["properties"]["question"]
     assert asked["pattern"].count(r"[^\s\x00]") == 1
-    assert owner.call("POST", "/v1/questions", {"question": " \n "}).status == 400
-    assert owner.call("POST", "/v1/questions", {"question": ""}).status == 422
+    assert asked["minLength"] == 1
+    for empty in ("", " \n "):
+        reply = owner.call("POST", "/v1/questions", {"question": empty})
+        assert (reply.status, "is empty" in reply.json["detail"]) == (400, True)
 
 
 def test_a_body_over_the_limit_is_413(owner: Speaker) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from real_home import RealHome
-from speaking import Speaker
+from speaking import Speaker, until
 
 Begin = Any
 
 
 def take(speaker: Speaker, **how: object) -> dict[str, Any]:
     """Receive, and wait for it."""
-    batch: dict[str, Any] = speaker.ok("POST", "/v1/mailboxes/receive", {"wait": 10, **how})
+    batch: dict[str, Any] = speaker.ok("POST", "/v1/mailboxes/receive", {"wait": 5, **how})
     assert batch["token"], "nothing came"
     return batch
 
@@ -88,8 +88,7 @@ def test_a_reader_whose_response_was_cut_off_sees_the_messages_again(begin: Begi
     ann, bob = begin("ann", "bob")
     sent = send(ann, "bob")
     lost = bob.begin("POST", "/v1/mailboxes/receive", {"wait": 10}, Idempotency_Key="cut")
-    while receipts(ann, sent) != ["handed"]:
-        continue
+    until(lambda: receipts(ann, sent) == ["handed"])
     lost.close()
     again = bob.ok("POST", "/v1/mailboxes/receive", {}, Idempotency_Key="cut")
     assert [message["id"] for message in again["messages"]] == [sent["id"]]
@@ -100,11 +99,9 @@ def test_a_waiting_reader_that_left_takes_nothing(owner: Speaker, begin: Begin) 
     ann, bob = begin("ann", "bob")
     before = owner.ok("GET", "/v1/status")["receiving"]
     gone = bob.begin("POST", "/v1/mailboxes/receive", {"wait": 600})
-    while owner.ok("GET", "/v1/status")["receiving"] == before:
-        continue
+    until(lambda: owner.ok("GET", "/v1/status")["receiving"] != before)
     gone.close()
-    while owner.ok("GET", "/v1/status")["receiving"] > before:
-        continue
+    until(lambda: owner.ok("GET", "/v1/status")["receiving"] <= before)
     sent = send(ann, "bob")
     assert receipts(ann, sent) == ["accepted"]
 
@@ -216,8 +213,7 @@ def test_participants_tell_what_they_do_and_who_waits(owner: Speaker, begin: Beg
     assert (reported["status"], beaten["status"]) == ("reading the tests", "reading the tests")
     before = owner.ok("GET", "/v1/status")["receiving"]
     waiting = bob.begin("POST", "/v1/mailboxes/receive", {"wait": 600})
-    while owner.ok("GET", "/v1/status")["receiving"] == before:
-        continue
+    until(lambda: owner.ok("GET", "/v1/status")["receiving"] != before)
     found = ann.ok("GET", f"/v1/conversations/{conversation}/participants")["participants"]
     waiting.close()
     assert [(each["name"], each["waiting"]) for each in found] == [("ann", False), ("bob", True)]
@@ -238,7 +234,7 @@ def test_a_memory_out_of_scope_is_not_searched_listed_or_cited(owner: Speaker, n
     assert notes.name in [root["name"] for root in agent.ok("GET", "/v1/memory/roots")["roots"]]
     assert "secret" not in [root["name"] for root in agent.ok("GET", "/v1/memory/roots")["roots"]]
     asked = agent.ok("POST", "/v1/questions", {"question": "On which port does the secret plan's exporter listen?"})
-    answer = agent.ok("GET", f"/v1/questions/{asked['id']}?wait=20")
+    answer = agent.ok("GET", f"/v1/questions/{asked['id']}?wait=5")
     assert "31337" not in answer["text"]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from speaking import Reply, Speaker
+from speaking import Reply, Speaker, until
 
 Begin = Any
 
@@ -64,9 +65,24 @@ def test_a_rotated_credential_is_401_and_its_successor_speaks_as_the_same(owner:
 def test_an_expired_credential_is_401(owner: Speaker) -> None:
     expires_at = datetime.now(UTC) + timedelta(milliseconds=300)
     agent, _ = mint(owner, "expired", expires_at=expires_at.isoformat())
-    while (reply := agent.call("GET", "/v1/mailboxes")).status == 200:
-        continue  # it is good until its time has come
-    assert "expired" in problem(reply, 401)["detail"]
+    until(lambda: agent.call("GET", "/v1/mailboxes").status != 200)
+    assert "expired" in problem(agent.call("GET", "/v1/mailboxes"), 401)["detail"]
+
+
+def test_a_reader_that_is_revoked_while_it_waits_gets_nothing_and_the_next_one_gets_it(
+    owner: Speaker, begin: Begin
+) -> None:
+    ann, bob = begin("ann", "bob")
+    conversation = bob.ok("GET", "/v1/conversations")["conversations"][0]["id"]
+    agent, made = mint(owner, "bob", conversation=conversation)
+    before = owner.ok("GET", "/v1/status")["receiving"]
+    with closing(agent.begin("POST", "/v1/mailboxes/receive", {"wait": 600})) as waiting:
+        until(lambda: owner.ok("GET", "/v1/status")["receiving"] != before)
+        owner.ok("POST", f"/v1/credentials/{made['id']}/revoke")
+        sent = ann.ok("POST", "/v1/messages", {"to": "bob", "body": "not for the revoked"})
+        response = waiting.getresponse()
+        assert (response.status, b"not for" in response.read()) == (401, False)
+    assert [each["id"] for each in bob.ok("POST", "/v1/mailboxes/receive", {"wait": 5})["messages"]] == [sent["id"]]
 
 
 def test_another_conversations_credential_finds_nothing(owner: Speaker, begin: Begin) -> None:

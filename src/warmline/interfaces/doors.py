@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
 from collections.abc import Callable
@@ -69,9 +68,6 @@ class Doors:
         self.inside += 1
         try:
             await self._serve(scope, receive, send)
-        except asyncio.CancelledError:
-            if not self.closed:
-                raise  # else the server cuts off what outlasted the daemon's leaving: nobody reads the rest
         finally:
             self.inside -= 1
             self.last_left = time.monotonic()

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Request
 from pydantic import Field
 
+from warmline.errors import UnauthorizedError
 from warmline.interfaces.rest_shared import (
     LIMITS,
     MAX_ID_CHARACTERS,
@@ -18,6 +19,7 @@ from warmline.interfaces.rest_shared import (
     AnyPlaces,
     Body,
     By,
+    Check,
     Form,
     InConversation,
     Key,
@@ -111,7 +113,7 @@ MESSAGE = "/{token}/messages/{message_id}"
 
 @receiving.post("/receive", responses=problems(403, 404, 409, *WRITES))
 async def receive(
-    request: Request, received: Received, by: By, bridge: AnyBridge, idempotency_key: Key = None
+    *, request: Request, received: Received, by: By, bridge: AnyBridge, check: Check, idempotency_key: Key = None
 ) -> BatchView:
     """Wait for messages, and hold what comes under a token until it is settled or the lease lapses.
 
@@ -127,7 +129,14 @@ async def receive(
         done=BatchToken(received.done) if received.done else None,
         key=idempotency_key,
     )
-    return batch_view(await (while_connected(request, waiting) if received.wait else waiting))
+    batch = await (while_connected(request, waiting) if received.wait else waiting)
+    if batch is not None:
+        try:
+            check()
+        except UnauthorizedError:  # revoked or expired while it waited
+            await bridge.batches.release(by, batch.token)
+            raise
+    return batch_view(batch)
 
 
 @batches.post("/{token}/acknowledge", responses=problems(403, 404, 409, 507))

@@ -117,13 +117,22 @@ async def cancel_no_count() -> None:
 
 @questions.get("/{question_id}", responses=problems(404))
 async def get_question(
-    *, request: Request, question_id: QuestionIdInPath, by: By, bridge: AnyBridge, places: AnyPlaces, wait: Wait = 0
+    *,
+    request: Request,
+    question_id: QuestionIdInPath,
+    by: By,
+    bridge: AnyBridge,
+    places: AnyPlaces,
+    check: Check,
+    wait: Wait = 0,
 ) -> AnswerView:
     """Read a question as it stands, after waiting at most this long for its answer."""
     if not wait:
         return answer_view(await bridge.questions.get(by, question_id), places)
     waiting = bridge.questions.wait(by, question_id, timedelta(seconds=wait))
-    return answer_view(await while_connected(request, waiting), places)
+    question = await while_connected(request, waiting)
+    check()  # it may have been revoked meanwhile
+    return answer_view(question, places)
 
 
 @questions.get(

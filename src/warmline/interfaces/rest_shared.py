@@ -135,7 +135,7 @@ _ID: dict[str, Any] = {"pattern": _ID_PATTERN, "examples": ["01ARZ3NDEKTSV4RRFFQ
 
 # A pattern that stands in the document only is kept to by the bridge, in words that a person understands (400).
 NO_NUL: dict[str, Any] = {"pattern": r"^[^\x00]*$"}
-TEXT: dict[str, Any] = {"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"}
+TEXT: dict[str, Any] = {"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$", "minLength": 1}
 NAME: dict[str, Any] = {"pattern": r"^[^\s/\x00-\x1f\x7f-\xa0]([^/\x00-\x1f\x7f-\x9f]*[^\s/\x00-\x1f\x7f-\xa0])?$"}
 KEY: dict[str, Any] = {"pattern": r"^[!-~]([ -~]*[!-~])?$", "maxLength": LIMITS.max_key_characters, "minLength": 1}
 
@@ -188,7 +188,7 @@ LastEventId = Annotated[
 MessageIdInBody = Annotated[str, Field(json_schema_extra=_ID)]
 Name = Annotated[str, Field(min_length=1, max_length=LIMITS.max_name_characters, json_schema_extra=NAME)]
 InConversation = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARACTERS)]
-Body = Annotated[str, Field(min_length=1, description="at most 1 MiB of UTF-8", json_schema_extra=TEXT)]
+Body = Annotated[str, Field(description="at most 1 MiB of UTF-8", json_schema_extra=TEXT)]
 Metadata = Annotated[dict[str, Any], Field(description="a JSON object of at most 16 KiB")]
 Deadline = Annotated[When | None, Field(description="at most 30 days away; the line's own if absent")]
 
