@@ -93,7 +93,6 @@ def read(line: Line, log: Log, mailbox: str) -> None:
                 token=done,
                 id=message["id"],
                 body=message["body"],
-                position=message["position"],
                 deliveries=message["deliveries"],
             )
 

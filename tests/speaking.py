@@ -65,7 +65,7 @@ class Speaker:
 
     def ok(self, method: str, path: str, body: object = None, **headers: str) -> Any:
         """Make a request that must succeed, and return what it gave."""
-        reply = self.call(method, path, body, **headers)
+        reply = self.call(method, path, body, raw=None, **headers)
         assert reply.status < 300, (reply.status, reply.body)
         return reply.json if reply.body else None
 
@@ -78,7 +78,7 @@ class Speaker:
     @contextmanager
     def listen(self, path: str, **headers: str) -> Iterator[Events]:
         """Listen to a stream of events while the block lasts."""
-        connection = self.begin("GET", path, **headers)
+        connection = self.begin("GET", path, raw=None, **headers)
         try:
             yield Events(connection.getresponse())
         finally:

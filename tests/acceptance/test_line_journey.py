@@ -128,6 +128,18 @@ def test_what_is_kept_and_not_dealt_with_is_given_back_and_marked(talk: Talk) ->
     assert "handed over 2 times" in talk.say("docs", "inbox")
 
 
+def test_what_could_not_be_printed_is_not_acknowledged(talk: Talk) -> None:
+    sent = talk.say("coordinator", "send", "docs", "first").strip()
+    command = [sys.executable, "-m", "warmline", "--home", str(talk.line.home.path), "inbox", "--lease", "1s"]
+    environment = {**os.environ, "WARMLINE_TOKEN": talk.tokens["docs"], "PYTHONUNBUFFERED": ""}
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=environment, timeout=60, check=False)
+    assert done.returncode == 1
+    assert talk.json("coordinator", "receipts", sent)["receipts"][0]["receipt"] == "handed"
+    again = talk.json("docs", "inbox", "--wait", "30")["messages"]
+    assert [(each["id"], each["redelivered"]) for each in again] == [(sent, True)]
+
+
 def test_a_batch_is_acknowledged_by_its_token_with_the_next_receive(talk: Talk) -> None:
     first = talk.say("coordinator", "send", "docs", "first").strip()
     second = talk.say("coordinator", "send", "docs", "second").strip()
@@ -252,15 +264,21 @@ def test_a_followed_conversation_goes_on_across_a_restart_of_the_daemon(tmp_path
         talk.say("a", "send", "b", "before")
         command = [sys.executable, "-m", "warmline", "--home", str(home.home.path)]
         command += ["conversation", "show", talk.id, "--follow", "--json"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as following:
+        following = subprocess.Popen(command, stdout=subprocess.PIPE)
+        try:
             assert following.stdout is not None
             assert json.loads(following.stdout.readline())["body"] == "before"
+            talk.say("a", "send", "b", "between")
+            assert json.loads(following.stdout.readline())["body"] == "between"
             home.run("stop")
             home.serve()
             talk.say("a", "send", "b", "after")
             assert json.loads(following.stdout.readline())["body"] == "after"
             following.send_signal(signal.SIGINT)
             assert following.wait(timeout=30) == 130
+        finally:
+            following.kill()
+            following.communicate(timeout=30)
     finally:
         home.close()
 
@@ -389,6 +407,16 @@ def test_what_is_remembered_of_an_inbox_is_closed_to_others_and_goes_away(talk: 
     assert [stat.S_IMODE(path.stat().st_mode) for path in held] == [0o600]
     talk.say("docs", "reply", ticket, "It is 9187.")
     assert not any(path.exists() for path in held)
+
+
+def test_a_shutdown_that_is_sent_to_the_memory_lets_the_daemon_leave(tmp_path: Path) -> None:
+    home = RealHome(tmp_path / "home")
+    try:
+        daemon = home.serve()
+        assert home.run("send", "--control", "memory", "shutdown").returncode == 0
+        assert daemon.wait(timeout=30) == 0
+    finally:
+        home.close()
 
 
 def test_status_tells_of_stops_and_of_who_waits_for_messages(talk: Talk) -> None:

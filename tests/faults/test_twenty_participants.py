@@ -95,19 +95,19 @@ class Crowd:
         states = self._home.client().call("GET", "/v1/mailboxes")["mailboxes"]
         return sum(state["ready"] + state["leased"] for state in states if state["name"] in PARTICIPANTS)
 
-    def receipts(self) -> dict[str, str]:
-        """Return the one receipt's word of each message of the conversation."""
-        words: dict[str, str] = {}
+    def receipts(self) -> dict[str, tuple[str, int]]:
+        """Return the one receipt's word and position of each message of the conversation."""
+        found: dict[str, tuple[str, int]] = {}
         after = 0
         client = self._home.client()
         while True:
             path = f"/v1/conversations/{self._conversation}/messages?after={after}&limit=1000"
             posts = client.call("GET", path)["messages"]
             if not posts:
-                return words
+                return found
             for post in posts:
                 [receipt] = post["receipts"]
-                words[post["id"]] = receipt["receipt"]
+                found[post["id"]] = receipt["receipt"], receipt["position"]
                 after = post["number"]
 
     def log(self, name: str, verb: str) -> list[dict[str, Any]]:
@@ -158,32 +158,34 @@ def test_nothing_is_lost_or_handed_again_after_its_acknowledgement(crowd: Crowd)
         kills += 1
     sent = {entry["id"]: entry for number in range(SENDERS) for entry in crowd.log(PARTICIPANTS[number], "send")}
     assert len({entry["number"] for entry in sent.values()}) == len(sent) == MESSAGES
-    assert crowd.receipts() == dict.fromkeys(sent, "read")
-    handed = [_check_reader(crowd.log(name, "read"), ordered=name in ORDERED) for name in PARTICIPANTS]
+    receipts = crowd.receipts()
+    assert {each: word for each, (word, _) in receipts.items()} == dict.fromkeys(sent, "read")
+    positions = {each: position for each, (_, position) in receipts.items()}
+    handed = [_check_reader(crowd.log(name, "read"), positions, ordered=name in ORDERED) for name in PARTICIPANTS]
     assert set().union(*handed) == set(sent)
     assert kills >= MESSAGES // 200
 
 
-def _check_reader(log: list[dict[str, Any]], *, ordered: bool) -> set[str]:
+def _check_reader(log: list[dict[str, Any]], positions: dict[str, int], *, ordered: bool) -> set[str]:
     """Check one mailbox's hand-overs in the order in which its readers saw them; return what was handed over."""
-    batches: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    acknowledged: dict[str, int] = {}
-    first_positions: list[int] = []
-    open_positions: dict[str, int] = {}
+    batches: defaultdict[str, list[str]] = defaultdict(list)
+    acknowledged: set[str] = set()
+    first_handed: list[int] = []
+    held: set[str] = set()
     for entry in log:
         assert entry["event"] != "refused", entry
         if entry["event"] == "done":
-            for handed in batches[entry["token"]]:
-                acknowledged[handed["id"]] = handed["position"]
-                open_positions.pop(handed["id"], None)
+            acknowledged.update(batches[entry["token"]])
+            held -= acknowledged
         elif entry["event"] == "handed":
-            assert entry["id"] not in acknowledged, f"handed again after its acknowledgement: {entry}"
-            batches[entry["token"]].append(entry)
+            message_id, position = entry["id"], positions[entry["id"]]
+            assert message_id not in acknowledged, f"handed again after its acknowledgement: {entry}"
+            batches[entry["token"]].append(message_id)
             if entry["deliveries"] == 1:
-                first_positions.append(entry["position"])
+                first_handed.append(position)
             if ordered:
-                assert all(entry["position"] <= position for position in open_positions.values()), entry
-                assert entry["position"] > max(acknowledged.values(), default=0), entry
-            open_positions[entry["id"]] = entry["position"]
-    assert first_positions == sorted(first_positions)
-    return {entry["id"] for handed in batches.values() for entry in handed}
+                assert all(position > positions[each] for each in acknowledged), entry
+                assert all(position <= positions[each] for each in held), entry
+            held.add(message_id)
+    assert first_handed == sorted(first_handed)
+    return {each for batch in batches.values() for each in batch}

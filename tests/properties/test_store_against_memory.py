@@ -153,6 +153,11 @@ class Story(RuleBasedStateMachine):
         by = self.credentials[speaker]
         self.stores.wait(lambda side: side.store.receive(mailbox, by, limit, duration, key))
 
+    @rule(mailbox=mailboxes, speaker=speakers, key=keys)
+    def receive_without_waiting(self, mailbox: Mailbox, speaker: str, key: str | None) -> None:
+        by, minute = self.credentials[speaker], timedelta(minutes=1)
+        self.both(lambda side: side.store.receive(mailbox, by, 2, minute, key, waits=False))
+
     @precondition(lambda self: self.messages)
     @rule(index=indexes)
     def wait_until_ended(self, index: int) -> None:
@@ -193,6 +198,11 @@ class Story(RuleBasedStateMachine):
     @rule(index=indexes, delay=delays)
     def nack(self, index: int, delay: timedelta) -> None:
         self.stores.with_lease(index, lambda side, lease: side.store.nack(lease, "failed", delay))
+
+    @precondition(lambda self: self.stores.leases)
+    @rule(index=indexes)
+    def be_done(self, index: int) -> None:
+        self.stores.with_lease(index, lambda side, lease: side.store.done(lease))
 
     @precondition(lambda self: self.stores.leases)
     @rule(index=indexes)

@@ -23,9 +23,19 @@ KEEP_ALIVE_SECONDS = 15.0
 RETRY_MS = 1000
 """When a client comes back after a connection was lost: about as long as a daemon takes to be replaced."""
 
-EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {"description": "a stream of events", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
-}
+
+def events_of(*names: str, view: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    """Declare a stream of events of these names, whose data is this view as JSON. The schema is each event's."""
+    data = {"contentSchema": {"$ref": f"#/components/schemas/{view.__name__}"}, "contentMediaType": "application/json"}
+    event = {
+        "type": "object",
+        "properties": {
+            "event": {"type": "string", "enum": list(names)},
+            "id": {"type": "string"},
+            "data": {"type": "string", **data},
+        },
+    }
+    return {200: {"description": "a stream of events", "content": {"text/event-stream": {"schema": event}}}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from warmline.interfaces.rest_shared import (
     LIMITS,
     MAX_ID_CHARACTERS,
     MAX_NUMBER,
+    NUMBER,
     WRITES,
     AnyBridge,
     AnyPlaces,
@@ -23,8 +24,6 @@ from warmline.interfaces.rest_shared import (
     MessageIdInPath,
     Metadata,
     Name,
-    Number,
-    Whole,
     problems,
     while_connected,
 )
@@ -46,7 +45,7 @@ MAX_LEASE_SECONDS = LIMITS.max_receive_lease.total_seconds()
 MAX_CLAIMS = MemorySettings().max_claims
 
 LeaseSeconds = Annotated[
-    Number, Field(ge=1, le=MAX_LEASE_SECONDS, description="how long the messages stay with this reader")
+    float, Field(ge=1, le=MAX_LEASE_SECONDS, description="how long the messages stay with this reader"), NUMBER
 ]
 
 
@@ -55,8 +54,8 @@ class Received(Form):
 
     mailbox: Annotated[Name | None, Field(description="the speaker's own if absent")] = None
     conversation: Annotated[InConversation | None, Field(description="where several have such a mailbox")] = None
-    wait: Annotated[Number, Field(ge=0, le=LIMITS.max_wait.total_seconds(), description="seconds, at most")] = 0
-    limit: Annotated[Whole, Field(ge=1, le=LIMITS.max_batch)] = 10
+    wait: Annotated[float, Field(ge=0, le=LIMITS.max_wait.total_seconds(), description="seconds, at most"), NUMBER] = 0
+    limit: Annotated[int, Field(ge=1, le=LIMITS.max_batch), NUMBER] = 10
     lease_seconds: LeaseSeconds | None = None
     done: Annotated[
         str | None,
@@ -74,8 +73,8 @@ class Cited(Form):
     """Lines of a file in the memory that hold these words; whether they do is checked."""
 
     path: Annotated[str, Field(min_length=1, max_length=4096, description="`<root name>/<relative path>`")]
-    first_line: Annotated[Whole, Field(ge=1, le=MAX_NUMBER)]
-    last_line: Annotated[Whole, Field(ge=1, le=MAX_NUMBER, description="included")]
+    first_line: Annotated[int, Field(ge=1, le=MAX_NUMBER), NUMBER]
+    last_line: Annotated[int, Field(ge=1, le=MAX_NUMBER, description="included"), NUMBER]
     quote: Annotated[str, Field(min_length=1, max_length=MemorySettings().max_quote_bytes)]
 
 

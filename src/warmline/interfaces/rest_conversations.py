@@ -11,7 +11,7 @@ from pydantic import Field
 
 from warmline.bridge.bridge import Bridge
 from warmline.errors import UnknownConversationError
-from warmline.interfaces.events import EVENTS, KEEP_ALIVE_SECONDS, Changes, Event, event_stream
+from warmline.interfaces.events import KEEP_ALIVE_SECONDS, Changes, Event, event_stream, events_of
 from warmline.interfaces.following import PAGE, Following
 from warmline.interfaces.rest_shared import (
     LIMITS,
@@ -43,7 +43,7 @@ from warmline.interfaces.views.conversations import (
     participant_view,
     present_view,
 )
-from warmline.interfaces.views.messages import PostsView, post_view
+from warmline.interfaces.views.messages import PostsView, PostView, post_view
 from warmline.interfaces.views.questions import Places
 from warmline.model import AnsweredBy, ConversationId, Credential, Policy
 
@@ -120,7 +120,11 @@ async def list_messages(
     return PostsView(messages=[post_view(post, places) for post in found])
 
 
-@conversations.get("/{conversation_id}/events", response_class=StreamingResponse, responses=EVENTS | problems(404))
+@conversations.get(
+    "/{conversation_id}/events",
+    response_class=StreamingResponse,
+    responses=events_of("message", "receipt", view=PostView) | problems(404),
+)
 async def listen_to_conversation(
     *,
     conversation_id: ConversationIdInPath,

@@ -11,6 +11,7 @@ from warmline.bridge.credentials import USUAL, Grant
 from warmline.interfaces.rest_shared import (
     LIMITS,
     MAX_ID_CHARACTERS,
+    NUMBER,
     WRITES,
     AnyBridge,
     By,
@@ -18,7 +19,6 @@ from warmline.interfaces.rest_shared import (
     InConversation,
     Name,
     When,
-    Whole,
     problems,
 )
 from warmline.interfaces.views.credentials import (
@@ -37,7 +37,7 @@ MAX_NAMES = 1000
 """In one scope."""
 
 RootName = Annotated[str, Field(min_length=1, max_length=1000)]
-Rate = Annotated[Whole, Field(ge=1, le=MAX_RATE)]
+Rate = Annotated[int, Field(ge=1, le=MAX_RATE), NUMBER]
 
 
 class Made(Form):

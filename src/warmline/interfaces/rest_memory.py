@@ -19,7 +19,6 @@ from pydantic import Field
 from warmline.bridge import rights
 from warmline.errors import InvalidInputError, WarmlineError
 from warmline.interfaces.rest_shared import (
-    NO_NUL,
     WRITES,
     AnyLine,
     AnyPlaces,
@@ -52,6 +51,7 @@ STEPS: Responses = {
     }
 }
 
+WITHOUT_NUL = r"^[^\x00]*$"
 MAX_QUERY_CHARACTERS = 4096
 MAX_PATHS = 1000
 MAX_PATH_CHARACTERS = 4096
@@ -73,7 +73,7 @@ class Refreshed(Form):
     """Roots to bring up to date."""
 
     name: str | None = Field(
-        default=None, max_length=MAX_PATH_CHARACTERS, description="one root; all if absent", json_schema_extra=NO_NUL
+        default=None, max_length=MAX_PATH_CHARACTERS, description="one root; all if absent", pattern=WITHOUT_NUL
     )
 
 
@@ -94,7 +94,7 @@ async def search(
     places: AnyPlaces,
     q: Annotated[
         str,
-        Query(description="what to look for", min_length=1, max_length=MAX_QUERY_CHARACTERS, pattern=r"^[^\x00]*$"),
+        Query(description="what to look for", min_length=1, max_length=MAX_QUERY_CHARACTERS, pattern=WITHOUT_NUL),
     ],
     top: Annotated[int, Query(ge=1, le=1000)] = 10,
 ) -> SearchView:

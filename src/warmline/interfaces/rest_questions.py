@@ -12,7 +12,7 @@ from pydantic import Field
 from starlette.exceptions import HTTPException
 
 from warmline.bridge.bridge import Bridge
-from warmline.interfaces.events import EVENTS, KEEP_ALIVE_SECONDS, Event, event_stream
+from warmline.interfaces.events import KEEP_ALIVE_SECONDS, Event, event_stream, events_of
 from warmline.interfaces.rest_shared import (
     LIMITS,
     WRITES,
@@ -41,6 +41,9 @@ from warmline.protocols import QuestionFilter
 questions = APIRouter(prefix="/v1/questions", tags=["questions"])
 
 KNOWN: Responses = {200: {"model": AnswerView, "description": "the key was known: the same question as it stands"}}
+
+
+LAST: Responses = {204: {"description": "that answer was the last: do not come back"}}
 
 
 class Asked(Form):
@@ -126,7 +129,9 @@ async def get_question(
 @questions.get(
     "/{question_id}/events",
     response_class=StreamingResponse,
-    responses=EVENTS | {204: {"description": "that answer was the last: do not come back"}} | problems(404),
+    responses=events_of("answer", view=AnswerView)
+    | {204: {"description": "that answer was the last: do not come back"}}
+    | problems(404),
 )
 async def listen_to_question(
     *,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from warmline.errors import LeaseLostError, UnknownBatchError
 from warmline.model import Acknowledged, BatchToken, ConversationId, CredentialId, Kind, Mailbox, MessageId, State
+from warmline.stores import verbs
 from warmline.stores.rows import BatchRow, LeaseRow, Row
 from warmline.stores.transaction import Box, Transaction
 from warmline.stores.verbs import Grant, due, hand_over
@@ -60,19 +61,12 @@ def receive(tx: Transaction, wanted: Reception) -> BatchRow | None:
     return BatchRow(token, wanted.mailbox, leases, is_new=True)
 
 
-def receive_due(tx: Transaction, wanted: Reception) -> BatchRow:
-    """Lease what is due now as one batch, or return one without leases, which is not kept."""
-    return arrive(tx, wanted) or receive(tx, wanted) or BatchRow("", wanted.mailbox, [], is_new=False)
-
-
-def take_back(tx: Transaction, batch: BatchRow, box: Box) -> None:
-    """Release what was handed to a reader that had left, and forget the batch."""
-    for lease in batch.leases:
-        tx.run(
-            "receive_undo", {"message_id": lease.values["message_id"], "mailbox_id": box.number, "token": batch.token}
-        )
-    tx.run("receive_undone", {"token": batch.token})
-    tx.news.due[box.number] = None
+def take_back(tx: Transaction, batch: BatchRow) -> None:
+    """Release what was handed to a reader that had left, and forget the batch; one that it held before stays."""
+    if batch.is_new:
+        for lease in batch.leases:
+            verbs.take_back(tx, lease)
+        tx.run("receive_undone", {"token": batch.token})
 
 
 def held(tx: Transaction, token: BatchToken, reader: CredentialId) -> BatchRow:

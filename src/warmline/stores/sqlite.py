@@ -32,9 +32,9 @@ from warmline.stores import batches, posts, verbs
 from warmline.stores.accepting import sent
 from warmline.stores.batches import Reception
 from warmline.stores.database import Database
-from warmline.stores.rows import BatchRow, LeaseRow, batch_of, lease_of, message_values, micros, time, time_or_none
+from warmline.stores.rows import BatchRow, batch_of, lease_of, message_values, micros, time, time_or_none
 from warmline.stores.speaking import Refused, Speech
-from warmline.stores.transaction import Box, News, Transaction
+from warmline.stores.transaction import News, Transaction
 from warmline.stores.waits import EndWaits, SoonerWait
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -53,7 +53,6 @@ class SqliteStore:
         self._ends = EndWaits()
         self._sooner = SoonerWait()
         self._readers: set[CredentialId] = set()
-        self._going_back: set[str] = set()
 
     async def open(self) -> None:
         """Open or make the file, and start the threads."""
@@ -110,9 +109,8 @@ class SqliteStore:
         """Wait for a due delivery and lease it."""
         box = self.database.box(mailbox)
         length = duration // _MICROSECOND
-        undo = partial(self._give_back, mailbox)
         job = self.database.submit(
-            lambda tx: verbs.lease(tx, box, holder, length), synced=False, parking=box, undo=undo
+            lambda tx: verbs.lease(tx, box, holder, length), synced=False, parking=box, undo=verbs.take_back
         )
         try:
             return lease_of(await job.done, mailbox)
@@ -133,31 +131,23 @@ class SqliteStore:
         """Wait for due deliveries and lease them together."""
         box, length = self.database.box(mailbox), duration // _MICROSECOND
         wanted = Reception(mailbox, box, by.id, by.conversation, by.name, limit, length, key)
-        if not waits:
-            return await self._receive_due(wanted)
-        # Both are on their way at once: a reader stands in the line from when it came.
+        # Both are on their way at once: a reader stands in the line from when it came, and has been served, if
+        # there was something, when it has arrived.
+        job = self.database.submit(
+            lambda tx: batches.receive(tx, wanted), synced=False, parking=box, undo=batches.take_back
+        )
         arriving = self.database.submit(lambda tx: batches.arrive(tx, wanted), synced=False)
-        undo = partial(self._take_back, box)
-        job = self.database.submit(lambda tx: batches.receive(tx, wanted), synced=False, parking=box, undo=undo)
         try:
-            same = await arriving.done
-            if same is None or same.token in self._going_back:
+            held = await arriving.done
+            if held is None and not waits and not job.done.done():
+                held = BatchRow("", mailbox, (), is_new=False)
+            if held is None:
                 return batch_of(await job.done)
         except BaseException:
             self.database.abandon(job)
             raise
         self.database.abandon(job)
-        return batch_of(same)
-
-    async def _receive_due(self, wanted: Reception) -> Batch:
-        undo = partial(self._take_back, wanted.box)
-        job = self.database.submit(lambda tx: batches.receive_due(tx, wanted), synced=False, undo=undo)
-        try:
-            batch = batch_of(await job.done)
-        except asyncio.CancelledError:
-            self.database.abandon(job)
-            raise
-        return batch if batch.token not in self._going_back else await self._receive_due(wanted)
+        return batch_of(held)
 
     async def held(self, token: BatchToken, by: CredentialId) -> Batch:
         """Return what is still leased of a batch."""
@@ -303,26 +293,6 @@ class SqliteStore:
         except UnknownMessageError:
             post = await self._from_archive(message_id)
             raise ConflictError(f"{message_id} ended, and is in the archive: {post.deliveries[0].state}") from None
-
-    def _give_back(self, mailbox: Mailbox, row: LeaseRow) -> None:
-        """Release a lease that was granted to a caller who had left."""
-        if not self.database.is_open:
-            return
-        lease, box = lease_of(row, mailbox), self.database.box(mailbox)
-        released = self.database.submit(lambda tx: verbs.release(tx, lease, box), synced=False).done
-        released.add_done_callback(lambda future: future.exception())  # it may have lapsed: that is a release too
-
-    def _take_back(self, box: Box, row: BatchRow) -> None:
-        """Release a batch that was granted to a caller who had left; one that it held before stays."""
-        if row.is_new and self.database.is_open:
-            released = self.database.submit(lambda tx: batches.take_back(tx, row, box), synced=False).done
-            self._going_back.add(row.token)  # who asks under the same key meanwhile must not be given it again
-            released.add_done_callback(partial(self._taken_back, row.token))
-
-    def _taken_back(self, token: str, released: asyncio.Future[None]) -> None:
-        self._going_back.discard(token)
-        if not released.cancelled():
-            released.exception()  # it may have lapsed: that is a release too
 
     def _speech(self, by: Credential | None) -> Speech | None:
         return None if by is None else Speech(by, self._settings.max_hops, by.id in self._readers)

@@ -238,10 +238,10 @@ update batch set idempotency_key = null where reader = :reader and idempotency_k
 insert into batch (token, mailbox_id, reader, message_ids, handed_at, idempotency_key)
 values (:token, :mailbox_id, :reader, :message_ids, :now_at, :key)
 
--- name: receive_undo
+-- name: take_back
 update delivery
 set state = 'ready', lease_id = null, holder = null, lease_lapses_at = null, reader = null
-where message_id = :message_id and mailbox_id = :mailbox_id and lease_id = :token
+where message_id = :message_id and mailbox_id = :mailbox_id and lease_id = :lease_id
 
 -- name: receive_undone
 delete from batch where token = :token

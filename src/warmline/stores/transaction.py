@@ -96,7 +96,7 @@ class Transaction:
     def _execute(self, name: str, values: Mapping[str, Any]) -> apsw.Cursor:
         """Bind by number: binding by name costs more than most statements. Values may hold more than are bound."""
         sql, parameters = _STATEMENTS[name]
-        return self._cursor.execute(sql, [values[parameter] for parameter in parameters])
+        return self._cursor.execute(sql, tuple(map(values.__getitem__, parameters)))
 
 
 def read_boxes(tx: Transaction, conversation: ConversationId | None = None) -> dict[Mailbox, Box]:

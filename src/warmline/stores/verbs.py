@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from warmline.errors import (
     ConflictError,
@@ -49,8 +48,7 @@ def add_mailbox(tx: Transaction, mailbox: Mailbox) -> None:
     tx.boxes_changed(mailbox.conversation)
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """To whom something is handed over until when; reader is set where it is a batch's."""
 
     lease_id: str
@@ -94,6 +92,12 @@ def hand_over(tx: Transaction, box: Box, row: Row, grant: Grant) -> LeaseRow:
     return LeaseRow(message, values, failures, lapses)
 
 
+def take_back(tx: Transaction, row: LeaseRow) -> None:
+    """Release what was handed to a caller that had left; when it has lapsed meanwhile, that is a release too."""
+    tx.run("take_back", row.values)
+    tx.news.due[row.values["mailbox_id"]] = None
+
+
 def extend(tx: Transaction, lease: Lease, box: Box, duration: int) -> datetime:
     """Return the new end of a lease that has not ended. duration is in microseconds."""
     lapsed_at = held(tx, lease, box)[3]
@@ -112,14 +116,14 @@ def settle(tx: Transaction, lease: Lease, box: Box, answer: Message, values: dic
     _settle(tx, lease, box, before, answer)
 
 
-def done(tx: Transaction, lease: Lease, box: Box) -> None:
-    """Settle what wants no answer."""
-    _settle(tx, lease, box, held(tx, lease, box), None)
-
-
 def settle_note(tx: Transaction, lease: Lease, box: Box, before: Row) -> None:
     """Settle what was found `held`, and wants no answer."""
     _settle(tx, lease, box, before, None)
+
+
+def done(tx: Transaction, lease: Lease, box: Box) -> None:
+    """Settle what wants no answer."""
+    _settle(tx, lease, box, held(tx, lease, box), None)
 
 
 def nack(tx: Transaction, lease: Lease, box: Box, error: str, delay: int) -> None:

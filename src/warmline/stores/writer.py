@@ -31,7 +31,7 @@ from warmline.stores.transaction import News, Transaction
 logger = logging.getLogger(__name__)
 
 Verb = Callable[[Transaction], Any]
-Undo = Callable[[Any], None]
+Undo = Callable[[Transaction, Any], None]
 Told = Callable[[News], None]
 
 
@@ -39,8 +39,8 @@ Told = Callable[[News], None]
 class Job:
     """A verb on its way.
 
-    One with a parking place waits there while its verb returns None. undo is called with a result
-    that nobody waits for any more.
+    One with a parking place waits there while its verb returns None. undo is the verb that takes its
+    result back when nobody waits for it any more. granted is that result, once it is committed.
     """
 
     verb: Verb
@@ -50,6 +50,7 @@ class Job:
     undo: Undo | None = None
     checkpointed: bool = False
     abandoned: bool = False
+    granted: Any = None
 
 
 Results = list[tuple[Job, Any]]
@@ -101,13 +102,12 @@ class Writer:
         return job
 
     def abandon(self, job: Job) -> None:
-        """Let a parked job go: nobody waits for it any more. When its result came already, it is undone."""
+        """Let a parked job go: nobody waits for it any more. A result is undone before what is submitted next runs."""
         job.abandoned = True
-        if job.done.done() and not job.done.cancelled() and job.done.exception() is None:
-            self._undo_result(job, job.done.result())
-        elif not self._closed:
-            job.done.cancel()  # what may come yet is undone
-            self.submit(lambda _: self._drop(job), synced=False)
+        job.done.cancel()
+        if not self._closed:
+            undone = self.submit(lambda tx: self._withdraw(job, tx), synced=False).done
+            undone.add_done_callback(lambda future: future.exception())  # where it fails, the lease lapses
 
     async def close(self) -> None:
         """Finish what was submitted, end the thread, and give StoreClosedError to what is parked."""
@@ -169,8 +169,9 @@ class Writer:
                 tx.news.due[job.parking] = None
         granted = self._granted(tx, careful=careful)
         self._cursor.execute("commit")
-        for job, _ in granted:
+        for job, result in granted:
             self._drop(job)
+            job.granted = result
         if any(job.checkpointed for job in batch):
             results = self._checkpointed(results)
         return results + granted, tx.news
@@ -242,6 +243,11 @@ class Writer:
             self._drop(job)
         return [(job, trouble) for job in batch], News()
 
+    def _withdraw(self, job: Job, tx: Transaction) -> None:
+        self._drop(job)
+        if job.undo is not None and job.granted is not None:
+            job.undo(tx, job.granted)
+
     def _drop(self, job: Job) -> None:
         parked = self._parked.get(job.parking) if job.parking is not None else None
         if parked and job in parked:
@@ -257,13 +263,9 @@ class Writer:
         self._is_busy = False
         for job, result in results:
             if job.done.done():
-                self._undo_result(job, result)
-            elif isinstance(result, Exception):
+                continue  # its caller has left, and abandoned it if it was parked
+            if isinstance(result, Exception):
                 job.done.set_exception(result)
             else:
                 job.done.set_result(result)
         self._loop.call_soon(self._hand_over)
-
-    def _undo_result(self, job: Job, result: Any) -> None:  # noqa: ANN401  # whatever the verb returned
-        if job.undo is not None and not isinstance(result, Exception):
-            job.undo(result)

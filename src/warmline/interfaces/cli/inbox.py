@@ -25,6 +25,9 @@ EXIT_NOTHING = 4
 LEASE = timedelta(hours=1)
 """A person reads, thinks and is called away; what is not dealt with by then comes back."""
 
+PRINTING = timedelta(minutes=1)
+"""What a killed `inbox` did not get to print comes back after this, and not after an hour."""
+
 _PLACE = re.compile(r"(.+):([1-9]\d{0,8})(?:-([1-9]\d{0,8}))?")
 
 
@@ -73,8 +76,8 @@ def _add_verbs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _inbox(options: argparse.Namespace) -> int:
     """Print what came for you, oldest first, and acknowledge it once it was printed.
 
-    Questions stay yours until you reply, refuse, escalate or release them, or an hour is over. What was printed and not
-    acknowledged, such as when this command was killed, comes back and says so. Exit code 4: nothing came.
+    Questions stay yours until you reply, refuse, escalate or release them, or an hour is over. What could not be
+    printed, such as when this command was killed, comes back and says so. Exit code 4: nothing came.
     """
     from warmline.interfaces.cli.client import client_for
 
@@ -92,10 +95,11 @@ def _inbox(options: argparse.Namespace) -> int:
         for each in batch["messages"]:
             _show(each)
     sys.stdout.flush()  # what nobody could read is not acknowledged
+    path = f"/v1/batches/{segment(batch['token'])}"
     if len(kept) < len(batch["messages"]):
-        client.call("POST", f"/v1/batches/{segment(batch['token'])}/acknowledge")
+        client.call("POST", f"{path}/acknowledge")
     if kept and not options.json:
-        _explain(kept, batch)
+        _explain(kept, client.call("POST", f"{path}/extend", {"lease_seconds": options.lease.total_seconds()}))
     return 0
 
 
@@ -104,11 +108,12 @@ def _receive(client: Client, options: argparse.Namespace) -> dict[str, Any]:
     from warmline.interfaces.cli.client import MAX_WAIT_SECONDS
 
     left = options.wait.total_seconds()
+    lease = options.lease if options.keep or options.json else min(options.lease, PRINTING)
     asked: dict[str, Any] = {
         "mailbox": options.mailbox,
         "conversation": options.conversation,
         "limit": options.limit,
-        "lease_seconds": options.lease.total_seconds(),
+        "lease_seconds": lease.total_seconds(),
         "done": options.done,
     }
     body = {name: value for name, value in asked.items() if value is not None}

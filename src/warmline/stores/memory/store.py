@@ -187,12 +187,12 @@ class MemoryStore:
         with self.records.verb():
             post = self.records.post(message_id)
             if post.message.erased_at is None:
+                self.records.erase(message_id)  # first: who waits for its end is to see it erased
+                if message_id in self.records.answers:
+                    self.records.erase(self.records.answers[message_id])
                 for entry in self.records.entries.get(message_id, ()):
                     if entry.delivery.state not in ENDED:
                         self.records.move(entry, Event.CANCEL)
-                self.records.erase(message_id)
-                if message_id in self.records.answers:
-                    self.records.erase(self.records.answers[message_id])
             return self.records.post(message_id)
 
     async def post(self, message_id: MessageId) -> Post:
