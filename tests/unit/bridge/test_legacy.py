@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from bridge_cases import OWNER_TOKEN, Scene
+from bridge_cases import OWNER_TOKEN, NoMemory, Scene, directory_of, join
+from manual_clock import ManualClock
 from warmline.bridge.credentials import THE_OWNER
 from warmline.errors import (
     ForbiddenError,
@@ -15,8 +17,9 @@ from warmline.errors import (
     UnauthorizedError,
     UnknownConversationError,
 )
-from warmline.model import MessageId, State
-from warmline.settings import BridgeSettings
+from warmline.model import BatchToken, CredentialId, MessageId, State
+from warmline.settings import BridgeSettings, StoreSettings
+from warmline.stores.memory import MemoryStore
 
 Arguments = tuple[str, str, str]
 
@@ -143,3 +146,26 @@ async def test_a_revoked_session_checks_nothing(scene: Scene) -> None:
     await scene.bridge.credentials.revoke(THE_OWNER, "coordinator")
     with pytest.raises(UnauthorizedError, match="revoked"):
         await scene.bridge.legacy.check_messages(*a)
+
+
+class LateStore(MemoryStore):
+    """A store whose leases lapse while it is asked which batches are open."""
+
+    async def open_batches(self, by: CredentialId) -> Sequence[BatchToken]:
+        found = await super().open_batches(by)
+        self.records.clock.advance(BridgeSettings().max_receive_lease)  # type: ignore[attr-defined]
+        await self.sweep()
+        return found
+
+
+async def test_what_lapses_just_before_it_would_count_as_read_comes_again() -> None:
+    clock = ManualClock()
+    store = LateStore(StoreSettings(), clock)
+    directory = directory_of(store)
+    await store.open()
+    scene = Scene(join(store, directory, NoMemory(), clock), store, directory, clock)
+    a, b = await begin(scene)
+    await scene.bridge.legacy.send_to_partner(*a, "one")
+    (first,) = await check(scene, b)
+    (again,) = await check(scene, b)
+    assert (again["id"], again["deliveries"]) == (first["id"], 2)
