@@ -68,7 +68,7 @@ async def notices(line: Line, mailbox: Mailbox) -> list[Message]:
     return [message for message in await line.inbox(mailbox) if message.sender == THE_LINE]
 
 
-async def burst(line: Line, by: Credential, most: int = 100_000) -> int:
+async def burst(line: Line, by: Credential, most: int = 1_000) -> int:
     """Send until it is refused, at most so many; return how many were accepted."""
     for count in range(most):
         try:

@@ -284,5 +284,5 @@ async def _count_open(side: Side, reader: CredentialId) -> list[int]:
     return [len((await side.store.held(token, reader)).leases) for token in tokens]
 
 
-Story.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
+Story.TestCase.settings = settings(max_examples=25, stateful_step_count=30)
 TestTheStoreOnSqliteIsTheStoreInMemory = Story.TestCase
