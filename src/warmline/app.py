@@ -12,13 +12,16 @@ from warmline.answerers.extractive import ExtractiveAnswerer
 from warmline.bridge.bridge import Bridge, open_bridge
 from warmline.clock import SystemClock
 from warmline.dispatch.dispatcher import Dispatcher, Parts
+from warmline.dispatch.retention import Retention
 from warmline.dispatch.timekeeper import Timekeeper
 from warmline.home import Home
 from warmline.memory.citations import FileVerifier
 from warmline.memory.memory import Memory
 from warmline.model import MEMORY_MAILBOX
+from warmline.protocols import Clock, Importer, Service
 from warmline.settings import Settings
 from warmline.stores.directory import SqliteDirectory
+from warmline.stores.importing import SqliteImporter
 from warmline.stores.sqlite import SqliteStore
 
 
@@ -30,6 +33,8 @@ class Line:
     settings: Settings
     bridge: Bridge
     memory: Memory
+    importer: Importer
+    clock: Clock
     dispatcher: Dispatcher
     leaving: asyncio.Event
 
@@ -40,17 +45,18 @@ class Line:
 
 
 @asynccontextmanager
-async def working(dispatcher: Dispatcher, timekeeper: Timekeeper) -> AsyncIterator[None]:
-    """Dispatch and keep time until the block ends; then drain."""
+async def working(dispatcher: Dispatcher, *others: Service) -> AsyncIterator[None]:
+    """Dispatch beside the other services until the block ends; then drain, and cancel those."""
     async with asyncio.TaskGroup() as services:
-        keeping = services.create_task(timekeeper.run(), name="timekeeper")
+        besides = [services.create_task(other.run(), name=type(other).__name__) for other in others]
         dispatching = services.create_task(dispatcher.run(), name="dispatcher")
         try:
             yield
         finally:
             await dispatcher.drain()
             await asyncio.wait({dispatching})
-            keeping.cancel()
+            for task in besides:
+                task.cancel()
 
 
 @asynccontextmanager
@@ -89,5 +95,6 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
         dispatcher = Dispatcher(
             parts, MEMORY_MAILBOX, settings.dispatch, holder=f"daemon {os.getpid()}", asked_to_leave=leaving.set
         )
-        async with working(dispatcher, Timekeeper(store, clock)):
-            yield Line(home, settings, bridge, memory, dispatcher, leaving)
+        importer = SqliteImporter(store.database)
+        async with working(dispatcher, Timekeeper(store, clock), Retention(store, clock, settings.retention)):
+            yield Line(home, settings, bridge, memory, importer, clock, dispatcher, leaving)

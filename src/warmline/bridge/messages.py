@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from warmline.bridge import rights, rules
 from warmline.bridge.parts import Parts
@@ -118,6 +118,11 @@ class Messages:
         if not rights.may_end(by, post.message):
             raise ForbiddenError("only who said it, or who administers the line, may erase a message")
         return await self._store.erase(message_id)
+
+    async def archive(self, by: Credential, older_than: timedelta) -> int:
+        """Move what was settled or cancelled so long ago into the archive. Wants the right to administer."""
+        rights.check(by, Right.ADMINISTER)
+        return await self._store.archive(self._parts.clock.now() - older_than)
 
     def _check(self, body: str, kind: Kind, key: str | None) -> None:
         if kind not in SENDABLE:

@@ -28,6 +28,7 @@ from warmline.interfaces.rest_memory import memory
 from warmline.interfaces.rest_messages import messages
 from warmline.interfaces.rest_questions import questions
 from warmline.interfaces.rest_shared import AnyLine, By, problems
+from warmline.interfaces.rest_store import store
 from warmline.interfaces.views.daemon import HealthView, StatusView, stop_view
 from warmline.interfaces.views.problems import ProblemView
 from warmline.operations.resident import resident_bytes
@@ -68,7 +69,19 @@ async def status(request: Request, by: By, line: AnyLine) -> StatusView:
     )
 
 
-ROUTERS = (questions, conversations, messages, receiving, mailboxes, batches, credentials, memory, legacy, health)
+ROUTERS = (
+    questions,
+    conversations,
+    messages,
+    receiving,
+    mailboxes,
+    batches,
+    credentials,
+    memory,
+    legacy,
+    store,
+    health,
+)
 
 
 def create_api(line: Line, owner: Owner, address: str | None) -> FastAPI:

@@ -6,28 +6,28 @@ times, then `{"report": {...}}` or `{"problem": {...}}`.
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path as FilePath
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
-from warmline.bridge import rights
-from warmline.errors import InvalidInputError, WarmlineError
 from warmline.interfaces.rest_shared import (
+    ADMINISTERS,
+    MAX_PATH_CHARACTERS,
     WRITES,
+    AbsolutePath,
     AnyLine,
     AnyPlaces,
     By,
     Form,
-    Responses,
+    absolute,
     problems,
     while_connected,
 )
+from warmline.interfaces.steps import Say, described, in_steps
 from warmline.interfaces.views.memory import (
     IndexingView,
     RemovedView,
@@ -38,24 +38,15 @@ from warmline.interfaces.views.memory import (
     report_view,
     root_view,
 )
-from warmline.interfaces.views.problems import problem
-from warmline.memory.report import IndexReport, OnProgress, Progress
-from warmline.model import Right
+from warmline.memory.report import IndexReport, OnProgress
 
 memory = APIRouter(prefix="/v1/memory", tags=["memory"])
 
-STEPS: Responses = {
-    200: {
-        "description": "one object a line: progress, and then a report or a problem",
-        "content": {"application/x-ndjson": {"schema": {"$ref": "#/components/schemas/IndexingView"}}},
-    }
-}
+STEPS = described("IndexingView")
 
 WITHOUT_NUL = r"^[^\x00]*$"
 MAX_QUERY_CHARACTERS = 4096
 MAX_PATHS = 1000
-MAX_PATH_CHARACTERS = 4096
-ABSOLUTE = {"pattern": r"^/[^\x00]*$", "maxLength": MAX_PATH_CHARACTERS}
 
 Indexing = Callable[[OnProgress], Awaitable[IndexReport]]
 
@@ -64,7 +55,7 @@ class Added(Form):
     """Files and folders to take into the memory."""
 
     paths: Annotated[
-        list[Annotated[str, Field(json_schema_extra=ABSOLUTE)]],
+        list[AbsolutePath],
         Field(min_length=1, max_length=MAX_PATHS, description="absolute paths on the daemon's machine"),
     ]
 
@@ -77,11 +68,7 @@ class Refreshed(Form):
     )
 
 
-async def _administers(by: By) -> None:
-    rights.check(by, Right.ADMINISTER)
-
-
-ADMINISTERS = [Depends(_administers)]
+OWNERS = [Depends(ADMINISTERS)]
 """To change what everybody is answered from is the owner's."""
 
 
@@ -117,11 +104,11 @@ async def list_roots(by: By, line: AnyLine) -> RootsView:
     response_model=IndexingView,
     response_class=StreamingResponse,
     responses=STEPS | problems(403, *WRITES),
-    dependencies=ADMINISTERS,
+    dependencies=OWNERS,
 )
 async def add_roots(added: Added, line: AnyLine) -> StreamingResponse:
     """Take files and folders into the memory; those that are there are brought up to date."""
-    paths = [_absolute(path) for path in added.paths]
+    paths = [absolute(path) for path in added.paths]
     return _stream(lambda on_progress: line.memory.add(paths, on_progress))
 
 
@@ -130,50 +117,26 @@ async def add_roots(added: Added, line: AnyLine) -> StreamingResponse:
     response_model=IndexingView,
     response_class=StreamingResponse,
     responses=STEPS | problems(403, *WRITES),
-    dependencies=ADMINISTERS,
+    dependencies=OWNERS,
 )
 async def refresh_roots(refreshed: Refreshed, line: AnyLine) -> StreamingResponse:
     """Index what changed, forget what vanished."""
     return _stream(lambda on_progress: line.memory.refresh(refreshed.name, on_progress))
 
 
-@memory.delete("/roots/{name:path}", responses=problems(403, 404, 507), dependencies=ADMINISTERS)
+@memory.delete("/roots/{name:path}", responses=problems(403, 404, 507), dependencies=OWNERS)
 async def remove_root(name: Annotated[str, Path(max_length=MAX_PATH_CHARACTERS)], line: AnyLine) -> RemovedView:
     """Take a root out of the memory; its files are not touched."""
     report = await line.memory.remove(name)
     return RemovedView(name=name, files=report.removed)
 
 
-def _absolute(text: str) -> FilePath:
-    """Read a path. A relative one would be below the folder of the daemon, which is none of the caller's."""
-    path = FilePath(text)
-    if not path.is_absolute():
-        raise InvalidInputError(f"{text!r} is no absolute path: name the whole of it")
-    return path
-
-
 def _stream(indexing: Indexing) -> StreamingResponse:
-    return StreamingResponse(_lines(indexing), media_type="application/x-ndjson")
+    """Answer with an indexing run's steps; a client that leaves cancels it, and the old index stays whole."""
 
+    async def work(say: Say) -> IndexingView:
+        return IndexingView(
+            report=report_view(await indexing(lambda step: say(IndexingView(progress=progress_view(step)))))
+        )
 
-async def _lines(indexing: Indexing) -> AsyncIterator[bytes]:
-    """Run the indexing beside the response; a client that leaves cancels it, and the old index stays whole."""
-    steps: asyncio.Queue[IndexingView | None] = asyncio.Queue()
-
-    def on_progress(progress: Progress) -> None:
-        steps.put_nowait(IndexingView(progress=progress_view(progress)))
-
-    async def work() -> None:
-        try:
-            steps.put_nowait(IndexingView(report=report_view(await indexing(on_progress))))
-        except WarmlineError as error:
-            steps.put_nowait(IndexingView(problem=problem(error)))
-
-    working = asyncio.create_task(work())
-    working.add_done_callback(lambda _: steps.put_nowait(None))
-    try:
-        while (step := await steps.get()) is not None:
-            yield step.model_dump_json(exclude_none=True).encode() + b"\n"
-        await working  # a bug ends the answer early, and is logged
-    finally:
-        working.cancel()
+    return in_steps(work, lambda problem: IndexingView(problem=problem))

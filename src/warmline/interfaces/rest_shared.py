@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path as FilePath
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header, Path, Query, Request
@@ -15,10 +16,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from starlette.exceptions import HTTPException
 
 from warmline.app import Line
+from warmline.bridge import rights
 from warmline.bridge.bridge import Bridge
+from warmline.errors import InvalidInputError
 from warmline.ids import parse_message_id
 from warmline.interfaces.views.questions import Places
-from warmline.model import ConversationId, Credential, MessageId
+from warmline.model import ConversationId, Credential, MessageId, Right
 from warmline.settings import BridgeSettings
 
 Result = TypeVar("Result")
@@ -164,6 +167,14 @@ async def _wait(
     return wait
 
 
+async def _administers(request: Request) -> None:
+    """Let in who may administer."""
+    rights.check(request.state.by, Right.ADMINISTER)
+
+
+ADMINISTERS = _administers
+"""To depend on where only the owner's work is done."""
+
 AnyLine = Annotated[Line, Depends(line_of)]
 AnyBridge = Annotated[Bridge, Depends(_bridge_of)]
 AnyPlaces = Annotated[Places, Depends(_places)]
@@ -185,12 +196,24 @@ LastEventId = Annotated[
     Header(alias="Last-Event-ID", max_length=MAX_ID_CHARACTERS, description="the id of the last event that was seen"),
 ]
 
+MAX_PATH_CHARACTERS = 4096
+AbsolutePath = Annotated[str, Field(json_schema_extra={"pattern": r"^/[^\x00]*$", "maxLength": MAX_PATH_CHARACTERS})]
+"""On the daemon's machine; see `absolute`."""
+
 MessageIdInBody = Annotated[str, Field(json_schema_extra=_ID)]
 Name = Annotated[str, Field(min_length=1, max_length=LIMITS.max_name_characters, json_schema_extra=NAME)]
 InConversation = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARACTERS)]
 Body = Annotated[str, Field(description="at most 1 MiB of UTF-8", json_schema_extra=TEXT)]
 Metadata = Annotated[dict[str, Any], Field(description="a JSON object of at most 16 KiB")]
 Deadline = Annotated[When | None, Field(description="at most 30 days away; the line's own if absent")]
+
+
+def absolute(text: str) -> FilePath:
+    """Read a path. A relative one would be below the folder of the daemon, which is none of the caller's."""
+    path = FilePath(text)
+    if not path.is_absolute():
+        raise InvalidInputError(f"{text!r} is no absolute path: name the whole of it")
+    return path
 
 
 async def while_connected(request: Request, work: Awaitable[Result]) -> Result:

@@ -18,6 +18,7 @@ from warmline.interfaces.cli import (
     conversation,
     credential,
     demo,
+    importing,
     inbox,
     mailbox,
     memory,
@@ -25,6 +26,7 @@ from warmline.interfaces.cli import (
     questions,
     serve,
     status,
+    store,
 )
 from warmline.interfaces.cli.arguments import Parser, check_encoding
 from warmline.interfaces.cli.output import complain
@@ -33,7 +35,7 @@ from warmline.interfaces.cli.streams import open_streams, silence
 COMMANDS = (
     *(ask, questions, memory),
     *(message, inbox, conversation, mailbox, credential),
-    *(status, serve, bench, demo, completion),
+    *(status, importing, store, serve, bench, demo, completion),
 )
 """In the order of the help."""
 
