@@ -20,6 +20,7 @@ from warmline.model import (
     OWNER_MAILBOX,
     Conversation,
     CredentialId,
+    Kind,
     Limits,
     Mailbox,
     Message,
@@ -190,6 +191,9 @@ class Story(RuleBasedStateMachine):
         answer = replace(answer, in_reply_to=None)
 
         async def settle(side: Side, lease: Any) -> None:
+            if lease.message.kind is not Kind.QUESTION:  # only these have an answer
+                await side.store.done(lease)
+                return
             await side.store.settle(lease, replace(answer, in_reply_to=lease.message.id))
 
         self.stores.with_lease(index, settle)
