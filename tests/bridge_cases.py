@@ -10,8 +10,10 @@ from datetime import timedelta
 from manual_clock import ManualClock
 from warmline.bridge.bridge import Bridge, open_bridge
 from warmline.bridge.credentials import THE_OWNER, Grant
-from warmline.model import Batch, BatchToken, Citation, Claim, ConversationId, Credential, Lease, MessageId, Post
-from warmline.protocols import Clock, Directory, Store, Verifier
+from warmline.directory import Directory
+from warmline.model import Batch, BatchToken, Citation, Claim, ConversationId, Lease, MessageId, Post
+from warmline.parties import Credential
+from warmline.protocols import Clock, Store, Verifier
 from warmline.settings import BridgeSettings
 from warmline.stores.directory import SqliteDirectory
 from warmline.stores.memory import MemoryDirectory, MemoryStore

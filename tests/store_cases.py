@@ -10,7 +10,9 @@ from datetime import timedelta
 from typing import Any
 
 from manual_clock import ManualClock
+from warmline.directory import Directory
 from warmline.ids import new_message_id
+from warmline.limits import Limits
 from warmline.model import (
     DEFAULT_CONVERSATION,
     MEMORY_MAILBOX,
@@ -19,23 +21,19 @@ from warmline.model import (
     Batch,
     Citation,
     CitationStatus,
-    Conversation,
     ConversationId,
-    Credential,
     CredentialId,
     Event,
     Kind,
     Lease,
-    Limits,
     Mailbox,
     Message,
     MessageId,
     Outcome,
-    Participant,
-    Right,
     State,
 )
-from warmline.protocols import Directory, Store
+from warmline.parties import Conversation, Credential, Participant, Right
+from warmline.protocols import Store
 
 MAX_LAPSES = 3
 DEADLINE = timedelta(minutes=10)

@@ -10,19 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from manual_clock import ManualClock
+from warmline.directory import Directory
 from warmline.errors import WarmlineError
-from warmline.model import (
-    DEFAULT_CONVERSATION,
-    MEMORY_MAILBOX,
-    THE_LINE,
-    Batch,
-    BatchToken,
-    Conversation,
-    Lease,
-    Message,
-    MessageId,
-)
-from warmline.protocols import Directory, QuestionFilter, Store
+from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX, THE_LINE, Batch, BatchToken, Lease, Message, MessageId
+from warmline.parties import Conversation
+from warmline.protocols import QuestionFilter, Store
 from warmline.settings import StoreSettings
 from warmline.stores.directory import SqliteDirectory
 from warmline.stores.memory import MemoryDirectory, MemoryStore

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from warmline.answerers.extractive import ExtractiveAnswerer
 from warmline.bridge.bridge import Bridge, open_bridge
 from warmline.clock import SystemClock
+from warmline.directory import Importer
 from warmline.dispatch.dispatcher import Dispatcher, Parts
 from warmline.dispatch.retention import Retention
 from warmline.dispatch.timekeeper import Timekeeper
@@ -18,7 +19,7 @@ from warmline.home import Home
 from warmline.memory.citations import FileVerifier
 from warmline.memory.memory import Memory
 from warmline.model import MEMORY_MAILBOX
-from warmline.protocols import Clock, Importer, Service
+from warmline.protocols import Clock, Service
 from warmline.settings import Settings
 from warmline.stores.directory import SqliteDirectory
 from warmline.stores.importing import SqliteImporter

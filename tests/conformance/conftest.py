@@ -9,8 +9,10 @@ import pytest
 
 from manual_clock import ManualClock
 from store_cases import MAX_LAPSES, OTHER_MAILBOX, Line
-from warmline.model import MEMORY_MAILBOX, Credential
-from warmline.protocols import Directory, Store
+from warmline.directory import Directory
+from warmline.model import MEMORY_MAILBOX
+from warmline.parties import Credential
+from warmline.protocols import Store
 from warmline.settings import StoreSettings
 from warmline.stores.directory import SqliteDirectory
 from warmline.stores.memory import MemoryDirectory, MemoryStore

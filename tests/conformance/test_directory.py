@@ -20,27 +20,14 @@ from store_cases import (
     a_question,
     an_answer,
 )
+from warmline.directory import Directory
 from warmline.errors import (
     ConflictError,
     UnknownConversationError,
     UnknownMailboxError,
 )
-from warmline.model import (
-    DEFAULT_CONVERSATION,
-    MEMORY_MAILBOX,
-    OWNER,
-    OWNER_MAILBOX,
-    AnsweredBy,
-    Conversation,
-    ConversationId,
-    Credential,
-    Mailbox,
-    MailboxState,
-    Participant,
-    Policy,
-    State,
-)
-from warmline.protocols import Directory
+from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX, OWNER, OWNER_MAILBOX, ConversationId, Mailbox, State
+from warmline.parties import AnsweredBy, Conversation, Credential, MailboxState, Participant, Policy
 
 SECOND = timedelta(seconds=1)
 NOWHERE = ConversationId("nowhere")

@@ -15,22 +15,15 @@ from store_cases import (
     a_credential,
     a_hash,
 )
+from warmline.directory import Directory
 from warmline.errors import (
     ConflictError,
     UnknownCredentialError,
     UnknownMailboxError,
 )
-from warmline.model import (
-    Conversation,
-    Credential,
-    CredentialId,
-    Limits,
-    Message,
-    Participant,
-    Right,
-    State,
-)
-from warmline.protocols import Directory
+from warmline.limits import Limits
+from warmline.model import CredentialId, Message, State
+from warmline.parties import Conversation, Credential, Participant, Right
 
 SECOND = timedelta(seconds=1)
 

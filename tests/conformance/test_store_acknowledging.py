@@ -19,18 +19,8 @@ from store_cases import (
     an_answer,
 )
 from warmline.errors import ConflictError, LeaseLostError, UnknownBatchError, UnknownMailboxError
-from warmline.model import (
-    NEXT_STATE,
-    Acknowledged,
-    Batch,
-    BatchToken,
-    Credential,
-    Event,
-    Lease,
-    Mailbox,
-    Message,
-    State,
-)
+from warmline.model import NEXT_STATE, Acknowledged, Batch, BatchToken, Event, Lease, Mailbox, Message, State
+from warmline.parties import Credential
 
 
 async def notes(line: Line, by: Credential, count: int, to: Mailbox = BOBS) -> list[Message]:

@@ -8,7 +8,8 @@ import pytest
 
 from store_cases import BOBS, LEASE, Line
 from warmline.errors import LeaseLostError, UnknownMailboxError
-from warmline.model import Credential, Kind, Mailbox, State
+from warmline.model import Kind, Mailbox, State
+from warmline.parties import Credential
 
 
 async def test_a_receive_that_does_not_wait_takes_what_is_due_and_else_holds_nothing(

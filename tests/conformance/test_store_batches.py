@@ -26,13 +26,13 @@ from warmline.model import (
     Acknowledged,
     Batch,
     BatchToken,
-    Credential,
     Event,
     Lease,
     Mailbox,
     Message,
     State,
 )
+from warmline.parties import Credential
 
 
 async def notes(line: Line, by: Credential, count: int, to: Mailbox = BOBS) -> list[Message]:

@@ -9,7 +9,8 @@ import pytest
 
 from store_cases import BOBS, LEASE, Line, an_answer
 from warmline.errors import LeaseLostError, UnknownMailboxError
-from warmline.model import NEXT_STATE, Credential, Event, Mailbox, Policy, State
+from warmline.model import NEXT_STATE, Event, Mailbox, State
+from warmline.parties import Credential, Policy
 
 
 async def receive_now(line: Line, by: Credential, key: str | None = None) -> int:

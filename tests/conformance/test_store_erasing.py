@@ -20,14 +20,8 @@ from store_cases import (
 from warmline.errors import (
     LeaseLostError,
 )
-from warmline.model import (
-    ENDED,
-    OWNER_MAILBOX,
-    Credential,
-    Mailbox,
-    Post,
-    State,
-)
+from warmline.model import ENDED, OWNER_MAILBOX, Mailbox, Post, State
+from warmline.parties import Credential
 
 UNKNOWN = Mailbox(TEAM, "nobody")
 EVERYONE = (ADAS, BOBS, CLEOS)

@@ -25,13 +25,8 @@ from warmline.errors import (
     LeaseLostError,
     UnknownMailboxError,
 )
-from warmline.model import (
-    MEMORY_MAILBOX,
-    Credential,
-    Lease,
-    Mailbox,
-    State,
-)
+from warmline.model import MEMORY_MAILBOX, Lease, Mailbox, State
+from warmline.parties import Credential
 
 UNKNOWN = Mailbox(TEAM, "nobody")
 

@@ -12,17 +12,9 @@ from store_cases import ADAS, BOBS, CLEOS, TEAM, Line, a_note, a_question, an_an
 from warmline.errors import (
     LoopStoppedError,
 )
-from warmline.model import (
-    OWNER_MAILBOX,
-    THE_LINE,
-    Credential,
-    Kind,
-    Limits,
-    Mailbox,
-    Message,
-    Stop,
-    StopKind,
-)
+from warmline.limits import Limits
+from warmline.model import OWNER_MAILBOX, THE_LINE, Kind, Mailbox, Message
+from warmline.parties import Credential, Stop, StopKind
 from warmline.settings import StoreSettings
 
 MAX_HOPS = StoreSettings().max_hops

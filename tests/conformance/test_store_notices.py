@@ -7,17 +7,8 @@ from dataclasses import replace
 import pytest
 
 from store_cases import ADAS, BOBS, DEADLINE, LEASE, MAX_LAPSES, TEAM, Line, a_note, a_question
-from warmline.model import (
-    MEMORY_MAILBOX,
-    OWNER,
-    OWNER_MAILBOX,
-    THE_LINE,
-    Credential,
-    Kind,
-    Mailbox,
-    Message,
-    State,
-)
+from warmline.model import MEMORY_MAILBOX, OWNER, OWNER_MAILBOX, THE_LINE, Kind, Mailbox, Message, State
+from warmline.parties import Credential
 
 OWN_OWNER = Mailbox(TEAM, OWNER)
 

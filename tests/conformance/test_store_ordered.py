@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import pytest
 
 from store_cases import ADAS, BOBS, DEADLINE, LEASE, NO_DELAY, Line, a_question, an_answer
-from warmline.model import Credential, Lease, Message, Policy, State
+from warmline.model import Lease, Message, State
+from warmline.parties import Credential, Policy
 
 T = TypeVar("T")
 SECOND = timedelta(seconds=1)

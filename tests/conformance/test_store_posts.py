@@ -27,16 +27,8 @@ from warmline.errors import (
     UnknownMailboxError,
     UnknownMessageError,
 )
-from warmline.model import (
-    MEMORY_MAILBOX,
-    OWNER_MAILBOX,
-    Credential,
-    Kind,
-    Mailbox,
-    Message,
-    Post,
-    State,
-)
+from warmline.model import MEMORY_MAILBOX, OWNER_MAILBOX, Kind, Mailbox, Message, Post, State
+from warmline.parties import Credential
 
 UNKNOWN = Mailbox(TEAM, "nobody")
 EVERYONE = (ADAS, BOBS, CLEOS)

@@ -18,20 +18,9 @@ from warmline.errors import (
     RateLimitedError,
     UnknownMailboxError,
 )
-from warmline.model import (
-    OWNER_MAILBOX,
-    THE_LINE,
-    Conversation,
-    ConversationId,
-    Credential,
-    Kind,
-    Limits,
-    Mailbox,
-    Message,
-    Participant,
-    Stop,
-    StopKind,
-)
+from warmline.limits import Limits
+from warmline.model import OWNER_MAILBOX, THE_LINE, ConversationId, Kind, Mailbox, Message
+from warmline.parties import Conversation, Credential, Participant, Stop, StopKind
 from warmline.settings import StoreSettings
 
 MAX_HOPS = StoreSettings().max_hops

@@ -10,7 +10,8 @@ import pytest
 
 from store_cases import ADAS, BOBS, LEASE, Line, a_note
 from warmline.errors import StoreClosedError
-from warmline.model import Batch, Credential, State
+from warmline.model import Batch, State
+from warmline.parties import Credential
 
 T = TypeVar("T")
 

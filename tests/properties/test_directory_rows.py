@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warmline.model import ConversationId, Credential, CredentialId, Limits, Participant, Right
+from warmline.limits import Limits
+from warmline.model import ConversationId, CredentialId
+from warmline.parties import Credential, Participant, Right
 from warmline.stores.directory_rows import credential_of, credential_values, participant_of, participant_values
 
 TOKEN_HASH = bytes(32)

@@ -15,20 +15,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from manual_clock import ManualClock
 from store_cases import ADAS, BOBS, MAX_LAPSES, OTHER_MAILBOX, TEAM, a_credential, a_hash, a_note, a_question, an_answer
 from two_stores import Side, TwoStores
-from warmline.model import (
-    MEMORY_MAILBOX,
-    OWNER_MAILBOX,
-    Conversation,
-    CredentialId,
-    Kind,
-    Limits,
-    Mailbox,
-    Message,
-    MessageId,
-    Participant,
-    Policy,
-    State,
-)
+from warmline.limits import Limits
+from warmline.model import MEMORY_MAILBOX, OWNER_MAILBOX, CredentialId, Kind, Mailbox, Message, MessageId, State
+from warmline.parties import Conversation, Participant, Policy
 from warmline.protocols import QuestionFilter
 from warmline.settings import StoreSettings
 

@@ -13,7 +13,8 @@ from warmline.interfaces.cli.credential import RIGHTS
 from warmline.interfaces.cli.mailbox import ANSWERERS
 from warmline.interfaces.cli.main import make_parser
 from warmline.interfaces.cli.questions import STATES
-from warmline.model import AnsweredBy, Right, State
+from warmline.model import State
+from warmline.parties import AnsweredBy, Right
 
 
 def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:

@@ -15,25 +15,19 @@ import pytest
 
 from manual_clock import ManualClock
 from store_cases import a_question, an_answer
+from warmline.directory import Directory
 from warmline.errors import ConflictError, ConversationClosedError, StoreClosedError, UnknownMailboxError
+from warmline.limits import Limits
 from warmline.model import (
     DEFAULT_CONVERSATION,
     MEMORY_MAILBOX,
     OWNER_MAILBOX,
-    AnsweredBy,
-    Conversation,
     ConversationId,
-    Credential,
     CredentialId,
     Kind,
-    Limits,
     Mailbox,
-    Participant,
-    Policy,
-    Right,
-    StopKind,
 )
-from warmline.protocols import Directory
+from warmline.parties import AnsweredBy, Conversation, Credential, Participant, Policy, Right, StopKind
 from warmline.settings import StoreSettings
 from warmline.stores.directory import SqliteDirectory
 from warmline.stores.sqlite import SqliteStore

@@ -11,7 +11,9 @@ import pytest
 
 from manual_clock import ManualClock
 from store_cases import LEASE, a_credential, a_note, a_question, an_answer
-from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX, OWNER, OWNER_MAILBOX, Credential, CredentialId, Limits
+from warmline.limits import Limits
+from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX, OWNER, OWNER_MAILBOX, CredentialId
+from warmline.parties import Credential
 from warmline.settings import StoreSettings
 from warmline.stores.queries import load_all_queries
 from warmline.stores.sqlite import SqliteStore

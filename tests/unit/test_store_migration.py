@@ -12,17 +12,8 @@ import pytest
 
 from manual_clock import ManualClock
 from store_cases import a_question
-from warmline.model import (
-    MEMORY_MAILBOX,
-    OWNER_MAILBOX,
-    THE_LINE,
-    AnsweredBy,
-    CitationStatus,
-    Mailbox,
-    MessageId,
-    Policy,
-    State,
-)
+from warmline.model import MEMORY_MAILBOX, OWNER_MAILBOX, THE_LINE, CitationStatus, Mailbox, MessageId, State
+from warmline.parties import AnsweredBy, Policy
 from warmline.protocols import QuestionFilter
 from warmline.settings import StoreSettings
 from warmline.stores.directory import SqliteDirectory

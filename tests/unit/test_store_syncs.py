@@ -12,7 +12,8 @@ import pytest
 from manual_clock import ManualClock
 from store_cases import DEADLINE, LEASE, Line, a_credential, a_note, an_answer
 from warmline.errors import BudgetSpentError
-from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX, OWNER_MAILBOX, Lease, Limits, State
+from warmline.limits import Limits
+from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX, OWNER_MAILBOX, Lease, State
 from warmline.operations.syncs import COUNTING, CountingVfs
 from warmline.settings import StoreSettings
 from warmline.stores.directory import SqliteDirectory

@@ -10,7 +10,8 @@ import pytest
 
 from manual_clock import ManualClock
 from store_cases import LEASE, a_credential, a_note
-from warmline.model import DEFAULT_CONVERSATION, OWNER_MAILBOX, Batch, Credential, State
+from warmline.model import DEFAULT_CONVERSATION, OWNER_MAILBOX, Batch, State
+from warmline.parties import Credential
 from warmline.settings import StoreSettings
 from warmline.stores.sqlite import SqliteStore
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from warmline.bridge import rights
+from warmline.directory import Directory
 from warmline.errors import AmbiguousMailboxError, ForbiddenError, UnknownMailboxError
-from warmline.model import MEMORY_MAILBOX, MEMORY_MAILBOX_NAME, ConversationId, Credential, Mailbox
-from warmline.protocols import Directory
+from warmline.model import MEMORY_MAILBOX, MEMORY_MAILBOX_NAME, ConversationId, Mailbox
+from warmline.parties import Credential
 
 MAX_SHOWN = 10
 """Names in an error's text."""

@@ -26,12 +26,10 @@ from warmline.model import (
     OWNER_MAILBOX,
     Acknowledged,
     Answer,
-    AnsweredBy,
     Batch,
     BatchToken,
     Claim,
     ConversationId,
-    Credential,
     Draft,
     Kind,
     Lease,
@@ -40,8 +38,8 @@ from warmline.model import (
     MessageId,
     Outcome,
     Post,
-    Right,
 )
+from warmline.parties import AnsweredBy, Credential, Right
 from warmline.verdict import conclude
 
 GIVEN = frozenset({Outcome.ANSWERED, Outcome.INSUFFICIENT_EVIDENCE})

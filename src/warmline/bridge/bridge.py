@@ -18,8 +18,9 @@ from warmline.bridge.messages import Messages
 from warmline.bridge.parts import Parts
 from warmline.bridge.questions import Questions
 from warmline.bridge.waits import Waits
+from warmline.directory import Directory
 from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX
-from warmline.protocols import Clock, Directory, Store, Verifier
+from warmline.protocols import Clock, Store, Verifier
 from warmline.settings import BridgeSettings
 
 

@@ -14,18 +14,8 @@ from warmline.bridge.credentials import Credentials, Grant, Minted
 from warmline.bridge.messages import Messages
 from warmline.bridge.parts import Parts
 from warmline.errors import InvalidInputError
-from warmline.model import (
-    MEMORY_MAILBOX,
-    Conversation,
-    ConversationId,
-    Credential,
-    MailboxState,
-    Participant,
-    Policy,
-    Post,
-    Right,
-    Stop,
-)
+from warmline.model import MEMORY_MAILBOX, ConversationId, Post
+from warmline.parties import Conversation, Credential, MailboxState, Participant, Policy, Right, Stop
 
 ID_BYTES = 8
 

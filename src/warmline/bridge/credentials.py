@@ -13,16 +13,9 @@ from warmline.bridge import rights, rules
 from warmline.bridge.parts import Parts
 from warmline.errors import ConflictError, InvalidInputError, UnauthorizedError, UnknownCredentialError
 from warmline.ids import new_message_id
-from warmline.model import (
-    DEFAULT_CONVERSATION,
-    OWNER,
-    ConversationId,
-    Credential,
-    CredentialId,
-    Limits,
-    Participant,
-    Right,
-)
+from warmline.limits import Limits
+from warmline.model import DEFAULT_CONVERSATION, OWNER, ConversationId, CredentialId
+from warmline.parties import Credential, Participant, Right
 
 TOKEN_PREFIX = "wl_"  # noqa: S105  # a mark, no secret
 """So that a scanner for leaked secrets knows one."""

@@ -17,7 +17,8 @@ from warmline.bridge.credentials import Credentials
 from warmline.bridge.messages import Messages
 from warmline.bridge.parts import Parts
 from warmline.errors import ForbiddenError, InvalidInputError, LeaseLostError
-from warmline.model import Conversation, ConversationId, Credential, Lease, Participant
+from warmline.model import ConversationId, Lease
+from warmline.parties import Conversation, Credential, Participant
 
 OTHER_SESSION = {"a": "b", "b": "a"}
 

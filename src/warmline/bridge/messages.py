@@ -10,17 +10,8 @@ from warmline.bridge import rights, rules
 from warmline.bridge.parts import Parts
 from warmline.errors import ForbiddenError, InvalidInputError, UnknownMessageError
 from warmline.ids import new_message_id
-from warmline.model import (
-    SHUTDOWN,
-    ConversationId,
-    Credential,
-    Kind,
-    Mailbox,
-    Message,
-    MessageId,
-    Post,
-    Right,
-)
+from warmline.model import SHUTDOWN, ConversationId, Kind, Mailbox, Message, MessageId, Post
+from warmline.parties import Credential, Right
 
 SENDABLE = frozenset({Kind.NOTE, Kind.CONTROL})
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from warmline.bridge.addresses import Addresses
 from warmline.bridge.waits import Waits
-from warmline.protocols import Clock, Directory, Store, Verifier
+from warmline.directory import Directory
+from warmline.protocols import Clock, Store, Verifier
 from warmline.settings import BridgeSettings
 
 

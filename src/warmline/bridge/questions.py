@@ -10,19 +10,8 @@ from warmline.bridge import rights, rules
 from warmline.bridge.parts import Parts
 from warmline.errors import ForbiddenError, UnknownMessageError
 from warmline.ids import new_message_id
-from warmline.model import (
-    MEMORY_MAILBOX,
-    AnsweredBy,
-    ConversationId,
-    Credential,
-    Kind,
-    Mailbox,
-    Message,
-    MessageId,
-    Question,
-    Right,
-    State,
-)
+from warmline.model import MEMORY_MAILBOX, ConversationId, Kind, Mailbox, Message, MessageId, Question, State
+from warmline.parties import AnsweredBy, Credential, Right
 from warmline.protocols import Accepted, QuestionFilter
 
 

@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from warmline.errors import ForbiddenError, UnknownConversationError
-from warmline.model import (
-    MEMORY_MAILBOX,
-    OWNER,
-    ConversationId,
-    Credential,
-    Mailbox,
-    Message,
-    Right,
-)
+from warmline.model import MEMORY_MAILBOX, OWNER, ConversationId, Mailbox, Message
+from warmline.parties import Credential, Right
 
 SELF_ANSWERED = frozenset({MEMORY_MAILBOX})
 """The mailboxes that the daemon answers itself."""

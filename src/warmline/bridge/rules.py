@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from warmline.errors import BodyTooLargeError, InvalidInputError
-from warmline.model import RESERVED_NAMES
+from warmline.parties import RESERVED_NAMES
 from warmline.settings import BridgeSettings
 
 

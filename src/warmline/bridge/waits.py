@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from warmline.model import ConversationId, Credential
+from warmline.model import ConversationId
+from warmline.parties import Credential
 
 Speaker = tuple[ConversationId, str]
 """A participant, by its conversation and name."""

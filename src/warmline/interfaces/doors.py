@@ -21,7 +21,7 @@ from warmline.errors import (
     WarmlineError,
 )
 from warmline.interfaces.views.problems import problem
-from warmline.model import Credential
+from warmline.parties import Credential
 
 OPEN_PATHS = frozenset({"/healthz"})
 TOKEN_IN_BODY = frozenset(

@@ -45,7 +45,8 @@ from warmline.interfaces.views.conversations import (
 )
 from warmline.interfaces.views.messages import PostsView, PostView, post_view
 from warmline.interfaces.views.questions import Places
-from warmline.model import AnsweredBy, ConversationId, Credential, Policy
+from warmline.model import ConversationId
+from warmline.parties import AnsweredBy, Credential, Policy
 
 conversations = APIRouter(prefix="/v1/conversations", tags=["conversations"])
 mailboxes = APIRouter(prefix="/v1/mailboxes", tags=["mailboxes"])

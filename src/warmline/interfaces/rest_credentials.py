@@ -28,7 +28,9 @@ from warmline.interfaces.views.credentials import (
     credential_view,
     minted_view,
 )
-from warmline.model import DEFAULT_CONVERSATION, ConversationId, Limits, Right
+from warmline.limits import Limits
+from warmline.model import DEFAULT_CONVERSATION, ConversationId
+from warmline.parties import Right
 
 credentials = APIRouter(prefix="/v1/credentials", tags=["credentials"])
 

@@ -35,7 +35,8 @@ from warmline.interfaces.rest_shared import (
     while_connected,
 )
 from warmline.interfaces.views.questions import AnswerView, CountView, Places, QuestionsView, answer_view
-from warmline.model import ENDED, ConversationId, Credential, MessageId, Question, State
+from warmline.model import ENDED, ConversationId, MessageId, Question, State
+from warmline.parties import Credential
 from warmline.protocols import QuestionFilter
 
 questions = APIRouter(prefix="/v1/questions", tags=["questions"])

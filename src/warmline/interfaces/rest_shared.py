@@ -21,7 +21,8 @@ from warmline.bridge.bridge import Bridge
 from warmline.errors import InvalidInputError
 from warmline.ids import parse_message_id
 from warmline.interfaces.views.questions import Places
-from warmline.model import ConversationId, Credential, MessageId, Right
+from warmline.model import ConversationId, MessageId
+from warmline.parties import Credential, Right
 from warmline.settings import BridgeSettings
 
 Result = TypeVar("Result")

@@ -7,18 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 
-from warmline.model import (
-    Conversation,
-    ConversationId,
-    Credential,
-    CredentialId,
-    Mailbox,
-    MailboxState,
-    Participant,
-    Policy,
-    Post,
-    Stop,
-)
+from warmline.model import ConversationId, CredentialId, Mailbox, Post
+from warmline.parties import Conversation, Credential, MailboxState, Participant, Policy, Stop
 from warmline.stores import directory_verbs as verbs
 from warmline.stores.database import Database
 from warmline.stores.listening import Listeners

@@ -6,14 +6,12 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from warmline.model import (
+from warmline.limits import Limits
+from warmline.model import ConversationId, CredentialId, Mailbox
+from warmline.parties import (
     AnsweredBy,
     Conversation,
-    ConversationId,
     Credential,
-    CredentialId,
-    Limits,
-    Mailbox,
     MailboxState,
     Participant,
     Policy,

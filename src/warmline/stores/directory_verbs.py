@@ -16,21 +16,8 @@ from warmline.errors import (
     UnknownCredentialError,
     UnknownMailboxError,
 )
-from warmline.model import (
-    DEFAULT_CONVERSATION,
-    AnsweredBy,
-    Conversation,
-    ConversationId,
-    Credential,
-    CredentialId,
-    Delivery,
-    Mailbox,
-    MailboxState,
-    Participant,
-    Policy,
-    Post,
-    Stop,
-)
+from warmline.model import DEFAULT_CONVERSATION, ConversationId, CredentialId, Delivery, Mailbox, Post
+from warmline.parties import AnsweredBy, Conversation, Credential, MailboxState, Participant, Policy, Stop
 from warmline.stores.directory_rows import (
     conversation_of,
     credential_of,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from warmline.model import Conversation, Credential, State
-from warmline.protocols import ImportedAudit, ImportedMessage
+from warmline.directory import ImportedAudit, ImportedMessage
+from warmline.model import State
+from warmline.parties import Conversation, Credential
 from warmline.stores.database import Database
 from warmline.stores.directory_rows import credential_of, credential_values, participant_values
 from warmline.stores.rows import message_values, micros, micros_or_none

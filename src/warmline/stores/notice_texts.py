@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from warmline.model import Credential, Kind, State, StopKind
+from warmline.model import Kind, State
+from warmline.parties import Credential, StopKind
 
 _MAX_REASON_CHARACTERS = 500
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from warmline.errors import BudgetSpentError, LoopStoppedError, RateLimitedError, WarmlineError
-from warmline.model import OWNER_MAILBOX, Credential, Limits, Mailbox, Message, StopKind
+from warmline.limits import Limits
+from warmline.model import OWNER_MAILBOX, Mailbox, Message
+from warmline.parties import Credential, StopKind
 from warmline.rates import DAY, HOUR, MINUTE, passes, wait
 from warmline.stores.notice_texts import stop_text
 from warmline.stores.notices import mailbox_of_sender, put_notice

@@ -15,7 +15,6 @@ from warmline.model import (
     Acknowledged,
     Batch,
     BatchToken,
-    Credential,
     CredentialId,
     Delivery,
     Lease,
@@ -26,6 +25,7 @@ from warmline.model import (
     Question,
     State,
 )
+from warmline.parties import Credential
 from warmline.protocols import Accepted, Clock, QuestionFilter
 from warmline.settings import StoreSettings
 from warmline.stores import batches, posts, verbs

@@ -8,7 +8,8 @@ from typing import Any
 
 import apsw
 
-from warmline.model import AnsweredBy, ConversationId, Credential, CredentialId, Mailbox, Message, MessageId
+from warmline.model import ConversationId, CredentialId, Mailbox, Message, MessageId
+from warmline.parties import AnsweredBy, Credential
 from warmline.stores.queries import load_all_queries, parameters_of
 from warmline.stores.rows import Row
 from warmline.stores.waits import ToQuestion

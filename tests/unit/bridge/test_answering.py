@@ -14,17 +14,9 @@ from warmline.errors import (
     RateLimitedError,
     UnknownMailboxError,
 )
-from warmline.model import (
-    OWNER_MAILBOX,
-    CitationStatus,
-    Claim,
-    Kind,
-    Limits,
-    Mailbox,
-    Outcome,
-    Right,
-    State,
-)
+from warmline.limits import Limits
+from warmline.model import OWNER_MAILBOX, CitationStatus, Claim, Kind, Mailbox, Outcome, State
+from warmline.parties import Right
 from warmline.settings import BridgeSettings
 
 LIMITS = BridgeSettings()

@@ -17,7 +17,9 @@ from warmline.errors import (
     UnknownConversationError,
     UnknownMailboxError,
 )
-from warmline.model import DEFAULT_CONVERSATION, AnsweredBy, Limits, Mailbox, Policy, State, StopKind
+from warmline.limits import Limits
+from warmline.model import DEFAULT_CONVERSATION, Mailbox, State
+from warmline.parties import AnsweredBy, Policy, StopKind
 from warmline.settings import BridgeSettings
 
 LIMITS = BridgeSettings()

@@ -16,7 +16,8 @@ from warmline.errors import (
     UnknownConversationError,
     UnknownCredentialError,
 )
-from warmline.model import DEFAULT_CONVERSATION, Credential, Right
+from warmline.model import DEFAULT_CONVERSATION
+from warmline.parties import Credential, Right
 from warmline.settings import BridgeSettings
 
 HOUR = timedelta(hours=1)

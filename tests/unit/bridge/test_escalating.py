@@ -15,12 +15,8 @@ from warmline.errors import (
     InvalidInputError,
     UnknownMailboxError,
 )
-from warmline.model import (
-    AnsweredBy,
-    Mailbox,
-    Policy,
-    State,
-)
+from warmline.model import Mailbox, State
+from warmline.parties import AnsweredBy, Policy
 from warmline.settings import BridgeSettings
 
 LIMITS = BridgeSettings()

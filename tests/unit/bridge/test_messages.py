@@ -15,17 +15,8 @@ from warmline.errors import (
     UnknownMailboxError,
     UnknownMessageError,
 )
-from warmline.model import (
-    MEMORY_MAILBOX,
-    OWNER,
-    OWNER_MAILBOX,
-    SHUTDOWN,
-    Kind,
-    Mailbox,
-    MessageId,
-    Right,
-    State,
-)
+from warmline.model import MEMORY_MAILBOX, OWNER, OWNER_MAILBOX, SHUTDOWN, Kind, Mailbox, MessageId, State
+from warmline.parties import Right
 
 
 async def test_a_note_is_from_who_speaks_and_stands_in_the_recipients_mailbox(scene: Scene) -> None:

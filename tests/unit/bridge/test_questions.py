@@ -18,15 +18,8 @@ from warmline.errors import (
     UnknownMailboxError,
     UnknownMessageError,
 )
-from warmline.model import (
-    MEMORY_MAILBOX,
-    OWNER,
-    OWNER_MAILBOX,
-    Mailbox,
-    MessageId,
-    Right,
-    State,
-)
+from warmline.model import MEMORY_MAILBOX, OWNER, OWNER_MAILBOX, Mailbox, MessageId, State
+from warmline.parties import Right
 from warmline.protocols import QuestionFilter
 from warmline.settings import BridgeSettings
 

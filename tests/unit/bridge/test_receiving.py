@@ -16,11 +16,8 @@ from warmline.errors import (
     UnknownBatchError,
     UnknownMailboxError,
 )
-from warmline.model import (
-    Mailbox,
-    Right,
-    State,
-)
+from warmline.model import Mailbox, State
+from warmline.parties import Right
 from warmline.settings import BridgeSettings
 
 LIMITS = BridgeSettings()

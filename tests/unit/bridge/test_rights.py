@@ -10,17 +10,8 @@ import pytest
 from warmline.bridge import rights
 from warmline.bridge.credentials import THE_OWNER
 from warmline.errors import ForbiddenError, UnknownConversationError
-from warmline.model import (
-    DEFAULT_CONVERSATION,
-    ConversationId,
-    Credential,
-    CredentialId,
-    Kind,
-    Mailbox,
-    Message,
-    MessageId,
-    Right,
-)
+from warmline.model import DEFAULT_CONVERSATION, ConversationId, CredentialId, Kind, Mailbox, Message, MessageId
+from warmline.parties import Credential, Right
 
 HERE, THERE = ConversationId("conv_1"), ConversationId("conv_2")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from warmline.bridge.conversations import Presence
 from warmline.bridge.credentials import Minted
 from warmline.interfaces.views.credentials import MintedView, minted_view
-from warmline.model import AnsweredBy, Conversation, MailboxState, Participant
+from warmline.parties import AnsweredBy, Conversation, MailboxState, Participant
 
 
 class ParticipantView(BaseModel):

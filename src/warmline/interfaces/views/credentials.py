@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from warmline.bridge.credentials import Minted
-from warmline.model import Credential, Right
+from warmline.parties import Credential, Right
 
 
 class CredentialView(BaseModel):

@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from warmline.model import State, Stop, StopKind
+from warmline.model import State
+from warmline.parties import Stop, StopKind
 
 
 class StopView(BaseModel):

@@ -16,22 +16,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+from warmline.directory import ImportedAudit, ImportedMessage, Importer
 from warmline.ids import message_id_of
-from warmline.model import (
-    RESERVED_NAMES,
-    Conversation,
-    ConversationId,
-    Credential,
-    CredentialId,
-    Kind,
-    Limits,
-    Mailbox,
-    Message,
-    Participant,
-    Right,
-)
+from warmline.limits import Limits
+from warmline.model import ConversationId, CredentialId, Kind, Mailbox, Message
 from warmline.operations.legacy.reading import LegacyDatabase, OldAudit, OldConversation, OldMessage, open_legacy
-from warmline.protocols import ImportedAudit, ImportedMessage, Importer
+from warmline.parties import RESERVED_NAMES, Conversation, Credential, Participant, Right
 
 AT_ONCE = 500
 """Messages in one transaction: others are served in between."""

@@ -8,20 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from warmline.errors import ConflictError, UnknownConversationError, UnknownCredentialError
-from warmline.model import (
-    DEFAULT_CONVERSATION,
-    Conversation,
-    ConversationId,
-    Credential,
-    CredentialId,
-    Mailbox,
-    MailboxState,
-    Participant,
-    Policy,
-    Post,
-    State,
-    Stop,
-)
+from warmline.model import DEFAULT_CONVERSATION, ConversationId, CredentialId, Mailbox, Post, State
+from warmline.parties import Conversation, Credential, MailboxState, Participant, Policy, Stop
 from warmline.stores.memory.records import Records
 
 

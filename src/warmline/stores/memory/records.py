@@ -23,12 +23,9 @@ from warmline.model import (
     NEXT_STATE,
     Acknowledged,
     Answer,
-    AnsweredBy,
     Batch,
     BatchToken,
-    Conversation,
     ConversationId,
-    Credential,
     CredentialId,
     Delivery,
     Event,
@@ -36,14 +33,11 @@ from warmline.model import (
     Mailbox,
     Message,
     MessageId,
-    Participant,
-    Policy,
     Post,
     Question,
     State,
-    Stop,
-    StopKind,
 )
+from warmline.parties import AnsweredBy, Conversation, Credential, Participant, Policy, Stop, StopKind
 from warmline.protocols import Clock
 from warmline.settings import StoreSettings
 from warmline.stores.rows import micros

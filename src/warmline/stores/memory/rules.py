@@ -8,20 +8,9 @@ from datetime import timedelta
 
 from warmline.errors import BudgetSpentError, LoopStoppedError, RateLimitedError
 from warmline.ids import new_message_id
-from warmline.model import (
-    OWNER,
-    OWNER_MAILBOX,
-    THE_LINE,
-    Credential,
-    Kind,
-    Limits,
-    Mailbox,
-    Message,
-    MessageId,
-    State,
-    Stop,
-    StopKind,
-)
+from warmline.limits import Limits
+from warmline.model import OWNER, OWNER_MAILBOX, THE_LINE, Kind, Mailbox, Message, MessageId, State
+from warmline.parties import Credential, Stop, StopKind
 from warmline.rates import DAY, HOUR, MINUTE, passes, wait
 from warmline.stores.memory.records import Entry, Records, Spent
 from warmline.stores.notice_texts import ended_text, stop_text

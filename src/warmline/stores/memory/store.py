@@ -26,8 +26,6 @@ from warmline.model import (
     Acknowledged,
     Batch,
     BatchToken,
-    Conversation,
-    Credential,
     CredentialId,
     Event,
     Kind,
@@ -35,11 +33,11 @@ from warmline.model import (
     Mailbox,
     Message,
     MessageId,
-    Participant,
     Post,
     Question,
     State,
 )
+from warmline.parties import Conversation, Credential, Participant
 from warmline.protocols import Accepted, Clock, QuestionFilter
 from warmline.settings import StoreSettings
 from warmline.stores.memory.records import BatchRecord, Box, Records, Waiter
