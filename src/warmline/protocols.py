@@ -96,12 +96,12 @@ class Store(Protocol):
         again when body, kind and the mailbox it was sent to are the same, wherever it was escalated since;
         otherwise IdempotencyConflictError. A repeat is under no rule, costs nothing, and settles nothing.
         With `by`, the speaker's rules hold, in the same transaction: it inherits the trace of in_reply_to, or
-        else of what `by` holds from any mailbox (of several, the one with most hops), one hop more if `by`
-        is no person; past settings.max_hops it raises LoopStoppedError. Then `by`'s limits are charged one message:
-        past them it raises BudgetSpentError or RateLimitedError. A refusal charges nothing and notes a Stop, and the
-        first one of a Stop posts a notice (a note by THE_LINE, under no rule) to the sender's mailbox and to
-        OWNER_MAILBOX (of a loop: also to whoever began the trace), one to each that there is, in the refused
-        message's trace and with the hops before it: who goes on while it holds the notice begins nothing new.
+        else of what `by` holds from any mailbox (of several, the one with most hops), and one hop more than the most
+        of all these if `by` is no person; past settings.max_hops it raises LoopStoppedError. Then `by`'s limits are
+        charged one message: past them it raises BudgetSpentError or RateLimitedError. A refusal charges nothing and
+        notes a Stop, and the first one of a Stop posts a notice (a note by THE_LINE, under no rule) to the sender's
+        mailbox and to OWNER_MAILBOX (of a loop: also to whoever began the trace), one to each that there is, in the
+        refused message's trace and with the hops before it: who goes on while it holds the notice begins nothing new.
         An in_reply_to that the store does not hold (any more) is as none.
         With `settles`, that lease is settled in the same transaction (a note that replies to a note).
         Raises UnknownMailboxError, or ConversationClosedError when the mailbox's conversation was closed.

@@ -135,14 +135,14 @@ async def test_a_question_that_is_held_after_its_batch_was_acknowledged_counts(l
     assert (said.trace, said.hops) == (question.trace, 8)
 
 
-async def test_what_a_message_replies_to_counts_before_what_is_held(
+async def test_a_reply_is_in_the_trace_of_what_it_replies_to_with_the_most_hops_of_what_is_held(
     line: Line, ada: Credential, bob: Credential
 ) -> None:
     (begun,) = await chain(line, [ada, bob], 1)
     deep = await chain(line, [ada, bob], 3)
     await line.receive(bob)
     reply = await line.say(bob, ADAS, in_reply_to=begun.id)
-    assert (reply.trace, reply.hops) == (begun.trace, 2)
+    assert (reply.trace, reply.hops) == (begun.trace, deep[-1].hops + 1)
     assert (await line.say(bob, ADAS)).trace == deep[0].trace
 
 

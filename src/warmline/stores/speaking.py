@@ -62,16 +62,17 @@ def admit(tx: Transaction, message: Message, speech: Speech) -> Trace | Refused:
 
 
 def _inherited(tx: Transaction, message: Message, speech: Speech) -> Trace:
-    """Return the trace of what a message replies to, else of what its speaker holds with most hops, else its own."""
+    """Return the trace of what a message replies to, else of what its speaker holds with most hops, else its own.
+
+    The hops are the most of all these: who always replies to one old message comes no further than others.
+    """
+    rows = tx.all("trace_held", {"reader": speech.by.id}) if speech.may_hold else []
+    traces = [Trace(trace, hops) for trace, hops, _, _ in sorted(rows, key=lambda row: (-row[1], *row[2:]))]
     if message.in_reply_to is not None:
-        row = tx.one("trace_of", {"id": message.in_reply_to})
-        if row is not None:
-            return Trace(*row)
-    held = tx.all("trace_held", {"reader": speech.by.id}) if speech.may_hold else []
-    if held:
-        trace, hops, _, _ = min(held, key=lambda row: (-row[1], *row[2:]))
-        return Trace(trace, hops)
-    return Trace(message.trace, 0)
+        traces = [Trace(*row) for row in tx.all("trace_of", {"id": message.in_reply_to})] + traces
+    if not traces:
+        return Trace(message.trace, 0)
+    return Trace(traces[0].trace, max(each.hops for each in traces))
 
 
 def _charge(tx: Transaction, limits: Limits, speech: Speech, before: Trace) -> Refused | None:

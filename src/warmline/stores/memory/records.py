@@ -254,7 +254,9 @@ class Records:
         entry.delivery = replace(entry.delivery, **values)  # type: ignore[arg-type]
 
     def erase(self, message_id: MessageId) -> None:
-        """Leave of a message only that it was there."""
+        """Leave of a message and its answer only that they were there."""
+        if message_id in self.answers:
+            self.erase(self.answers[message_id])
         message = self.messages[message_id]
         answer = None if message.answer is None else replace(message.answer, text="", citations=())
         at = self.clock.now()

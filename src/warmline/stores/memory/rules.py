@@ -45,14 +45,14 @@ def end_notice(records: Records, entry: Entry) -> None:
 
 def _inherited(records: Records, message: Message, by: Credential) -> Message:
     """Return the message with the trace and the hops of the one that it goes on from."""
-    before = records.messages.get(message.in_reply_to) if message.in_reply_to is not None else None
-    if before is None:
-        batches = [batch for batch in records.batches.values() if batch.reader == by.id]
-        held = [records.messages[entry.message_id] for batch in batches for entry in batch.held]
-        before = max(held, key=lambda each: each.hops, default=None)
-    if before is None:
+    batches = [batch for batch in records.batches.values() if batch.reader == by.id]
+    held = [records.messages[entry.message_id] for batch in batches for entry in batch.held]
+    before = sorted(held, key=lambda each: -each.hops)
+    if message.in_reply_to is not None and message.in_reply_to in records.messages:
+        before.insert(0, records.messages[message.in_reply_to])
+    if not before:
         return replace(message, hops=0)
-    return replace(message, trace=before.trace, hops=before.hops)
+    return replace(message, trace=before[0].trace, hops=max(each.hops for each in before))
 
 
 def _charge(records: Records, by: Credential, limits: Limits, message: Message) -> None:

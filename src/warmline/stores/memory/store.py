@@ -139,7 +139,7 @@ class MemoryStore:
             granted.set_result(batch)
 
         waiter = Waiter(by.name, limit, duration, grant, granted, lambda: self._again(by.id, key))
-        return await self._wait(mailbox, waiter, granted, self._take_back)
+        return await self._wait(mailbox, waiter, granted, lambda batch: self._give_back(*batch.leases))
 
     async def held(self, token: BatchToken, by: CredentialId) -> Batch:
         """Return what is still leased of a batch."""
@@ -186,8 +186,6 @@ class MemoryStore:
             post = self.records.post(message_id)
             if post.message.erased_at is None:
                 self.records.erase(message_id)  # first: who waits for its end is to see it erased
-                if message_id in self.records.answers:
-                    self.records.erase(self.records.answers[message_id])
                 for entry in self.records.entries.get(message_id, ()):
                     if entry.delivery.state not in ENDED:
                         self.records.move(entry, Event.CANCEL)
@@ -360,9 +358,6 @@ class MemoryStore:
             for lease in leases:
                 if any(entry.lease_id == lease.lease_id for entry in self.records.entries[lease.message.id]):
                     self.records.move(self.records.fenced(lease), Event.RELEASE)
-
-    def _take_back(self, batch: Batch) -> None:
-        self._give_back(*batch.leases)
 
     def _batch(self, token: BatchToken, by: CredentialId) -> BatchRecord:
         batch = self.records.batches.get(token)
