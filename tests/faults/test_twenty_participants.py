@@ -171,21 +171,20 @@ def _check_reader(log: list[dict[str, Any]], positions: dict[str, int], *, order
     batches: defaultdict[str, list[str]] = defaultdict(list)
     acknowledged: set[str] = set()
     first_handed: list[int] = []
-    held: set[str] = set()
+    last_handed = 0
     for entry in log:
         assert entry["event"] != "refused", entry
         if entry["event"] == "done":
             acknowledged.update(batches[entry["token"]])
-            held -= acknowledged
         elif entry["event"] == "handed":
             message_id, position = entry["id"], positions[entry["id"]]
             assert message_id not in acknowledged, f"handed again after its acknowledgement: {entry}"
             batches[entry["token"]].append(message_id)
             if entry["deliveries"] == 1:
                 first_handed.append(position)
-            if ordered:
-                assert all(position > positions[each] for each in acknowledged), entry
-                assert all(position <= positions[each] for each in held), entry
-            held.add(message_id)
+            if ordered:  # a killed reader may have acknowledged what its log does not say; nothing is passed by
+                assert position >= last_handed, entry
+                assert len(batches[entry["token"]]) == 1, entry
+            last_handed = position
     assert first_handed == sorted(first_handed)
     return {each for batch in batches.values() for each in batch}

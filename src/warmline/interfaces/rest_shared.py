@@ -168,20 +168,20 @@ async def _wait(
     return wait
 
 
-async def _administers(request: Request) -> None:
-    """Let in who may administer."""
-    rights.check(request.state.by, Right.ADMINISTER)
-
-
-ADMINISTERS = _administers
-"""To depend on where only the owner's work is done."""
-
 AnyLine = Annotated[Line, Depends(line_of)]
 AnyBridge = Annotated[Bridge, Depends(_bridge_of)]
 AnyPlaces = Annotated[Places, Depends(_places)]
 By = Annotated[Credential, Depends(_speaker)]
 Check = Annotated[Callable[[], object], Depends(_check)]
 """Raises UnauthorizedError once the speaker's credential is good no more."""
+
+
+async def _administers(by: By) -> None:
+    rights.check(by, Right.ADMINISTER)
+
+
+ADMINISTERS = Depends(_administers)
+"""To depend on where only the owner's work is done."""
 
 MessageIdInPath = Annotated[MessageId, Depends(_message_id)]
 QuestionIdInPath = Annotated[MessageId, Depends(_question_id)]

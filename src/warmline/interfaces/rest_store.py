@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
@@ -31,7 +31,7 @@ from warmline.interfaces.views.store import (
 )
 from warmline.operations.legacy.taking import Terms, take_legacy
 
-store = APIRouter(prefix="/v1/store", tags=["store"], dependencies=[Depends(ADMINISTERS)])
+store = APIRouter(prefix="/v1/store", tags=["store"], dependencies=[ADMINISTERS])
 
 MAX_DAYS = 3650
 
