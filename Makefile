@@ -17,6 +17,9 @@ test: .venv/tested lint types layers  ## make .venv with the test extras, then e
 test-api: .venv/proven  ## schemathesis over the whole OpenAPI document, against a real daemon, in four minutes
 	PYTHONPATH=tests $(RUN)/python tests/proofs/api.py
 
+soak: .venv/tested  ## 20,000 messages among 20 participants, readers and daemon killed at random
+	WARMLINE_MESSAGES=20000 $(RUN)/pytest -q tests/faults/test_twenty_participants.py
+
 lint: .venv/tested  ## style, and the form of the code
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
@@ -30,6 +33,7 @@ layers: .venv/tested  ## who may import whom
 bench: .venv/installed  ## the figures, printed with the floor of the same run
 	$(RUN)/warmline bench bus --history 1000000
 	$(RUN)/warmline bench recall
+	$(RUN)/warmline bench line
 	$(RUN)/warmline bench waiters
 
 wheel: .venv/installed  ## build the wheel that pipx installs
@@ -50,4 +54,4 @@ clean:  ## remove what these targets made
 	@scripts/make-venv.sh dev,proofs
 	@touch $@ .venv/tested .venv/installed
 
-.PHONY: help demo install test test-api lint types layers bench wheel clean
+.PHONY: help demo install test test-api soak lint types layers bench wheel clean
