@@ -46,7 +46,7 @@ class ImportReport:
     statuses: int = 0
     audit_rows: int = 0
     new_audit_rows: int = 0
-    oddities: Counter[str] = field(default_factory=Counter)
+    oddities: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ async def take_legacy(
         await taking.conversations()
         await taking.messages(on_progress)
         await taking.audit()
-        taking.report.oddities = old.oddities
+        taking.report.oddities = dict(old.oddities)
         return taking.report
 
 
