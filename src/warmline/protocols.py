@@ -178,8 +178,9 @@ class Store(Protocol):
     async def archive(self, before: datetime) -> int:
         """Move messages all of whose deliveries were settled or cancelled before this time into the archive.
 
+        A question goes with its answer. The newest message stays, and a question whose answer it is.
         `get`, `post`, `erase` and Directory.said find them as before; their idempotency keys are forgotten, and so
-        are the batches and stops of that time. Returns how many moved.
+        are that time's stops, and its batches of which nothing is held. Returns how many moved.
         """
 
     async def extend(self, lease: Lease, duration: timedelta) -> Lease:

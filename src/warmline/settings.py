@@ -109,6 +109,9 @@ class StoreSettings:
     max_batch: int = 512
     """Verbs committed together: bounds how long the first of them waits."""
 
+    archive_units: int = 1000
+    """Messages with their answers in one file of the archive, and in one transaction: others wait some 20 ms for it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionSettings:
@@ -122,9 +125,6 @@ class RetentionSettings:
 
     first_look: timedelta = timedelta(minutes=1)
     """After the start: a daemon that is started for one question does nothing else."""
-
-    archive_units: int = 1000
-    """Messages with their answers in one file, and in one transaction: others wait some 20 ms for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,6 @@ from warmline.stores.rows import micros
 
 if TYPE_CHECKING:
     from warmline.stores.database import Database
-
-UNITS = 1000
-"""In one file, and deleted in one transaction: other verbs wait some 20 ms for it."""
 
 
 class SqliteArchive:
@@ -40,8 +38,9 @@ class SqliteArchive:
             known = await self._database.read(verbs.files)
             await asyncio.to_thread(self._files.keep_only, known)
             moved, after = 0, 0
-            while posts := await self._settled(before, after):
-                moved, after = moved + await self._move(posts), max(each.number for each in posts)
+            while units := await self._settled(before, after):
+                posts = sorted(chain.from_iterable(units), key=lambda each: each.number)
+                moved, after = moved + await self._move(posts), units[-1][0].number
             await self._database.write(lambda tx: verbs.forget(tx, micros(before)))
             return moved
 
@@ -62,14 +61,17 @@ class SqliteArchive:
             names = await self._database.read(lambda tx: verbs.files_of_id(tx, message_id))
             return await asyncio.to_thread(self._erase, names, message_id, at)
 
-    async def _settled(self, before: datetime, after: int) -> Sequence[Post]:
-        return await self._database.read(lambda tx: verbs.settled(tx, micros(before), after, UNITS))
+    async def _settled(self, before: datetime, after: int) -> Sequence[Sequence[Post]]:
+        limit = self._database.settings.archive_units
+        return await self._database.read(lambda tx: verbs.settled(tx, micros(before), after, limit))
 
     async def _move(self, posts: Sequence[Post]) -> int:
-        """Write a file and let its rows go; when one of them changed meanwhile, it is for the next run."""
+        """Write a file and let its rows go; when one of them was erased meanwhile, all is for the next run."""
         name = f"{posts[0].number:012d}-{posts[-1].number:012d}"
         await asyncio.to_thread(self._files.write, name, posts)
         has_left = await self._database.write(lambda tx: verbs.leave(tx, name, posts))
+        if not has_left:  # the file holds what was erased
+            await asyncio.to_thread(self._files.remove, name)
         return len(posts) if has_left else 0
 
     def _look(self, names: Sequence[str], message_id: MessageId) -> tuple[str, Post] | None:

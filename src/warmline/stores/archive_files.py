@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import gzip
 import os
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cache
@@ -37,10 +38,10 @@ class ArchiveFiles:
 
         Raises StoreFullError or StoreError, and has then left no file behind.
         """
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         place = self._path(name)
         unfinished = place.with_suffix(".new")
         try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with open(os.open(unfinished, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:  # noqa: PTH123
                 with gzip.open(file, "wb") as packed:
                     for post in posts:
@@ -61,16 +62,20 @@ class ArchiveFiles:
             with gzip.open(self._path(name), "rb") as packed:
                 for line in packed:
                     yield _form().validate_json(line)
-        except (OSError, EOFError, ValueError) as error:
+        except (OSError, EOFError, ValueError, zlib.error) as error:
             raise StoreDamagedError(
                 f"the archive {self._path(name)} cannot be read: restore it from a backup"
             ) from error
 
+    def remove(self, name: str) -> None:
+        """Remove a file that did not come into use. Raises StoreError."""
+        _remove(self._path(name))
+
     def keep_only(self, names: frozenset[str]) -> None:
-        """Remove files that never came into use: a writer was killed before it could list them."""
+        """Remove files that never came into use: a writer was killed before it could list them. Raises StoreError."""
         for path in self._folder.glob("*"):
             if path.name.removesuffix(SUFFIX) not in names:
-                path.unlink(missing_ok=True)
+                _remove(path)
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}{SUFFIX}"
@@ -82,6 +87,13 @@ def _form() -> TypeAdapter[Post]:
     from pydantic import TypeAdapter  # noqa: PLC0415  # most daemons never archive
 
     return TypeAdapter(Post)
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"{path} in the archive's folder cannot be removed: {error.strerror}") from error
 
 
 def _sync_folder(folder: Path) -> None:

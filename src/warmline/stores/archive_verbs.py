@@ -14,16 +14,13 @@ from warmline.stores.rows import Row
 from warmline.stores.transaction import Transaction
 
 
-def settled(tx: Transaction, before: int, after: int, limit: int) -> list[Post]:
-    """Return the posts of at most limit units that ended before, from those with numbers above after, in order."""
-    newest = tx.one("archive_newest", {})
-    assert newest is not None  # noqa: S101  # max() always gives a row
-    posts: list[Post] = []
-    for _, message_id, answer_id in tx.all("archive_units", {"before_at": before, "after": after, "limit": limit}):
-        unit = [post(tx, message_id)] if answer_id is None else [post(tx, message_id), post(tx, answer_id)]
-        if all(each.number != newest[0] for each in unit):
-            posts += unit
-    return sorted(posts, key=lambda each: each.number)
+def settled(tx: Transaction, before: int, after: int, limit: int) -> list[list[Post]]:
+    """Return at most limit units that ended before, of messages with numbers above after, in order.
+
+    A unit is a message and, of a question, its answer.
+    """
+    rows = tx.all("archive_units", {"before_at": before, "after": after, "limit": limit})
+    return [[post(tx, each) for each in ids if each is not None] for ids in rows]
 
 
 def leave(tx: Transaction, name: str, posts: Sequence[Post]) -> bool:

@@ -83,6 +83,7 @@ class BatchRecord:
     reader: CredentialId
     mailbox: Mailbox
     entries: Sequence[Entry]
+    handed_at: datetime
     acknowledged: Acknowledged | None = None
 
     @property
@@ -269,9 +270,16 @@ class Records:
             for message_id, entries in self.entries.items()
             if message_id not in self.archived and all(_is_over(entry.delivery, before) for entry in entries)
         }
+        newest = next(reversed(self.messages), None)
+        moved = {message_id for message_id in moved if newest not in (message_id, self.answers.get(message_id))}
         moved |= {self.answers[message_id] for message_id in moved if message_id in self.answers}
         self.archived |= moved
         self.keys = {key: message_id for key, message_id in self.keys.items() if message_id not in moved}
+        self.batches = {
+            token: batch for token, batch in self.batches.items() if batch.held or batch.handed_at >= before
+        }
+        self.batch_keys = {key: token for key, token in self.batch_keys.items() if token in self.batches}
+        self.stops = {key: stop for key, stop in self.stops.items() if stop.last_at >= before}
         return len(moved)
 
     def add_participant(self, participant: Participant) -> None:

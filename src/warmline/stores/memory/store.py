@@ -133,7 +133,8 @@ class MemoryStore:
         def grant(batch: Batch) -> None:
             if batch.token not in self.records.batches:
                 entries = [self.records.fenced(lease) for lease in batch.leases]
-                self.records.batches[batch.token] = BatchRecord(batch.token, by.id, mailbox, entries)
+                now = self._clock.now()
+                self.records.batches[batch.token] = BatchRecord(batch.token, by.id, mailbox, entries, now)
                 if key is not None:
                     self.records.batch_keys[by.id, key] = batch.token
             granted.set_result(batch)
@@ -197,7 +198,7 @@ class MemoryStore:
             return self.records.post(message_id)
 
     async def archive(self, before: datetime) -> int:
-        """Forget the keys and batches of what was settled or cancelled before; the rest stays as it is."""
+        """Forget what only served what was settled or cancelled before; messages stay where they are."""
         with self.records.verb():
             return self.records.archive(before)
 
