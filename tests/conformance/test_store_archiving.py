@@ -11,7 +11,9 @@ import pytest
 
 from store_cases import ADAS, BOBS, LEASE, TEAM, Line, a_note, lease_this, requeue
 from warmline.errors import ConflictError, RateLimitedError, UnknownBatchError
-from warmline.model import Credential, Limits, Message, MessageId, State
+from warmline.limits import Limits
+from warmline.model import Message, MessageId, State
+from warmline.parties import Credential
 
 WHILE = timedelta(days=30)
 EVERYTHING = 1000

@@ -19,7 +19,8 @@ import pytest
 from manual_clock import ManualClock
 from store_cases import ADAS, BOBS, CLEOS, LEASE, TEAM, Line, a_note, an_answer
 from warmline.errors import ConflictError, StoreDamagedError, StoreError, UnknownMessageError
-from warmline.model import MEMORY_MAILBOX, Credential, Message, MessageId, Post, State
+from warmline.model import MEMORY_MAILBOX, Message, MessageId, Post, State
+from warmline.parties import Credential
 from warmline.settings import StoreSettings
 from warmline.stores.archive_files import ArchiveFiles
 from warmline.stores.directory import SqliteDirectory
