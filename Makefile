@@ -14,6 +14,12 @@ install: .venv/installed  ## make .venv with the program in it
 test: .venv/tested lint types layers  ## make .venv with the test extras, then every check and every test
 	$(RUN)/pytest -n 2 --dist loadgroup
 
+test-api: .venv/proven  ## schemathesis over the whole OpenAPI document, against a real daemon, in four minutes
+	PYTHONPATH=tests $(RUN)/python tests/proofs/api.py
+
+soak: .venv/tested  ## 20,000 messages among 20 participants, readers and daemon killed at random
+	WARMLINE_MESSAGES=20000 $(RUN)/pytest -q tests/faults/test_twenty_participants.py
+
 lint: .venv/tested  ## style, and the form of the code
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
@@ -27,6 +33,8 @@ layers: .venv/tested  ## who may import whom
 bench: .venv/installed  ## the figures, printed with the floor of the same run
 	$(RUN)/warmline bench bus --history 1000000
 	$(RUN)/warmline bench recall
+	$(RUN)/warmline bench line
+	$(RUN)/warmline bench waiters
 
 wheel: .venv/installed  ## build the wheel that pipx installs
 	$(RUN)/pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
@@ -42,4 +50,8 @@ clean:  ## remove what these targets made
 	@scripts/make-venv.sh dev
 	@touch $@ .venv/installed
 
-.PHONY: help demo install test lint types layers bench wheel clean
+.venv/proven: pyproject.toml scripts/make-venv.sh
+	@scripts/make-venv.sh dev,proofs
+	@touch $@ .venv/tested .venv/installed
+
+.PHONY: help demo install test test-api soak lint types layers bench wheel clean

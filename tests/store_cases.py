@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from manual_clock import ManualClock
+from warmline.directory import Directory
 from warmline.ids import new_message_id
+from warmline.limits import Limits
 from warmline.model import (
     DEFAULT_CONVERSATION,
     MEMORY_MAILBOX,
     OWNER,
     Answer,
+    Batch,
     Citation,
     CitationStatus,
+    ConversationId,
+    CredentialId,
     Event,
     Kind,
     Lease,
@@ -25,6 +32,7 @@ from warmline.model import (
     Outcome,
     State,
 )
+from warmline.parties import Conversation, Credential, Participant, Right
 from warmline.protocols import Store
 
 MAX_LAPSES = 3
@@ -32,6 +40,8 @@ DEADLINE = timedelta(minutes=10)
 LEASE = timedelta(seconds=30)
 NO_DELAY = timedelta(0)
 OTHER_MAILBOX = Mailbox(DEFAULT_CONVERSATION, "reviews")
+TEAM = ConversationId("team")
+ADAS, BOBS, CLEOS = (Mailbox(TEAM, name) for name in ("ada", "bob", "cleo"))
 
 _numbers = itertools.count(1)
 
@@ -63,6 +73,21 @@ def a_question(
     )
 
 
+def a_note(clock: ManualClock, by: Credential, body: str = "The port is taken.", **values: Any) -> Message:
+    message_id = new_id(clock)
+    note = Message(message_id, by.conversation, by.name, Kind.NOTE, body, clock.now(), trace=message_id)
+    return replace(note, **values)
+
+
+def a_credential(clock: ManualClock, name: str, **values: Any) -> Credential:
+    rights = frozenset({Right.ASK, Right.ANSWER, Right.SEND, Right.READ})
+    return replace(Credential(CredentialId(new_id(clock)), name, TEAM, rights, clock.now()), **values)
+
+
+def a_hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
 def an_answer(clock: ManualClock, question: Message, text: str = "9276 — “warm”") -> Message:
     answer = Answer(
         outcome=Outcome.ANSWERED,
@@ -91,7 +116,36 @@ class Line:
     """A store with the clock it goes by."""
 
     store: Store
+    directory: Directory
     clock: ManualClock
+    reopen: Callable[[], Awaitable[Line]]
+    """Close the store, and return the line as it is found again."""
+
+    async def join(self, name: str, *, limits: Limits | None = None, is_person: bool = False) -> Credential:
+        """Make a participant of the team, and let it speak."""
+        if TEAM not in {each.id for each in await self.directory.conversations(100)}:
+            await self.directory.new_conversation(Conversation(TEAM, self.clock.now()))
+        await self.directory.add_participant(Participant(TEAM, name, is_person=is_person))
+        credential = a_credential(self.clock, name, limits=limits, is_person=is_person)
+        await self.directory.add_credential(credential, a_hash(credential.id))
+        return credential
+
+    async def say(self, by: Credential, to: Mailbox, body: str = "The port is taken.", **values: Any) -> Message:
+        """Send a note under the speaker's rules, and return it as it was accepted."""
+        accepted = await self.store.add(a_note(self.clock, by, body, **values), to, by=by)
+        return accepted.question.message
+
+    async def receive(self, by: Credential, limit: int = 10, key: str | None = None) -> Batch:
+        """Receive from the reader's own mailbox."""
+        return await self.store.receive(Mailbox(by.conversation, by.name), by, limit, LEASE, key)
+
+    async def inbox(self, mailbox: Mailbox) -> list[Message]:
+        """Return what waits in a mailbox, lowest position first, and leave it there."""
+        states = {state.mailbox: state for state in await self.directory.mailboxes(mailbox.conversation)}
+        leases = [await self.store.lease(mailbox, "looking", LEASE) for _ in range(states[mailbox].ready)]
+        for lease in leases:
+            await self.store.release(lease)
+        return [lease.message for lease in leases]
 
     async def ask(self, body: str = "Which port?", *, deadline: timedelta | None = DEADLINE) -> Message:
         message = a_question(self.clock, body, deadline=deadline)
@@ -109,10 +163,16 @@ class Line:
         self.clock.advance(duration)
         await self.store.sweep()
 
-    async def bring_to(self, state: State, *, deadline: timedelta | None = DEADLINE) -> Lease:
-        """Make a question that stands in this state, and return the lease that it had or has on the way."""
-        await self.ask(deadline=deadline)
-        lease = await self.lease()
+    async def bring_to(self, state: State, *, reader: Credential | None = None) -> Lease:
+        """Make a question that stands in this state, and return the lease that it had or has on the way.
+
+        It is leased, or else received by the reader.
+        """
+        await self.ask()
+        if reader is None:
+            lease = await self.lease()
+        else:
+            (lease,) = (await self.store.receive(MEMORY_MAILBOX, reader, 1, LEASE)).leases
         await _WAYS[state](self, lease)
         assert await self.state(lease.message) is state
         return lease

@@ -9,27 +9,35 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from warmline.answerers.extractive import ExtractiveAnswerer
-from warmline.bridge import Bridge
+from warmline.bridge.bridge import Bridge, open_bridge
 from warmline.clock import SystemClock
+from warmline.directory import Importer
 from warmline.dispatch.dispatcher import Dispatcher, Parts
+from warmline.dispatch.retention import Retention
 from warmline.dispatch.timekeeper import Timekeeper
 from warmline.home import Home
 from warmline.memory.citations import FileVerifier
 from warmline.memory.memory import Memory
 from warmline.model import MEMORY_MAILBOX
+from warmline.protocols import Clock, Service
 from warmline.settings import Settings
+from warmline.stores.directory import SqliteDirectory
+from warmline.stores.importing import SqliteImporter
 from warmline.stores.sqlite import SqliteStore
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A running line: what interfaces may touch."""
+    """A running line: what interfaces may touch. leaving is set when somebody with the right to asked it to leave."""
 
     home: Home
     settings: Settings
     bridge: Bridge
     memory: Memory
+    importer: Importer
+    clock: Clock
     dispatcher: Dispatcher
+    leaving: asyncio.Event
 
     async def leave(self) -> None:
         """Let waits return with what is known, and give answers in progress the drain; release the rest."""
@@ -38,42 +46,56 @@ class Line:
 
 
 @asynccontextmanager
-async def working(dispatcher: Dispatcher, timekeeper: Timekeeper) -> AsyncIterator[None]:
-    """Dispatch and keep time until the block ends; then drain."""
+async def working(dispatcher: Dispatcher, *others: Service) -> AsyncIterator[None]:
+    """Dispatch beside the other services until the block ends; then drain, and cancel those."""
     async with asyncio.TaskGroup() as services:
-        keeping = services.create_task(timekeeper.run(), name="timekeeper")
+        besides = [services.create_task(other.run(), name=type(other).__name__) for other in others]
         dispatching = services.create_task(dispatcher.run(), name="dispatcher")
         try:
             yield
         finally:
             await dispatcher.drain()
             await asyncio.wait({dispatching})
-            keeping.cancel()
+            for task in besides:
+                task.cancel()
 
 
 @asynccontextmanager
-async def open_line(home: Home, settings: Settings) -> AsyncIterator[Line]:
+async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> AsyncIterator[Line]:
     """Open the store and the memory of a home, and work on questions until the block ends.
 
-    At its end answers in progress get settings.dispatch.drain to finish; the rest is released.
-    Raises StoreDamagedError or StoreVersionError, and has then changed nothing.
+    leaving is set when a control message asks for a shutdown. At the block's end answers in progress get
+    settings.dispatch.drain to finish; the rest is released. Raises StoreDamagedError or
+    StoreVersionError, and has then changed nothing.
     """
     clock = SystemClock()
     store = SqliteStore(home.store, settings.store, clock)
+    directory = SqliteDirectory(store.database)
     async with AsyncExitStack() as closing:
         await store.open()
         closing.push_async_callback(store.close)
         await store.lapse_all()  # this daemon owns the store alone: who held a lease is gone
         memory = Memory(home.memory, settings.memory, private=[home.path])
         closing.push_async_callback(memory.close)
-        bridge = Bridge(store, clock, settings.bridge)
+        verifier = FileVerifier(memory.resolve, settings.memory)
+        bridge = open_bridge(
+            store,
+            directory,
+            verifier,
+            clock,
+            settings=settings.bridge,
+            owner_token=home.read_token(),
+        )
         parts = Parts(
             store=store,
             recall=memory,
-            verifier=FileVerifier(memory.resolve, settings.memory),
+            verifier=verifier,
             answerer=ExtractiveAnswerer(settings.memory.min_confidence),
             clock=clock,
         )
-        dispatcher = Dispatcher(parts, MEMORY_MAILBOX, settings.dispatch, holder=f"daemon {os.getpid()}")
-        async with working(dispatcher, Timekeeper(store, clock)):
-            yield Line(home, settings, bridge, memory, dispatcher)
+        dispatcher = Dispatcher(
+            parts, MEMORY_MAILBOX, settings.dispatch, holder=f"daemon {os.getpid()}", asked_to_leave=leaving.set
+        )
+        importer = SqliteImporter(store.database)
+        async with working(dispatcher, Timekeeper(store, clock), Retention(store, clock, settings.retention)):
+            yield Line(home, settings, bridge, memory, importer, clock, dispatcher, leaving)

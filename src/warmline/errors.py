@@ -3,15 +3,25 @@
 WarmlineError
 ├── InvalidInputError           what was given cannot be used; the caller mends it
 │   ├── BodyTooLargeError
-│   └── UnsafePathError         a path that leaves its root, or is no regular file
+│   ├── UnsafePathError         a path that leaves its root, or is no regular file
+│   ├── AmbiguousMailboxError   several mailboxes have that name; the text lists them
+│   └── NotLegacyError          a file to import is no database of the old bridge
 ├── NotFoundError               no such thing
 │   ├── UnknownMessageError
 │   ├── UnknownMailboxError
+│   ├── UnknownConversationError
+│   ├── UnknownCredentialError
+│   ├── UnknownBatchError       no such hand-over to this reader
 │   └── UnknownRootError        a memory has no root of that name
 ├── ConflictError               the thing is in a state that does not allow this
 │   ├── IdempotencyConflictError
-│   └── LeaseLostError          the lease was settled, lapsed or given to another
-├── UnauthorizedError           no credential, or not one of this line
+│   ├── LeaseLostError          the lease was settled, lapsed or given to another
+│   ├── ConversationClosedError
+│   └── LoopStoppedError        too many machine-made messages in one trace
+├── UnauthorizedError           no credential, or not one of this line, or not any more
+├── ForbiddenError              the credential has not this right, or not this scope
+├── RateLimitedError            too many messages; says when to try again
+│   └── BudgetSpentError        ... for this day
 ├── AnswererError               an answerer could not answer this time
 ├── StoreError                  the store cannot work now; what was accepted is safe
 │   ├── StoreFullError          no room on the disk: try again when there is
@@ -44,6 +54,14 @@ class UnsafePathError(InvalidInputError):
     """A path leaves its root, or names something that is no regular file or folder."""
 
 
+class AmbiguousMailboxError(InvalidInputError):
+    """Several mailboxes have this name; the text lists them."""
+
+
+class NotLegacyError(InvalidInputError):
+    """The file is no database of the old bridge."""
+
+
 class NotFoundError(WarmlineError):
     """There is no such thing."""
 
@@ -54,6 +72,18 @@ class UnknownMessageError(NotFoundError):
 
 class UnknownMailboxError(NotFoundError):
     """There is no mailbox with this name in the conversation."""
+
+
+class UnknownConversationError(NotFoundError):
+    """There is no conversation with this id, or not for this credential."""
+
+
+class UnknownCredentialError(NotFoundError):
+    """There is no credential with this id or name."""
+
+
+class UnknownBatchError(NotFoundError):
+    """There is no batch with this token, or it was handed to another reader."""
 
 
 class UnknownRootError(NotFoundError):
@@ -72,8 +102,32 @@ class LeaseLostError(ConflictError):
     """The lease was settled, has lapsed, or was given to another."""
 
 
+class ConversationClosedError(ConflictError):
+    """The conversation was closed: it takes nothing new."""
+
+
+class LoopStoppedError(ConflictError):
+    """The trace holds as many machine-made messages as it may."""
+
+
 class UnauthorizedError(WarmlineError):
-    """There is no credential, or it is not one of this line."""
+    """There is no credential, or it is not one of this line, or it has expired or was revoked."""
+
+
+class ForbiddenError(WarmlineError):
+    """The credential has not the right, or its scope does not reach so far."""
+
+
+class RateLimitedError(WarmlineError):
+    """The credential put too many messages on the line. retry_after is in seconds, above zero."""
+
+    def __init__(self, text: str, retry_after: float = 1.0) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
+class BudgetSpentError(RateLimitedError):
+    """The credential's messages of this UTC day are spent."""
 
 
 class AnswererError(WarmlineError):

@@ -62,6 +62,11 @@ class Home:
         """The owner's credential."""
         return self.path / "owner.token"
 
+    @property
+    def held(self) -> Path:
+        """The folder in which the command line keeps what its `inbox` was handed and still holds."""
+        return self.path / "held"
+
     @contextmanager
     def usable(self) -> Iterator[None]:
         """Turn what the system says about a file of the home into DaemonError."""

@@ -7,6 +7,7 @@ library (python-ulid) takes longer to make them than SQLite to store them.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,11 @@ _MILLISECOND = timedelta(milliseconds=1)
 def new_message_id(now: datetime) -> MessageId:
     """Make an id. Those of the same millisecond are in no order."""
     return _written(now, int.from_bytes(os.urandom(RANDOM_BYTES), "big"))
+
+
+def message_id_of(at: datetime, origin: bytes) -> MessageId:
+    """Make the id that what came from elsewhere has at every import: of its time, and a digest of where it was."""
+    return _written(max(at, EPOCH), int.from_bytes(hashlib.sha256(origin).digest()[:RANDOM_BYTES], "big"))
 
 
 def first_message_id(at: datetime) -> MessageId:

@@ -19,9 +19,20 @@ MessageId = NewType("MessageId", str)
 
 ConversationId = NewType("ConversationId", str)
 
+CredentialId = NewType("CredentialId", str)
+"""A ULID, like a message's."""
+
+BatchToken = NewType("BatchToken", str)
+"""Names one hand-over of a batch to one reader, and is the lease id of every delivery in it."""
+
 DEFAULT_CONVERSATION = ConversationId("default")
 OWNER = "owner"
 MEMORY_MAILBOX_NAME = "memory"
+THE_LINE = "warmline"
+"""The sender of notices."""
+
+SHUTDOWN = "shutdown"
+"""The body of a control message that asks an answerer to finish and leave."""
 
 
 @unique
@@ -124,6 +135,7 @@ class Mailbox:
 
 
 MEMORY_MAILBOX = Mailbox(DEFAULT_CONVERSATION, MEMORY_MAILBOX_NAME)
+OWNER_MAILBOX = Mailbox(DEFAULT_CONVERSATION, OWNER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,11 +223,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something said on the line. It is never changed after it was accepted.
+    """Something said on the line. It is never changed after it was accepted, but for being erased.
 
-    body is at most settings.max_body_bytes of UTF-8. answer is set exactly when kind is ANSWER,
-    and body is then the answer's text. hops counts the machine-made messages before this one in
-    its trace. All times are aware and in UTC.
+    conversation is the sender's. body is at most settings.max_body_bytes of UTF-8. answer is set exactly when
+    kind is ANSWER, and body is then the answer's text. hops counts the machine-made messages in its trace,
+    this one included. deadline_at is what the sender asked for. memories names the roots that a question
+    may be answered from; None is all. metadata is a small JSON object of the sender's, as text. Erased, body
+    is empty and metadata None. All times are aware and in UTC.
     """
 
     id: MessageId
@@ -230,6 +244,9 @@ class Message:
     idempotency_key: str | None = None
     deadline_at: datetime | None = None
     answer: Answer | None = None
+    memories: tuple[str, ...] | None = None
+    metadata: str | None = None
+    erased_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +256,8 @@ class Delivery:
     position counts from 1 within the mailbox, in the order of acceptance. deliveries only grows: it
     counts hand-overs. failures and lapses have limits of their own. ready_at is set while a
     delivery in READY waits for a time to come. holder and lease_lapses_at are set exactly while it
-    is leased. ended_at is set exactly in the states of ENDED. deadline_at is the message's, or the
-    later one of a requeue.
+    is leased. handed_at and handed_to tell of the last hand-over. ended_at is set exactly in the states of
+    ENDED. deadline_at is the message's, or the later one of a requeue or an escalation.
     """
 
     mailbox: Mailbox
@@ -255,6 +272,21 @@ class Delivery:
     last_error: str | None = None
     ended_at: datetime | None = None
     deadline_at: datetime | None = None
+    handed_at: datetime | None = None
+    handed_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Any message with all its deliveries: one a recipient, none for an answer. answer is a settled question's.
+
+    number grows in the order in which the store accepted messages, and is never given twice.
+    """
+
+    message: Message
+    deliveries: tuple[Delivery, ...]
+    number: int
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,3 +314,20 @@ class Lease:
     lapses_at: datetime
     failures: int
     lapses: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one `receive` handed to one reader, lowest position first; every lease's lease_id is the token."""
+
+    token: BatchToken
+    mailbox: Mailbox
+    leases: tuple[Lease, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """What an acknowledgement settled, and which questions of the batch still wait for an answer."""
+
+    settled: tuple[MessageId, ...]
+    unanswered: tuple[MessageId, ...]

@@ -13,17 +13,23 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from warmline.model import (
+    Acknowledged,
+    Batch,
+    BatchToken,
     Citation,
     Claim,
+    CredentialId,
     Draft,
     Lease,
     Mailbox,
     Message,
     MessageId,
+    Post,
     Question,
     Recollection,
     State,
 )
+from warmline.parties import Credential
 
 
 class Clock(Protocol):
@@ -64,7 +70,7 @@ class Store(Protocol):
     """Messages and deliveries, durable, with leases.
 
     Every verb is one transaction: it happened whole or not at all, and a caller that is cancelled
-    leaves no trace beyond that. `add`, `settle`, `nack`, `bury`, `cancel`, `requeue` and `discard`
+    leaves no trace beyond that. `add`, `settle`, `done`, `nack`, `bury`, `cancel`, `requeue` and `discard`
     are synced to the disk before they return; `lease`, `extend`, `release`,
     `lapse_all` and `sweep` need not be.
     A verb that NEXT_STATE does not allow raises ConflictError and changes nothing; one that
@@ -81,12 +87,32 @@ class Store(Protocol):
     async def add_mailbox(self, mailbox: Mailbox) -> None:
         """Make sure that this mailbox and its conversation exist."""
 
-    async def add(self, message: Message, mailbox: Mailbox) -> Accepted:
+    async def add(
+        self, message: Message, mailbox: Mailbox, *, by: Credential | None = None, settles: Lease | None = None
+    ) -> Accepted:
         """Accept a message with one delivery, at the next position of the mailbox.
 
         A message whose (conversation, sender, idempotency_key) was accepted before is that message
-        again when body, kind and mailbox are the same; otherwise IdempotencyConflictError.
-        Raises UnknownMailboxError.
+        again when body, kind and the mailbox it was sent to are the same, wherever it was escalated since;
+        otherwise IdempotencyConflictError. A repeat is under no rule, costs nothing, and settles nothing.
+        With `by`, the speaker's rules hold, in the same transaction: it inherits the trace of in_reply_to, or
+        else of what `by` holds from any mailbox (of several, the one with most hops), and one hop more than the most
+        of all these if `by` is no person; past settings.max_hops it raises LoopStoppedError. Then `by`'s limits are
+        charged one message: past them it raises BudgetSpentError or RateLimitedError. A refusal charges nothing and
+        notes a Stop, and the first one of a Stop posts a notice (a note by THE_LINE, under no rule) to the sender's
+        mailbox and to OWNER_MAILBOX (of a loop: also to whoever began the trace), one to each that there is, in the
+        refused message's trace and with the hops before it: who goes on while it holds the notice begins nothing new.
+        An in_reply_to that the store does not hold (any more) is as none.
+        With `settles`, that lease is settled in the same transaction (a note that replies to a note).
+        Raises UnknownMailboxError, or ConversationClosedError when the mailbox's conversation was closed.
+        """
+
+    async def broadcast(self, message: Message, mailboxes: Sequence[Mailbox], *, by: Credential | None = None) -> Post:
+        """Accept a message with one delivery to each of these mailboxes, at least one; otherwise as `add`.
+
+        The same key again gives the same post when body and kind are the same, whoever joined in between. It
+        charges one message. `get`, `wait_until_ended`, `cancel`, `requeue` and `discard` do not know what went to
+        several: they raise UnknownMessageError.
         """
 
     async def lease(self, mailbox: Mailbox, holder: str, duration: timedelta) -> Lease:
@@ -94,7 +120,67 @@ class Store(Protocol):
 
         Waiters of one mailbox are served in the order in which they came. A caller that is
         cancelled while it waits holds no lease afterwards, and costs its delivery no failure and
-        no lapse. Raises UnknownMailboxError.
+        no lapse. In an ordered mailbox nothing is due while a delivery of it is leased, or while one with a
+        lower position is delayed. Raises UnknownMailboxError.
+        """
+
+    async def receive(
+        self,
+        mailbox: Mailbox,
+        by: Credential,
+        limit: int,
+        duration: timedelta,
+        key: str | None = None,
+        *,
+        waits: bool = True,
+    ) -> Batch:
+        """Wait until something is due in the mailbox, and lease at most limit deliveries (one if ordered) as a batch.
+
+        Waits in one line with `lease`; one message wakes one caller. The holder is by.name. The same key of the
+        same credential gives the same batch again, as far as it is still leased under it; when nothing is, it
+        waits anew. by's participant is seen now. Without `waits`, a batch that has no leases, and is
+        not kept, says that nothing is due. Raises UnknownMailboxError.
+        """
+
+    async def held(self, token: BatchToken, by: CredentialId) -> Batch:
+        """Return a batch as far as it is still leased under its token, with no lease when nothing is.
+
+        Raises UnknownBatchError, also for a batch that another credential received.
+        """
+
+    async def open_batches(self, by: CredentialId) -> Sequence[BatchToken]:
+        """Return this reader's batches that were not acknowledged and still hold a lease, oldest first."""
+
+    async def acknowledge(self, token: BatchToken, by: CredentialId) -> Acknowledged:
+        """Settle what is leased under this token, but for questions, which want an answer.
+
+        A second time it says the same. Raises UnknownBatchError, or LeaseLostError when the batch was never
+        acknowledged, nothing of it is leased under the token any more, and something of it is to be handed over
+        again: who answered or refused all of it, one by one, may acknowledge the batch too.
+        """
+
+    async def escalate(self, lease: Lease, to: Mailbox, deadline_at: datetime | None) -> None:
+        """Release a question into another mailbox, at its next position, with a deadline (None: as it was).
+
+        The same ticket; deliveries, failures and lapses stay as they were. Raises UnknownMailboxError.
+        """
+
+    async def erase(self, message_id: MessageId) -> Post:
+        """Empty a message's body, answer text, citations and metadata for good, and cancel its open deliveries.
+
+        A question takes its answer along. What is left says that something stood here, and when it was erased.
+        The bytes are overwritten in the file and its WAL before this returns. A second time it says the same.
+        """
+
+    async def post(self, message_id: MessageId) -> Post:
+        """Return any message with its deliveries, in the order of their mailboxes' names."""
+
+    async def archive(self, before: datetime) -> int:
+        """Move messages all of whose deliveries were settled or cancelled before this time into the archive.
+
+        A question goes with its answer. The newest message stays, and a question whose answer it is.
+        `get`, `post`, `erase` and Directory.said find them as before; their idempotency keys are forgotten, and so
+        are that time's stops, and its batches of which nothing is held. Returns how many moved.
         """
 
     async def extend(self, lease: Lease, duration: timedelta) -> Lease:
@@ -109,6 +195,9 @@ class Store(Protocol):
         It is on its way when this returns, so that a lease asked for next travels with it. Succeeds until
         the lease has lapsed in the store, however late by the clock.
         """
+
+    async def done(self, lease: Lease) -> None:
+        """Settle a message that wants no answer: what it asked for is done."""
 
     async def nack(self, lease: Lease, error: str, delay: timedelta) -> None:
         """Give back with one failure more; due again after delay."""
@@ -150,16 +239,18 @@ class Store(Protocol):
         """Count the deliveries in every state; every state is a key."""
 
     async def lapse_all(self) -> None:
-        """Lapse every lease, whatever its time: a store's sole owner begins, so all holders are gone.
+        """Lapse every lease that `lease` gave, whatever its time: a store's sole owner begins, so its holder is gone.
 
-        Counts as a lapse of each, as in `sweep`.
+        Counts as a lapse of each, as in `sweep`. What `receive` handed over stays with its readers.
         """
 
     async def sweep(self) -> datetime | None:
         """Lapse leases, expire questions and make delayed deliveries due, as far as their time has come.
 
         A lease that lapses more often than the limit is buried. Returns the time of the next such
-        event, or None when nothing is timed.
+        event, or None when nothing is timed. Here, in `bury` and in `lapse_all`, a delivery that died or expired puts
+        a notice (a note by THE_LINE in reply to its message, in the same trace) into the mailbox of the message's
+        sender (the owner's is OWNER_MAILBOX when the conversation has none), if there is one. Notices put none.
         """
 
     async def wait_until_sooner(self, than: datetime | None) -> datetime:
@@ -172,15 +263,22 @@ class Store(Protocol):
 class Recall(Protocol):
     """A memory, asked for the passages that may answer a question."""
 
-    async def passages(self, question: str, limit: int) -> Recollection:
-        """Return at most limit passages, best first, whose lines stand in the files now."""
+    async def passages(self, question: str, limit: int, within: frozenset[str] | None = None) -> Recollection:
+        """Return at most limit passages, best first, whose lines stand in the files now.
+
+        within names the roots to search, None all. What stands in others is neither returned nor takes a
+        place in the ranking; a name that is no root's, or none at all, finds nothing.
+        """
 
 
 class Verifier(Protocol):
     """A memory, asked whether claims are true."""
 
-    async def verify(self, claims: Sequence[Claim]) -> Sequence[Citation]:
-        """Check each claim against its file; one citation a claim, in the same order. Never raises for a claim."""
+    async def verify(self, claims: Sequence[Claim], within: frozenset[str] | None = None) -> Sequence[Citation]:
+        """Check each claim against its file; one citation a claim, in the same order. Never raises for a claim.
+
+        within names the roots to look into, None all: what lies in another is cited as if it were not there.
+        """
 
 
 class Answerer(Protocol):

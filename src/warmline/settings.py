@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from warmline.limits import Limits
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeSettings:
@@ -29,7 +31,37 @@ class BridgeSettings:
     """The longest single wait over one HTTP request; a ticket can be waited for again."""
 
     max_listed: int = 1000
-    """Questions in one list: keeps a read of the store short."""
+    """Questions or messages in one list: keeps a read of the store short."""
+
+    max_name_characters: int = 100
+    """Of a participant or mailbox: it is shown in one line with others."""
+
+    max_metadata_bytes: int = 16 * 1024
+    """Of a message's metadata, as JSON: names of files and the like; what is longer belongs into the body."""
+
+    max_status_bytes: int = 1024
+    """Of UTF-8, in what a participant says about itself: it is shown in one line."""
+
+    max_reason_bytes: int = 4 * 1024
+    """Of UTF-8, in the refusal of a note: it stands in the delivery's row and in the notice to the sender."""
+
+    max_participants: int = 200
+    """In one conversation: a broadcast writes one delivery for each in one transaction."""
+
+    max_batch: int = 100
+    """Messages in one `receive`: as many as an agent can keep in mind, many times over."""
+
+    receive_lease: timedelta = timedelta(minutes=5)
+    """What was handed to a reader comes back after this long: an agent's turn with tools fits."""
+
+    max_receive_lease: timedelta = timedelta(hours=1)
+    """The longest that a reader may ask for; it can be extended."""
+
+    escalation_deadline: timedelta = timedelta(hours=24)
+    """A person looks once a day; an asker that named a deadline keeps its own."""
+
+    rate: Limits = field(default_factory=lambda: Limits(per_minute=60, per_hour=1_000, per_day=10_000))
+    """Of a credential that names none: ten times what a busy agent sends, a hundredth of a runaway loop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +103,28 @@ class StoreSettings:
     checkpoint_pages: int = 8000
     """Of 2 KB: a WAL of 16 MB keeps checkpoints under one in a thousand questions."""
 
+    max_hops: int = 24
+    """Machine-made messages in one trace: agents that help each other need a few, a loop any number."""
+
     max_batch: int = 512
     """Verbs committed together: bounds how long the first of them waits."""
+
+    archive_units: int = 1000
+    """Messages with their answers in one file of the archive, and in one transaction: others wait some 20 ms for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionSettings:
+    """How long messages stay in the database."""
+
+    keep: timedelta = timedelta(days=30)
+    """After it was settled a message moves into the archive: longer than any deadline."""
+
+    period: timedelta = timedelta(days=1)
+    """A day's messages are moved in a few seconds."""
+
+    first_look: timedelta = timedelta(minutes=1)
+    """After the start: a daemon that is started for one question does nothing else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,5 +193,6 @@ class Settings:
     bridge: BridgeSettings = field(default_factory=BridgeSettings)
     dispatch: DispatchSettings = field(default_factory=DispatchSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
     memory: MemorySettings = field(default_factory=MemorySettings)
     daemon: DaemonSettings = field(default_factory=DaemonSettings)

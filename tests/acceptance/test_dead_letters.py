@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from bridge_cases import bridge_over
 from real_home import RealHome
-from warmline.bridge import Bridge
+from warmline.bridge.credentials import THE_OWNER
 from warmline.clock import SystemClock
-from warmline.model import MEMORY_MAILBOX, OWNER, MessageId
-from warmline.settings import BridgeSettings, StoreSettings
+from warmline.model import MEMORY_MAILBOX, MessageId
+from warmline.settings import StoreSettings
 from warmline.stores.sqlite import SqliteStore
 
 QUESTION = "Where does the spare key of the shed hang?"
@@ -22,13 +23,13 @@ async def _leave_behind(home: RealHome) -> tuple[MessageId, MessageId]:
     """Put two questions into the store of a home without a daemon: a dead one, and one past its deadline."""
     clock = SystemClock()
     store = SqliteStore(home.home.store, StoreSettings(), clock)
+    bridge = bridge_over(store, clock)
     await store.open()
     try:
-        bridge = Bridge(store, clock, BridgeSettings())
-        dead = (await bridge.ask(OWNER, QUESTION)).question.message.id
+        dead = (await bridge.questions.ask(THE_OWNER, QUESTION)).question.message.id
         await store.bury(await store.lease(MEMORY_MAILBOX, "test", timedelta(minutes=1)), "the model is away")
         soon = clock.now() + timedelta(milliseconds=50)
-        late = (await bridge.ask(OWNER, QUESTION, deadline_at=soon)).question.message.id
+        late = (await bridge.questions.ask(THE_OWNER, QUESTION, deadline_at=soon)).question.message.id
         await clock.sleep(timedelta(milliseconds=60))
         await store.sweep()
         return dead, late

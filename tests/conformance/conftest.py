@@ -1,4 +1,4 @@
-"""The stores that must pass the contract suite, each with a clock that moves only when told."""
+"""The stores that must pass the contract suites, each with its directory and a clock that moves only when told."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ import pytest
 
 from manual_clock import ManualClock
 from store_cases import MAX_LAPSES, OTHER_MAILBOX, Line
+from warmline.directory import Directory
 from warmline.model import MEMORY_MAILBOX
+from warmline.parties import Credential
 from warmline.protocols import Store
 from warmline.settings import StoreSettings
-from warmline.stores.memory import MemoryStore
+from warmline.stores.directory import SqliteDirectory
+from warmline.stores.memory import MemoryDirectory, MemoryStore
 from warmline.stores.sqlite import SqliteStore
+
+SETTINGS = StoreSettings(max_lapses=MAX_LAPSES)
 
 
 @pytest.fixture
@@ -21,18 +26,57 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-async def store(request: pytest.FixtureRequest, clock: ManualClock, tmp_path: Path) -> AsyncIterator[Store]:
-    settings = StoreSettings(max_lapses=MAX_LAPSES)
-    on_file = SqliteStore(tmp_path / "store.db", settings, clock)
-    store: Store = MemoryStore(settings, clock) if request.param == "memory" else on_file
-    await store.open()
-    await store.add_mailbox(MEMORY_MAILBOX)
-    await store.add_mailbox(OTHER_MAILBOX)
-    yield store
+async def _in_memory(clock: ManualClock) -> AsyncIterator[Line]:
+    store = MemoryStore(SETTINGS, clock)
+
+    async def open_line() -> Line:
+        await store.close()
+        await store.open()
+        return Line(store, MemoryDirectory(store.records), clock, open_line)
+
+    yield await open_line()
     await store.close()
 
 
+async def _on_file(clock: ManualClock, path: Path) -> AsyncIterator[Line]:
+    opened: list[SqliteStore] = []
+
+    async def open_line() -> Line:
+        for store in opened:
+            await store.close()
+        opened.append(SqliteStore(path, SETTINGS, clock))
+        directory = SqliteDirectory(opened[-1].database)
+        await opened[-1].open()
+        return Line(opened[-1], directory, clock, open_line)
+
+    yield await open_line()
+    await opened[-1].close()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def line(request: pytest.FixtureRequest, clock: ManualClock, tmp_path: Path) -> AsyncIterator[Line]:
+    lines = _in_memory(clock) if request.param == "memory" else _on_file(clock, tmp_path / "store.db")
+    async for line in lines:
+        await line.store.add_mailbox(MEMORY_MAILBOX)
+        await line.store.add_mailbox(OTHER_MAILBOX)
+        yield line
+
+
 @pytest.fixture
-def line(store: Store, clock: ManualClock) -> Line:
-    return Line(store, clock)
+def store(line: Line) -> Store:
+    return line.store
+
+
+@pytest.fixture
+def directory(line: Line) -> Directory:
+    return line.directory
+
+
+@pytest.fixture
+async def ada(line: Line) -> Credential:
+    return await line.join("ada")
+
+
+@pytest.fixture
+async def bob(line: Line) -> Credential:
+    return await line.join("bob")

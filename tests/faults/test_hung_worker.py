@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from bridge_cases import bridge_over
 from warmline.answerers.scripted import ScriptedAnswerer
-from warmline.bridge import Bridge
+from warmline.bridge.bridge import Bridge
+from warmline.bridge.credentials import THE_OWNER
 from warmline.clock import SystemClock
 from warmline.dispatch.dispatcher import Dispatcher, Parts
 from warmline.dispatch.timekeeper import Timekeeper
@@ -20,7 +22,6 @@ from warmline.errors import LeaseLostError
 from warmline.ids import new_message_id
 from warmline.model import (
     MEMORY_MAILBOX,
-    OWNER,
     Answer,
     Citation,
     Claim,
@@ -32,7 +33,7 @@ from warmline.model import (
     Recollection,
     State,
 )
-from warmline.settings import BridgeSettings, DispatchSettings, StoreSettings
+from warmline.settings import DispatchSettings, StoreSettings
 from warmline.stores.sqlite import SqliteStore
 
 SHORT = timedelta(milliseconds=100)
@@ -55,14 +56,15 @@ def answer_to(lease: Lease, author: str) -> Message:
 
 
 @asynccontextmanager
-async def open_store(path: Path) -> AsyncIterator[SqliteStore]:
+async def open_store(path: Path) -> AsyncIterator[tuple[SqliteStore, Bridge]]:
     """A real store in real time, whose leases lapse."""
     clock = SystemClock()
     store = SqliteStore(path / "store.db", StoreSettings(), clock)
+    bridge = bridge_over(store, clock)
     await store.open()
     timekeeping = asyncio.create_task(Timekeeper(store, clock).run())
     try:
-        yield store
+        yield store, bridge
     finally:
         timekeeping.cancel()
         await asyncio.wait({timekeeping}, timeout=5)
@@ -70,8 +72,8 @@ async def open_store(path: Path) -> AsyncIterator[SqliteStore]:
 
 
 async def test_the_late_answer_is_refused_and_the_question_is_answered_by_another(tmp_path: Path) -> None:
-    async with open_store(tmp_path) as store, asyncio.timeout(5):
-        asked = (await Bridge(store, SystemClock(), BridgeSettings()).ask(OWNER, "why?")).question.message.id
+    async with open_store(tmp_path) as (store, bridge), asyncio.timeout(5):
+        asked = (await bridge.questions.ask(THE_OWNER, "why?")).question.message.id
         hung = await store.lease(MEMORY_MAILBOX, "hung", SHORT)
         other = await store.lease(MEMORY_MAILBOX, "other", LONG)  # granted once the first has lapsed
         assert (await store.get(asked)).delivery.lapses == 1
@@ -100,21 +102,22 @@ class HangsOnce(ScriptedAnswerer):
 class Nothing:
     """A memory of nothing, and a verifier of no claims."""
 
-    async def passages(self, _question: str, _limit: int) -> Recollection:
+    async def passages(self, _question: str, _limit: int, _within: frozenset[str] | None = None) -> Recollection:
         return Recollection((), 1.0)
 
-    async def verify(self, _claims: Sequence[Claim]) -> Sequence[Citation]:
+    async def verify(self, _claims: Sequence[Claim], _within: frozenset[str] | None = None) -> Sequence[Citation]:
         return ()
 
 
 async def test_a_process_that_stood_still_beyond_its_lease_answers_once_and_blames_nobody(tmp_path: Path) -> None:
     drafts = [Draft(Outcome.ANSWERED, "first"), Draft(Outcome.ANSWERED, "second")]
     answerer, nothing, clock = HangsOnce(drafts), Nothing(), SystemClock()
-    async with open_store(tmp_path) as store, asyncio.timeout(5):
+    async with open_store(tmp_path) as (store, bridge), asyncio.timeout(5):
         parts = Parts(store=store, recall=nothing, verifier=nothing, answerer=answerer, clock=clock)
-        dispatcher = Dispatcher(parts, MEMORY_MAILBOX, DispatchSettings(lease=SHORT, workers=1), holder="one")
+        settings = DispatchSettings(lease=SHORT, workers=1)
+        dispatcher = Dispatcher(parts, MEMORY_MAILBOX, settings, holder="one", asked_to_leave=lambda: None)
         dispatching = asyncio.create_task(dispatcher.run())
-        asked = (await Bridge(store, clock, BridgeSettings()).ask(OWNER, "why?")).question.message.id
+        asked = (await bridge.questions.ask(THE_OWNER, "why?")).question.message.id
         ended = await store.wait_until_ended(asked)
         await dispatcher.drain()
         await dispatching

@@ -16,12 +16,13 @@ from pathlib import Path
 
 import pytest
 
+from bridge_cases import bridge_over
 from real_home import RealHome, wait_until_gone
-from warmline.bridge import Bridge
+from warmline.bridge.credentials import THE_OWNER
 from warmline.clock import SystemClock
 from warmline.errors import WarmlineError
-from warmline.model import MEMORY_MAILBOX, OWNER
-from warmline.settings import BridgeSettings, StoreSettings
+from warmline.model import MEMORY_MAILBOX
+from warmline.settings import StoreSettings
 from warmline.stores.sqlite import SqliteStore
 
 QUESTION = "Where does the spare key of the shed hang?"
@@ -87,8 +88,9 @@ async def ask_and_hold(home: RealHome) -> str:
     """Put a question on the line of a home without a daemon, due only after the test is over."""
     clock = SystemClock()
     store = SqliteStore(home.home.store, StoreSettings(), clock)
+    bridge = bridge_over(store, clock)
     await store.open()
-    accepted = await Bridge(store, clock, BridgeSettings()).ask(OWNER, QUESTION, idempotency_key="held")
+    accepted = await bridge.questions.ask(THE_OWNER, QUESTION, idempotency_key="held")
     lease = await store.lease(MEMORY_MAILBOX, "a worker", timedelta(minutes=5))
     await store.nack(lease, "not now", timedelta(minutes=5))
     await store.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -31,7 +32,7 @@ class SmallDisk:
 
     folder: Path
     vfs: str | None
-    make_room: Callable[[], None]
+    make_room: Callable[[], object]
 
 
 class FullVFS(apsw.VFS):
@@ -92,6 +93,21 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SmallDisk]:
     yield from request.param(tmp_path)
 
 
+@pytest.fixture
+def small_archive(tmp_path: Path) -> Iterator[SmallDisk]:
+    """The archive's folder on a disk of 64 KB."""
+    mount = shutil.which("mount")
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    if os.geteuid() != 0 or mount is None:
+        pytest.skip("NOT TESTED: only root can mount a small file system")
+    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=False).returncode != 0:
+        pytest.skip("NOT TESTED: no file system can be mounted here")
+    yield SmallDisk(folder, None, lambda: subprocess.run(["umount", folder], check=True))
+    if folder.is_mount():
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
 async def ask_until_full(store: SqliteStore, clock: ManualClock) -> list[Message]:
     """Return what was accepted before the disk was full."""
     accepted: list[Message] = []
@@ -150,3 +166,25 @@ async def test_a_worker_that_waits_through_a_full_disk_gets_the_first_question_a
         lease = await waiting
         assert (lease.message, lease.deliveries) == (message, 1)
         await store.close()
+
+
+async def test_a_full_disk_under_the_archive_leaves_every_row_and_no_file(small_archive: SmallDisk) -> None:
+    clock = ManualClock()
+    store = SqliteStore(small_archive.folder.with_name("store.db"), StoreSettings(), clock)
+    await store.open()
+    await store.add_mailbox(MEMORY_MAILBOX)
+    asked = [a_question(clock, random.Random(number).randbytes(100_000).hex()) for number in range(3)]
+    for question in asked:
+        await store.add(question, MEMORY_MAILBOX)
+        await store.done(await store.lease(MEMORY_MAILBOX, "worker", LEASE))
+    before = [await store.post(question.id) for question in asked]
+    clock.advance(LEASE)
+    with pytest.raises(StoreFullError, match=str(small_archive.folder)):
+        await store.archive(clock.now())
+    assert await asyncio.to_thread(os.listdir, small_archive.folder) == []
+    assert await store.tally() == dict.fromkeys(State, 0) | {State.SETTLED: 3}
+    await asyncio.to_thread(small_archive.make_room)
+    assert await store.archive(clock.now()) == 2
+    assert await store.tally() == dict.fromkeys(State, 0) | {State.SETTLED: 1}
+    assert [await store.post(question.id) for question in asked] == before
+    await store.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from pathlib import Path
 
@@ -19,7 +20,7 @@ async def test_a_line_that_ends_by_an_error_leaves_no_thread_of_its_own(tmp_path
     began: set[str] = set()
 
     async def fail() -> None:
-        async with open_line(Home(tmp_path / "home"), Settings()) as line:
+        async with open_line(Home(tmp_path / "home"), Settings(), asyncio.Event()) as line:
             await line.memory.roots()
             began.update(thread.name for thread in set(threading.enumerate()) - before)
             raise ZeroDivisionError

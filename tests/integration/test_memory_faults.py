@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import pytest
+import tantivy
 
 from warmline.errors import StoreDamagedError, StoreError, StoreVersionError
 from warmline.memory import indexing
@@ -195,6 +197,36 @@ async def test_an_index_that_is_gone_is_made_again(memory: Memory, home: Path, n
     assert await first_line(memory, 1) == ""
     assert (await memory.refresh()).indexed == 100
     assert await first_line(memory, 1) == "Crate1 holds the first edition."
+
+
+async def test_an_index_of_an_older_version_says_so_and_a_refresh_makes_it_again(home: Path, notes: Path) -> None:
+    first = Memory(home, SMALL_BATCHES)
+    await first.add([notes])
+    await first.close()
+    schema = tantivy.SchemaBuilder().add_text_field("body").build()
+    shutil.rmtree(home / "index")
+    (home / "index").mkdir()
+    tantivy.Index(schema, str(home / "index"))
+    memory = Memory(home, SMALL_BATCHES)
+    with pytest.raises(StoreDamagedError, match="damaged or of another version: `warmline memory refresh`"):
+        await first_line(memory, 1)
+    assert (await memory.refresh("notes")).indexed == 100
+    assert await first_line(memory, 1) == "Crate1 holds the first edition."
+    await memory.close()
+
+
+async def test_an_index_made_again_for_one_root_has_the_others_too(
+    memory: Memory, home: Path, notes: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.md"
+    other.write_text("Crate200 holds the other edition.\n")
+    await memory.add([notes])
+    for path in (home / "index").iterdir():
+        path.unlink()
+    report = await memory.add([other])
+    assert (sorted(report.roots), report.indexed) == (["notes", "other.md"], 101)
+    assert await first_line(memory, 1) == "Crate1 holds the first edition."
+    assert await first_line(memory, 200) == "Crate200 holds the other edition."
 
 
 def test_a_catalog_of_a_newer_version_is_refused_unchanged(home: Path) -> None:

@@ -44,6 +44,9 @@ def messages(draw: st.DrawFn) -> Message:
         idempotency_key=draw(st.none() | texts),
         deadline_at=draw(st.none() | moments),
         answer=answer,
+        memories=draw(st.none() | st.lists(texts, max_size=3).map(tuple)),
+        metadata=draw(st.none() | texts),
+        erased_at=draw(st.none() | moments),
     )
 
 

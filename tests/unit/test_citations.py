@@ -36,10 +36,10 @@ class Folder:
         self.path = path
         self.resolved: Counter[str] = Counter()
 
-    def resolve(self, shown: str) -> Path:
+    def resolve(self, shown: str, within: frozenset[str] | None) -> Path:
         self.resolved[shown] += 1
         root, _, relative = shown.partition("/")
-        if root != "notes":
+        if root != "notes" or (within is not None and root not in within):
             raise UnknownRootError(root)
         real = (self.path / relative).resolve()
         if not real.is_relative_to(self.path.resolve()):
@@ -286,7 +286,7 @@ async def test_a_link_put_in_the_place_of_a_resolved_path_is_not_followed(folder
     secret = folder.path.parent / "secret.md"
     secret.write_text("the secret sentence of the house\n", encoding="utf-8")
     (folder.path / "swapped.md").symlink_to(secret)
-    verifier = FileVerifier(lambda _shown: folder.path / "swapped.md", MemorySettings())
+    verifier = FileVerifier(lambda _shown, _within: folder.path / "swapped.md", MemorySettings())
     assert (await check(verifier, "the secret sentence of the house", 1)).status is CitationStatus.UNSUPPORTED
 
 

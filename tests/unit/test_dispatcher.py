@@ -10,16 +10,22 @@ from datetime import timedelta
 
 import pytest
 
+from bridge_cases import bridge_over
 from manual_clock import ManualClock
-from warmline.bridge import Bridge
+from warmline.bridge.credentials import THE_OWNER
 from warmline.dispatch.dispatcher import Dispatcher, Parts
 from warmline.dispatch.timekeeper import Timekeeper
 from warmline.errors import AnswererError, StoreFullError
+from warmline.ids import new_message_id
 from warmline.model import (
+    DEFAULT_CONVERSATION,
     MEMORY_MAILBOX,
+    OWNER,
+    SHUTDOWN,
     Citation,
     Claim,
     Draft,
+    Kind,
     Lease,
     Message,
     Outcome,
@@ -27,7 +33,7 @@ from warmline.model import (
     Recollection,
     State,
 )
-from warmline.settings import BridgeSettings, DispatchSettings, StoreSettings
+from warmline.settings import DispatchSettings, StoreSettings
 from warmline.stores.memory import MemoryStore
 
 Answering = Callable[[Message], Awaitable[Draft]]
@@ -56,16 +62,20 @@ class Bench:
     def __init__(self, answering: Answering, settings: DispatchSettings) -> None:
         self.clock = ManualClock()
         self.store = FillingStore(StoreSettings(), self.clock)
-        self.bridge = Bridge(self.store, self.clock, BridgeSettings())
+        self.bridge = bridge_over(self.store, self.clock)
         self._answering = answering
         self.name = "test"
+        self.scopes: list[frozenset[str] | None] = []
         parts = Parts(store=self.store, recall=self, verifier=self, answerer=self, clock=self.clock)
-        self.dispatcher = Dispatcher(parts, MEMORY_MAILBOX, settings, holder="bench")
+        self.left = asyncio.Event()
+        self.dispatcher = Dispatcher(parts, MEMORY_MAILBOX, settings, holder="bench", asked_to_leave=self.left.set)
 
-    async def passages(self, _question: str, _limit: int) -> Recollection:
+    async def passages(self, _question: str, _limit: int, within: frozenset[str] | None = None) -> Recollection:
+        self.scopes.append(within)
         return Recollection((), 1.0)
 
-    async def verify(self, _claims: Sequence[Claim]) -> Sequence[Citation]:
+    async def verify(self, _claims: Sequence[Claim], within: frozenset[str] | None = None) -> Sequence[Citation]:
+        self.scopes.append(within)
         return ()
 
     async def answer(self, question: Message, _recollection: Recollection) -> Draft:
@@ -73,7 +83,7 @@ class Bench:
 
     async def ask(self, body: str, seconds: float = 600) -> Question:
         deadline = self.clock.now() + timedelta(seconds=seconds)
-        return (await self.bridge.ask("owner", body, deadline_at=deadline)).question
+        return (await self.bridge.questions.ask(THE_OWNER, body, deadline_at=deadline)).question
 
     async def ended(self, question: Question) -> Question:
         """Wait, at most 5 s of real time, until the question has ended."""
@@ -116,6 +126,28 @@ async def test_a_question_is_answered_and_the_answer_names_its_author_and_steps(
     assert question.answer is not None
     assert (question.answer.text, question.answer.author) == ("done", "test")
     assert set(question.answer.timings_ms) == {"queued", "recall", "answer", "verify", "total"}
+
+
+@pytest.mark.parametrize(
+    ("memories", "within"), [(None, None), ((), frozenset()), (("notes", "code"), frozenset({"notes", "code"}))]
+)
+async def test_a_question_is_recalled_and_verified_within_the_memories_of_its_asker(
+    memories: tuple[str, ...] | None, within: frozenset[str] | None
+) -> None:
+    async with running(at_once) as bench:
+        now = bench.clock.now()
+        asked = Message(
+            id=new_message_id(now),
+            conversation=MEMORY_MAILBOX.conversation,
+            sender="guest",
+            kind=Kind.QUESTION,
+            body="why?",
+            sent_at=now,
+            trace="trace",
+            memories=memories,
+        )
+        await bench.ended((await bench.store.add(asked, MEMORY_MAILBOX)).question)
+    assert bench.scopes == [within, within]
 
 
 async def test_a_failing_question_is_tried_again_and_buried_after_the_limit_with_its_reason() -> None:
@@ -233,6 +265,28 @@ async def test_a_lease_is_extended_at_a_third_for_as_long_as_the_work_takes() ->
     assert (question.delivery.state, question.delivery.deliveries) == (State.SETTLED, 1)
 
 
+async def test_a_lease_taken_while_the_heartbeat_sleeps_is_extended_at_its_own_third() -> None:
+    hanging = Hanging()
+
+    async def quick_then_slow(question: Message) -> Draft:
+        return DONE if question.body == "quick?" else await hanging(question)
+
+    async with running(quick_then_slow) as bench:
+        await bench.ended(await bench.ask("quick?"))
+        await bench.clock.until_sleepers(2)
+        bench.clock.advance(5 * SECOND)
+        asked = await bench.ask("slow?")
+        await hanging.entered.wait()
+        first = (await bench.store.get(asked.message.id)).delivery.lease_lapses_at
+        for _ in range(2):
+            await bench.clock.until_sleepers(2)
+            bench.clock.advance(5 * SECOND)
+            await bench.clock.until_sleepers(2)
+        held = (await bench.store.get(asked.message.id)).delivery
+        assert first is not None
+        assert held.lease_lapses_at == first + 10 * SECOND
+
+
 @pytest.mark.parametrize("end", ["cancel", "expire"])
 async def test_work_on_a_question_that_ended_is_stopped_at_once(end: str) -> None:
     hanging = Hanging()
@@ -240,7 +294,7 @@ async def test_work_on_a_question_that_ended_is_stopped_at_once(end: str) -> Non
         asked = await bench.ask("why?", seconds=5)
         await hanging.entered.wait()
         if end == "cancel":
-            await bench.bridge.cancel(asked.message.id)
+            await bench.bridge.questions.cancel(THE_OWNER, asked.message.id)
         else:
             await bench.clock.until_sleepers(2)
             bench.clock.advance(6 * SECOND)
@@ -289,3 +343,24 @@ async def test_a_shutdown_lets_an_answer_in_progress_finish() -> None:
         later = await bench.ask("after the drain?")
         assert await bench.state(asked) is State.SETTLED
         assert await bench.state(later) is State.READY
+
+
+async def test_a_shutdown_is_done_before_it_is_told_and_is_no_question() -> None:
+    async with running(at_once) as bench:
+        sent = await bench.bridge.messages.send(THE_OWNER, "memory", SHUTDOWN, kind=Kind.CONTROL)
+        async with asyncio.timeout(5):
+            await bench.left.wait()
+        post = await bench.store.post(sent.post.message.id)
+        assert (post.deliveries[0].state, post.answer) == (State.SETTLED, None)
+        question = await bench.ended(await bench.ask("why?"))  # to leave is up to whoever was told
+        assert question.answer is not None
+
+
+async def test_a_control_message_that_asks_for_nothing_known_is_only_done() -> None:
+    async with running(at_once) as bench:
+        now = bench.clock.now()
+        control = Message(new_message_id(now), DEFAULT_CONVERSATION, OWNER, Kind.CONTROL, "dance", now, trace="t")
+        await bench.store.add(control, MEMORY_MAILBOX)
+        await bench.ended(await bench.ask("why?"))
+        assert (await bench.store.post(control.id)).deliveries[0].state is State.SETTLED
+        assert not bench.left.is_set()

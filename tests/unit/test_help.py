@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
+from warmline.interfaces.cli.credential import RIGHTS
+from warmline.interfaces.cli.mailbox import ANSWERERS
 from warmline.interfaces.cli.main import make_parser
 from warmline.interfaces.cli.questions import STATES
 from warmline.model import State
+from warmline.parties import AnsweredBy, Right
 
 
 def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
@@ -38,5 +43,18 @@ def test_every_command_prints_json_when_asked() -> None:
     assert without == set()
 
 
+def test_the_rights_and_answerers_that_can_be_named_are_those_of_the_model() -> None:
+    assert tuple(Right) == RIGHTS
+    assert tuple(AnsweredBy) == ANSWERERS
+
+
 def test_the_states_that_can_be_named_are_those_of_the_table() -> None:
     assert tuple(State) == STATES
+
+
+def test_starting_up_loads_neither_the_model_nor_what_only_a_daemon_needs() -> None:
+    program = "import sys, warmline.interfaces.cli.main, warmline.interfaces.cli.client; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+    loaded = set(done.stdout.split())
+    assert "warmline.interfaces.cli.inbox" in loaded
+    assert loaded & {"warmline.model", "asyncio", "pydantic", "fastapi", "rich", "apsw", "tantivy"} == set()

@@ -13,6 +13,7 @@ import pytest
 
 from warmline.model import Event, State
 from warmline.operations.life_of_a_message import redrawn
+from warmline.stores.queries import load_all_queries
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
@@ -60,14 +61,11 @@ def test_imports_go_down_and_parts_are_strangers() -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_every_database_names_the_same_statements() -> None:
+def test_every_named_statement_is_run_by_a_verb() -> None:
     stores = ROOT / "src" / "warmline" / "stores"
-    names = {
-        path.name: sorted(re.findall(r"^-- name: (\w+)$", path.read_text("utf-8"), re.MULTILINE))
-        for path in stores.glob("*.sql")
-    }
-    assert names
-    assert all(each == names["sqlite.sql"] for each in names.values()), names
+    verbs = "".join(path.read_text("utf-8") for path in stores.glob("*.py"))
+    assert load_all_queries()
+    assert [name for name in load_all_queries() if f'"{name}"' not in verbs] == []
 
 
 def test_the_picture_in_the_document_is_the_one_drawn_from_the_table() -> None:

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from manual_clock import ManualClock
-from store_cases import DEADLINE, LEASE, Line, an_answer
-from warmline.model import Lease, State
+from store_cases import DEADLINE, LEASE, Line, a_credential, a_note, an_answer
+from warmline.errors import BudgetSpentError
+from warmline.limits import Limits
+from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX, OWNER_MAILBOX, Lease, State
 from warmline.operations.syncs import COUNTING, CountingVfs
 from warmline.settings import StoreSettings
+from warmline.stores.directory import SqliteDirectory
 from warmline.stores.sqlite import SqliteStore
 
 MOMENT = timedelta(seconds=1)
@@ -30,11 +33,17 @@ def disk() -> Iterator[CountingVfs]:
 async def line(disk: CountingVfs, tmp_path: Path) -> AsyncIterator[Line]:
     clock = ManualClock()
     store = SqliteStore(tmp_path / "store.db", StoreSettings(), clock, vfs=COUNTING)
+    directory = SqliteDirectory(store.database)
     await store.open()
-    await Line(store, clock).ask()  # the first commit also syncs the new log's header
-    await Line(store, clock).lease()
+
+    async def reopen() -> Line:
+        raise NotImplementedError("these tests count what one opened store does")
+
+    line = Line(store, directory, clock, reopen)
+    await line.ask()  # the first commit also syncs the new log's header
+    await line.lease()
     disk.syncs = 0
-    yield Line(store, clock)
+    yield line
     await store.close()
 
 
@@ -93,14 +102,25 @@ async def _sweep(line: Line, _lease: Lease) -> None:
     await line.pass_time(DEADLINE)
 
 
+async def _escalate(line: Line, lease: Lease) -> None:
+    await line.store.escalate(lease, OWNER_MAILBOX, None)
+
+
+async def _receive(line: Line, lease: Lease) -> None:
+    batch = await line.store.receive(MEMORY_MAILBOX, a_credential(line.clock, "ada"), 10, LEASE, "a key")
+    assert [each.message for each in batch.leases] == [lease.message]
+
+
 COSTS: Mapping[Callable[[Line, Lease], Awaitable[None]], tuple[State, int]] = {
     _settle: (State.LEASED, 1),
     _nack: (State.LEASED, 1),
     _bury: (State.LEASED, 1),
+    _escalate: (State.LEASED, 1),
     _cancel: (State.READY, 1),
     _requeue: (State.DEAD, 1),
     _discard: (State.DEAD, 1),
     _lease: (State.READY, 0),
+    _receive: (State.READY, 0),
     _extend: (State.LEASED, 0),
     _release: (State.LEASED, 0),
     _sweep: (State.LEASED, 0),
@@ -115,6 +135,25 @@ async def test_what_must_last_is_synced_and_what_need_not_is_not(
     disk.syncs = 0
     await verb(line, lease)
     assert disk.syncs == syncs
+
+
+async def test_an_acknowledgement_is_synced(line: Line, disk: CountingVfs) -> None:
+    ada = a_credential(line.clock, "ada", conversation=DEFAULT_CONVERSATION)
+    await line.store.add(a_note(line.clock, ada), MEMORY_MAILBOX)
+    batch = await line.store.receive(MEMORY_MAILBOX, ada, 10, LEASE)
+    disk.syncs = 0
+    await line.store.acknowledge(batch.token, ada.id)
+    assert disk.syncs == 1
+
+
+async def test_a_refusal_with_its_notices_costs_no_sync_more(line: Line, disk: CountingVfs) -> None:
+    limits = Limits(per_minute=1, per_hour=1, per_day=1)
+    ada = a_credential(line.clock, "ada", conversation=DEFAULT_CONVERSATION, limits=limits)
+    await line.store.add(a_note(line.clock, ada), MEMORY_MAILBOX, by=ada)
+    disk.syncs = 0
+    with pytest.raises(BudgetSpentError):
+        await line.store.add(a_note(line.clock, ada), MEMORY_MAILBOX, by=ada)
+    assert disk.syncs == 1
 
 
 async def test_what_only_reads_is_not_synced(line: Line, disk: CountingVfs) -> None:

@@ -1,8 +1,9 @@
-"""The writer thread when something breaks that no verb foresaw."""
+"""The writer thread when somebody leaves at the wrong moment, and when something breaks that no verb foresaw."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from datetime import datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from warmline.errors import StoreError
 from warmline.model import MEMORY_MAILBOX
 from warmline.settings import StoreSettings
 from warmline.stores.sqlite import SqliteStore
+from warmline.stores.transaction import Transaction
 
 
 class BreakingClock(ManualClock):
@@ -25,6 +27,36 @@ class BreakingClock(ManualClock):
         if self.broken:
             raise ZeroDivisionError("the clock is broken")
         return super().now()
+
+
+async def test_what_was_handed_to_who_left_is_taken_back_before_what_is_asked_next(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.db", StoreSettings(), ManualClock())
+    await store.open()
+    happened: list[str] = []
+    is_handing, may_hand = threading.Event(), threading.Event()
+
+    def hand_over(_tx: Transaction) -> str:
+        is_handing.set()
+        assert may_hand.wait(5)
+        return "a lease"
+
+    try:
+        database = store.database
+        box = database.box(MEMORY_MAILBOX)
+        job = database.submit(
+            hand_over, synced=False, parking=box, undo=lambda _tx, result: happened.append(f"took back {result}")
+        )
+        await asyncio.sleep(0)
+        assert is_handing.wait(5)
+        database.abandon(job)
+        after = database.submit(lambda _tx: happened.append("did what was asked next"), synced=False)
+        may_hand.set()
+        async with asyncio.timeout(5):
+            await after.done
+        assert happened == ["took back a lease", "did what was asked next"]
+    finally:
+        may_hand.set()
+        await store.close()
 
 
 async def test_a_bug_outside_every_verb_reaches_the_caller_and_the_store_goes_on(tmp_path: Path) -> None:

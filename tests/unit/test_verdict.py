@@ -2,8 +2,8 @@
 
 import pytest
 
-from warmline.dispatch.verdict import NOTHING_LEFT, conclude
 from warmline.model import Citation, CitationStatus, Draft, Outcome
+from warmline.verdict import NOTHING_LEFT, conclude
 
 
 def citation(quote: str, status: CitationStatus) -> Citation:

@@ -3,6 +3,8 @@
     Store.lease -> Recall.passages -> Answerer.answer -> Verifier.verify -> Store.settle
                                    or retry.delay -> nack | bury; on shutdown -> release
 
+A control message that asks for a shutdown is done, and told to who made the dispatcher.
+
 It meets askers only in the store. One worker serves one question at a time; a failing question, or a
 bug in an answerer, costs that question a try and its neighbours nothing.
 """
@@ -12,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,16 +22,18 @@ from typing import Any
 
 from warmline.dispatch import retry
 from warmline.dispatch.heartbeat import Heartbeat
-from warmline.dispatch.verdict import conclude
 from warmline.errors import AnswererError, ConflictError, StoreClosedError, StoreError
 from warmline.ids import new_message_id
-from warmline.model import Answer, Kind, Lease, Mailbox, Message
+from warmline.model import SHUTDOWN, Answer, Kind, Lease, Mailbox, Message
 from warmline.protocols import Answerer, Clock, Recall, Store, Verifier
 from warmline.settings import DispatchSettings
+from warmline.verdict import conclude
 
 logger = logging.getLogger(__name__)
 
 AFTER_STORE_TROUBLE = timedelta(seconds=1)
+
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +48,26 @@ class Parts:
 
 
 class Dispatcher:
-    """A Service with a fixed number of workers on one mailbox."""
+    """A Service with a fixed number of workers on one mailbox.
 
-    def __init__(self, parts: Parts, mailbox: Mailbox, settings: DispatchSettings, *, holder: str) -> None:
+    asked_to_leave is called on the event loop whenever a control message asked for a shutdown.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        mailbox: Mailbox,
+        settings: DispatchSettings,
+        *,
+        holder: str,
+        asked_to_leave: Callable[[], None],
+    ) -> None:
         self._parts = parts
         self._store = parts.store
         self._mailbox = mailbox
         self._settings = settings
         self._holder = holder
+        self._asked_to_leave = asked_to_leave
         self._heartbeat = Heartbeat(parts.store, parts.clock, settings)
         self._draining = False
         self._ended = False
@@ -116,6 +132,9 @@ class Dispatcher:
     async def _try(self, lease: Lease) -> Message | None:
         """Return the answer's message, or None once a failure, a lost lease or an end was dealt with."""
         try:
+            if lease.message.kind is not Kind.QUESTION:
+                await self._obey(lease)
+                return None
             return await self._reply(lease)
         except AnswererError as error:
             await self._fail(lease, str(error))
@@ -129,6 +148,17 @@ class Dispatcher:
             logger.exception("answerer broke", extra=_fields(lease))
             await self._fail(lease, f"{self._parts.answerer.name} broke: {type(bug).__name__}: {bug}")
         return None
+
+    async def _obey(self, lease: Lease) -> None:
+        """Do what a message that is no question asks for; done first, so that it is not asked twice."""
+        try:
+            await self._store.done(lease)
+        except ConflictError:
+            logger.warning("lease lost", extra=_fields(lease))
+            return
+        if lease.message.kind is Kind.CONTROL and lease.message.body.strip() == SHUTDOWN:
+            logger.info("asked to leave", extra=_fields(lease))
+            self._asked_to_leave()
 
     def _settle(self, lease: Lease, reply: Message) -> None:
         """Send an answer off; what becomes of it is seen to when it is known."""
@@ -171,11 +201,13 @@ class Dispatcher:
     async def _answer(self, lease: Lease) -> Message:
         clock = self._parts.clock
         leased_at = clock.now()
-        recollection = await self._parts.recall.passages(lease.message.body, self._settings.passages)
+        memories = lease.message.memories
+        within = None if memories is None else frozenset(memories)
+        recollection = await self._parts.recall.passages(lease.message.body, self._settings.passages, within)
         recalled_at = clock.now()
         draft = await self._parts.answerer.answer(lease.message, recollection)
         answered_at = clock.now()
-        citations = await self._parts.verifier.verify(draft.claims)
+        citations = await self._parts.verifier.verify(draft.claims, within)
         verified_at = clock.now()
         timings = {
             "queued": _ms(lease.message.sent_at, leased_at),
@@ -238,4 +270,4 @@ def _fields(lease: Lease) -> Mapping[str, object]:
 
 
 def _ms(start: datetime, end: datetime) -> float:
-    return round((end - start).total_seconds() * 1000, 3)
+    return (end - start) / _MILLISECOND

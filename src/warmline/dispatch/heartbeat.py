@@ -45,6 +45,7 @@ class Heartbeat:
         self._store = store
         self._clock = clock
         self._settings = settings
+        self._extend_after = settings.lease / settings.extend_share
         self._held: dict[Held, None] = {}
         self._first = asyncio.Event()
 
@@ -58,13 +59,18 @@ class Heartbeat:
         return Held(lease, scope, self._extend_at(lease), self._held)
 
     async def run(self) -> None:
-        """Extend what is due, and sleep until the next; without leases, wait for one."""
+        """Extend what is due, and sleep until the next; without leases, wait for one.
+
+        When the first lease is gone before it was looked at, whatever comes is not due for a while
+        either: so quick answers do not wake this each time.
+        """
         while True:
-            while not self._held:
+            if not self._held:
                 self._first.clear()
                 await self._first.wait()
-            soonest = min(held.extend_at for held in self._held)
-            await self._clock.sleep(soonest - self._clock.now())
+            now = self._clock.now()
+            soonest = min((held.extend_at for held in self._held), default=now + self._extend_after)
+            await self._clock.sleep(soonest - now)
             now = self._clock.now()
             due = [held for held in self._held if held.extend_at <= now]
             await asyncio.gather(*map(self._extend, due))
@@ -77,10 +83,10 @@ class Heartbeat:
             held.lose()
         except StoreError as error:
             logger.warning("lease not extended", extra={"question": held.lease.message.id, "reason": str(error)})
-            held.extend_at = self._clock.now() + self._settings.lease / (self._settings.extend_share * 2)
+            held.extend_at = self._clock.now() + self._extend_after / 2
             if held.extend_at >= held.lease.lapses_at:
                 held.lose()
 
     def _extend_at(self, lease: Lease) -> datetime:
         granted = lease.lapses_at - self._settings.lease
-        return granted + self._settings.lease / self._settings.extend_share
+        return granted + self._extend_after

@@ -6,52 +6,82 @@ Handlers are three lines: read, call the bridge, show. Errors travel as exceptio
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from warmline import __version__
 from warmline.app import Line
 from warmline.daemon import Owner
 from warmline.errors import WarmlineError
-from warmline.interfaces import views
 from warmline.interfaces.doors import problem_response
+from warmline.interfaces.rest_batches import batches, receiving
+from warmline.interfaces.rest_conversations import conversations, mailboxes
+from warmline.interfaces.rest_credentials import credentials
+from warmline.interfaces.rest_legacy import legacy
 from warmline.interfaces.rest_memory import memory
+from warmline.interfaces.rest_messages import messages
 from warmline.interfaces.rest_questions import questions
-from warmline.interfaces.rest_shared import PROBLEMS, AnyLine
+from warmline.interfaces.rest_shared import AnyLine, By, problems
+from warmline.interfaces.rest_store import store
+from warmline.interfaces.views.daemon import HealthView, StatusView, stop_view
+from warmline.interfaces.views.problems import ProblemView
 from warmline.operations.resident import resident_bytes
+
+STOPS_SHOWN = timedelta(hours=24)
+
+MAX_SHOWN_CHARACTERS = 100
 
 health = APIRouter(tags=["daemon"])
 
 
-@health.get("/healthz")
-async def healthz() -> views.HealthView:
+@health.get("/healthz", responses={503: problems()[503]})
+async def healthz() -> HealthView:
     """Say that the daemon lives; needs no credential."""
-    return views.HealthView(version=__version__)
+    return HealthView(version=__version__)
 
 
-@health.get("/v1/status", responses=PROBLEMS)
-async def status(request: Request, line: AnyLine) -> views.StatusView:
-    """Tell how the daemon, its questions and its memory stand."""
+@health.get("/v1/status", responses=problems(403))
+async def status(request: Request, by: By, line: AnyLine) -> StatusView:
+    """Tell how the daemon, its line and its memory stand. Wants the right to administer."""
     owner: Owner = request.app.state.owner
+    stops = await line.bridge.conversations.stops(by, datetime.now(UTC) - STOPS_SHOWN)
     stats = await line.memory.stats()
-    return views.StatusView(
+    return StatusView(
         pid=owner.pid,
         version=owner.version,
         started_at=datetime.fromisoformat(owner.started_at),
         home=str(line.home.path),
         address=request.app.state.address,
-        questions=await line.bridge.tally(),
+        questions=await line.bridge.questions.tally(),
         waiting=line.bridge.waiting,
+        receiving=line.bridge.receiving,
+        stops=[stop_view(stop) for stop in stops],
         roots=stats.roots,
         files=stats.files,
         lines=stats.lines,
         rss_bytes=resident_bytes(),
     )
+
+
+ROUTERS = (
+    questions,
+    conversations,
+    messages,
+    receiving,
+    mailboxes,
+    batches,
+    credentials,
+    memory,
+    legacy,
+    store,
+    health,
+)
 
 
 def create_api(line: Line, owner: Owner, address: str | None) -> FastAPI:
@@ -65,11 +95,12 @@ def create_api(line: Line, owner: Owner, address: str | None) -> FastAPI:
         redoc_url=None,
     )
     api.state.line, api.state.owner, api.state.address = line, owner, address
-    for router in (questions, memory, health):
+    for router in ROUTERS:
         api.include_router(router)
     api.add_exception_handler(WarmlineError, _on_error)
     api.add_exception_handler(RequestValidationError, _on_invalid)
     api.add_exception_handler(HTTPException, _on_http)
+    api.add_exception_handler(Exception, _on_bug)
     return api
 
 
@@ -81,16 +112,38 @@ async def _on_error(_: Request, error: Exception) -> Response:
 async def _on_invalid(_: Request, error: Exception) -> Response:
     """Say where the request is not of the operation's form, without echoing what was sent."""
     assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for nothing else
-    places = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:5])
+    places = "; ".join(f"{'.'.join(map(_shown, each['loc']))}: {each['msg']}" for each in error.errors()[:5])
     return _problem(422, "Unprocessable Content", places)
 
 
-async def _on_http(_: Request, error: Exception) -> Response:
+def _shown(part: object) -> str:
+    """Show a name that the request made up, safely and not at length."""
+    return ascii(str(part)[:MAX_SHOWN_CHARACTERS])[1:-1]
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for nothing else
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        error.headers = {"Allow": ", ".join(_allowed(request.url.path))}
     title = next((known.phrase for known in HTTPStatus if known == error.status_code), "HTTP error")
     return _problem(error.status_code, title, str(error.detail), error.headers)
 
 
+async def _on_bug(_: Request, error: Exception) -> Response:  # the server logs it
+    return _problem(500, "Internal Server Error", "that is a mistake of the daemon's: its log tells more")
+
+
+def _allowed(path: str) -> list[str]:
+    """Return the methods of all routes of a path: the router knows only those of the first."""
+    fitting = [
+        route
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute) and route.include_in_schema and route.path_regex.match(path)
+    ]
+    return sorted(method for route in fitting if route.path == fitting[0].path for method in route.methods or ())
+
+
 def _problem(status: int, title: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:
-    view = views.ProblemView(type="about:blank", title=title, status=status, detail=detail)
+    view = ProblemView(type="about:blank", title=title, status=status, detail=detail)
     return JSONResponse(view.model_dump(), status, headers, media_type="application/problem+json")

@@ -6,116 +6,137 @@ times, then `{"report": {...}}` or `{"problem": {...}}`.
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable
+from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from warmline.errors import InvalidInputError, WarmlineError
-from warmline.interfaces import views
-from warmline.interfaces.rest_shared import PROBLEMS, AnyLine, AnyPlaces
-from warmline.memory.report import IndexReport, OnProgress, Progress
+from warmline.interfaces.rest_shared import (
+    ADMINISTERS,
+    MAX_PATH_CHARACTERS,
+    WRITES,
+    AbsolutePath,
+    AnyLine,
+    AnyPlaces,
+    By,
+    Form,
+    absolute,
+    problems,
+    while_connected,
+)
+from warmline.interfaces.steps import Say, described, in_steps
+from warmline.interfaces.views.memory import (
+    IndexingView,
+    RemovedView,
+    RootsView,
+    SearchView,
+    passage_view,
+    progress_view,
+    report_view,
+    root_view,
+)
+from warmline.memory.report import IndexReport, OnProgress
 
-memory = APIRouter(prefix="/v1/memory", tags=["memory"], responses=PROBLEMS)
+memory = APIRouter(prefix="/v1/memory", tags=["memory"])
 
-STEPS: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "one object a line: progress, and then a report or a problem",
-        "content": {"application/x-ndjson": {"schema": {"$ref": "#/components/schemas/IndexingView"}}},
-    }
-}
+STEPS = described("IndexingView")
+
+WITHOUT_NUL = r"^[^\x00]*$"
+MAX_QUERY_CHARACTERS = 4096
+MAX_PATHS = 1000
 
 Indexing = Callable[[OnProgress], Awaitable[IndexReport]]
 
 
-class Added(BaseModel):
+class Added(Form):
     """Files and folders to take into the memory."""
 
-    paths: list[str] = Field(min_length=1, description="absolute paths on the daemon's machine")
+    paths: Annotated[
+        list[AbsolutePath],
+        Field(min_length=1, max_length=MAX_PATHS, description="absolute paths on the daemon's machine"),
+    ]
 
 
-class Refreshed(BaseModel):
+class Refreshed(Form):
     """Roots to bring up to date."""
 
-    name: str | None = Field(default=None, description="one root; all if absent")
+    name: str | None = Field(
+        default=None, max_length=MAX_PATH_CHARACTERS, description="one root; all if absent", pattern=WITHOUT_NUL
+    )
 
 
-@memory.get("/search")
+OWNERS = [ADMINISTERS]
+"""To change what everybody is answered from is the owner's."""
+
+
+@memory.get("/search", responses=problems())
 async def search(
+    *,
+    request: Request,
+    by: By,
     line: AnyLine,
     places: AnyPlaces,
-    q: Annotated[str, Query(description="what to look for", min_length=1)],
+    q: Annotated[
+        str,
+        Query(description="what to look for", min_length=1, max_length=MAX_QUERY_CHARACTERS, pattern=WITHOUT_NUL),
+    ],
     top: Annotated[int, Query(ge=1, le=1000)] = 10,
-) -> views.SearchView:
-    """Find the lines that may answer a question, best first."""
+) -> SearchView:
+    """Find the lines that may answer a question, best first, in the memories of the speaker's scope."""
     started = time.perf_counter()
-    found = await line.memory.search(q, top)
+    found = await while_connected(request, line.memory.search(q, top, by.memories))
     ms = (time.perf_counter() - started) * 1000
-    passages = [views.passage_view(passage, places) for passage in found.passages]
-    return views.SearchView(passages=passages, confidence=found.confidence, ms=round(ms, 3))
+    passages = [passage_view(passage, places) for passage in found.passages]
+    return SearchView(passages=passages, confidence=found.confidence, ms=round(ms, 3))
 
 
-@memory.get("/roots")
-async def list_roots(line: AnyLine) -> views.RootsView:
-    """List the memory's roots."""
-    return views.RootsView(roots=[views.root_view(root) for root in await line.memory.roots()])
+@memory.get("/roots", responses=problems())
+async def list_roots(by: By, line: AnyLine) -> RootsView:
+    """List the memory's roots, those of the speaker's scope."""
+    return RootsView(roots=[root_view(root) for root in await line.memory.roots(by.memories)])
 
 
-@memory.post("/roots", response_model=views.IndexingView, response_class=StreamingResponse, responses=STEPS)
+@memory.post(
+    "/roots",
+    response_model=IndexingView,
+    response_class=StreamingResponse,
+    responses=STEPS | problems(403, *WRITES),
+    dependencies=OWNERS,
+)
 async def add_roots(added: Added, line: AnyLine) -> StreamingResponse:
     """Take files and folders into the memory; those that are there are brought up to date."""
-    paths = [_absolute(path) for path in added.paths]
+    paths = [absolute(path) for path in added.paths]
     return _stream(lambda on_progress: line.memory.add(paths, on_progress))
 
 
-@memory.post("/refresh", response_model=views.IndexingView, response_class=StreamingResponse, responses=STEPS)
+@memory.post(
+    "/refresh",
+    response_model=IndexingView,
+    response_class=StreamingResponse,
+    responses=STEPS | problems(403, *WRITES),
+    dependencies=OWNERS,
+)
 async def refresh_roots(refreshed: Refreshed, line: AnyLine) -> StreamingResponse:
     """Index what changed, forget what vanished."""
     return _stream(lambda on_progress: line.memory.refresh(refreshed.name, on_progress))
 
 
-@memory.delete("/roots/{name:path}")
-async def remove_root(name: str, line: AnyLine) -> views.RemovedView:
+@memory.delete("/roots/{name:path}", responses=problems(403, 404, 507), dependencies=OWNERS)
+async def remove_root(name: Annotated[str, Path(max_length=MAX_PATH_CHARACTERS)], line: AnyLine) -> RemovedView:
     """Take a root out of the memory; its files are not touched."""
     report = await line.memory.remove(name)
-    return views.RemovedView(name=name, files=report.removed)
-
-
-def _absolute(text: str) -> Path:
-    """Read a path. A relative one would be below the folder of the daemon, which is none of the caller's."""
-    path = Path(text)
-    if not path.is_absolute():
-        raise InvalidInputError(f"{text!r} is no absolute path: name the whole of it")
-    return path
+    return RemovedView(name=name, files=report.removed)
 
 
 def _stream(indexing: Indexing) -> StreamingResponse:
-    return StreamingResponse(_lines(indexing), media_type="application/x-ndjson")
+    """Answer with an indexing run's steps; a client that leaves cancels it, and the old index stays whole."""
 
+    async def work(say: Say) -> IndexingView:
+        return IndexingView(
+            report=report_view(await indexing(lambda step: say(IndexingView(progress=progress_view(step)))))
+        )
 
-async def _lines(indexing: Indexing) -> AsyncIterator[bytes]:
-    """Run the indexing beside the response; a client that leaves cancels it, and the old index stays whole."""
-    steps: asyncio.Queue[views.IndexingView | None] = asyncio.Queue()
-
-    def on_progress(progress: Progress) -> None:
-        steps.put_nowait(views.IndexingView(progress=views.progress_view(progress)))
-
-    async def work() -> None:
-        try:
-            steps.put_nowait(views.IndexingView(report=views.report_view(await indexing(on_progress))))
-        except WarmlineError as error:
-            steps.put_nowait(views.IndexingView(problem=views.problem(error)))
-
-    working = asyncio.create_task(work())
-    working.add_done_callback(lambda _: steps.put_nowait(None))
-    try:
-        while (step := await steps.get()) is not None:
-            yield step.model_dump_json(exclude_none=True).encode() + b"\n"
-        await working  # a bug ends the answer early, and is logged
-    finally:
-        working.cancel()
+    return in_steps(work, lambda problem: IndexingView(problem=problem))

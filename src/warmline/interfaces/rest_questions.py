@@ -1,106 +1,195 @@
-"""REST for questions: ask, look, wait, list, cancel, requeue."""
+"""REST for questions: ask, look, wait, listen, list, cancel, requeue."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Annotated, Any
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import Field
+from starlette.exceptions import HTTPException
 
-from warmline.errors import InvalidInputError
-from warmline.interfaces import views
-from warmline.interfaces.rest_shared import PROBLEMS, AnyLine, AnyPlaces, Id, while_connected
-from warmline.model import OWNER, State
+from warmline.bridge.bridge import Bridge
+from warmline.interfaces.events import KEEP_ALIVE_SECONDS, Event, event_stream, events_of
+from warmline.interfaces.rest_shared import (
+    LIMITS,
+    WRITES,
+    AnyBridge,
+    AnyPlaces,
+    Body,
+    By,
+    Check,
+    Deadline,
+    Form,
+    InConversation,
+    Key,
+    LastEventId,
+    Name,
+    QuestionIdInPath,
+    Responses,
+    Wait,
+    When,
+    problems,
+    while_connected,
+)
+from warmline.interfaces.views.questions import AnswerView, CountView, Places, QuestionsView, answer_view
+from warmline.model import ENDED, ConversationId, MessageId, Question, State
+from warmline.parties import Credential
 from warmline.protocols import QuestionFilter
-from warmline.settings import BridgeSettings
 
-LIMITS = BridgeSettings()
+questions = APIRouter(prefix="/v1/questions", tags=["questions"])
 
-questions = APIRouter(prefix="/v1/questions", tags=["questions"], responses=PROBLEMS)
+KNOWN: Responses = {200: {"model": AnswerView, "description": "the key was known: the same question as it stands"}}
 
 
-class Asked(BaseModel):
+LAST: Responses = {204: {"description": "that answer was the last: do not come back"}}
+
+
+class Asked(Form):
     """A question to put on the line."""
 
-    question: str = Field(description="at most 1 MiB of UTF-8")
-    deadline_at: datetime | None = Field(default=None, description="with a time zone; 10 minutes from now if absent")
+    question: Body
+    to: Annotated[Name | None, Field(description="the mailbox whose holder answers; the memory if absent")] = None
+    conversation: Annotated[InConversation | None, Field(description="where several have such a mailbox")] = None
+    deadline_at: Deadline = None
 
 
-class Requeued(BaseModel):
+class Requeued(Form):
     """Another life for a question."""
 
-    deadline_at: datetime | None = Field(default=None, description="10 minutes from now if absent")
+    deadline_at: Deadline = None
 
 
-def _which(
-    state: Annotated[list[State] | None, Query(description="any of these states; all if absent")] = None,
-    since: Annotated[datetime | None, Query(description="accepted at or after this time, with a time zone")] = None,
+async def _which(
+    state: Annotated[
+        list[State] | None, Query(max_length=100, description="any of these states; all if absent")
+    ] = None,
+    since: Annotated[When | None, Query(description="accepted at or after this time")] = None,
 ) -> QuestionFilter:
-    if since is not None and since.tzinfo is None:
-        raise InvalidInputError("since names no time zone: end it with Z or +00:00")
     return QuestionFilter(states=frozenset(state or ()), since=since)
 
 
-Wait = Annotated[float, Query(ge=0, le=LIMITS.max_wait.total_seconds(), description="seconds to wait for the answer")]
 Which = Annotated[QuestionFilter, Depends(_which)]
 
 
-KNOWN: dict[int | str, dict[str, Any]] = {
-    200: {"model": views.AnswerView, "description": "the key was known: the same question as it stands"}
-}
-
-
-@questions.post("", status_code=201, responses=KNOWN)
+@questions.post("", status_code=201, responses=KNOWN | problems(403, 404, 409, 429, *WRITES))
 async def ask(
-    asked: Asked,
-    response: Response,
-    line: AnyLine,
-    places: AnyPlaces,
-    idempotency_key: Annotated[str | None, Header(description="the same key and question: the same ticket")] = None,
-) -> views.AnswerView:
+    *, asked: Asked, response: Response, by: By, bridge: AnyBridge, places: AnyPlaces, idempotency_key: Key = None
+) -> AnswerView:
     """Put a question on the line. It is durable when this returns: 201, or 200 when the key was known."""
-    accepted = await line.bridge.ask(
-        OWNER, asked.question, idempotency_key=idempotency_key, deadline_at=asked.deadline_at
+    accepted = await bridge.questions.ask(
+        by,
+        asked.question,
+        mailbox=asked.to,
+        conversation=ConversationId(asked.conversation) if asked.conversation else None,
+        idempotency_key=idempotency_key,
+        deadline_at=asked.deadline_at,
     )
     response.status_code = 201 if accepted.created else 200
-    return views.answer_view(accepted.question, places)
+    return answer_view(accepted.question, places)
 
 
-@questions.get("")
+@questions.get("", responses=problems(403))
 async def list_questions(
-    line: AnyLine, places: AnyPlaces, which: Which, limit: Annotated[int, Query(ge=1, le=LIMITS.max_listed)] = 50
-) -> views.QuestionsView:
-    """List questions, newest first."""
-    found = await line.bridge.questions(which, limit)
-    return views.QuestionsView(questions=[views.answer_view(question, places) for question in found])
+    by: By,
+    bridge: AnyBridge,
+    places: AnyPlaces,
+    which: Which,
+    limit: Annotated[int, Query(ge=1, le=LIMITS.max_listed)] = 50,
+) -> QuestionsView:
+    """List everybody's questions, newest first."""
+    found = await bridge.questions.questions(by, which, limit)
+    return QuestionsView(questions=[answer_view(question, places) for question in found])
 
 
-@questions.get("/count")
-async def count_questions(line: AnyLine, which: Which) -> views.CountView:
-    """Count questions."""
-    return views.CountView(count=await line.bridge.count(which))
+@questions.get("/count", responses=problems(403))
+async def count_questions(by: By, bridge: AnyBridge, which: Which) -> CountView:
+    """Count everybody's questions."""
+    return CountView(count=await bridge.questions.count(by, which))
 
 
-@questions.get("/{question_id}")
+@questions.delete("/count", include_in_schema=False)
+async def cancel_no_count() -> None:
+    """Say so: the path below would take the count for a question."""
+    raise HTTPException(405)
+
+
+@questions.get("/{question_id}", responses=problems(404))
 async def get_question(
-    request: Request, question_id: Id, line: AnyLine, places: AnyPlaces, wait: Wait = 0
-) -> views.AnswerView:
+    *,
+    request: Request,
+    question_id: QuestionIdInPath,
+    by: By,
+    bridge: AnyBridge,
+    places: AnyPlaces,
+    check: Check,
+    wait: Wait = 0,
+) -> AnswerView:
     """Read a question as it stands, after waiting at most this long for its answer."""
-    waiting = line.bridge.wait(question_id, timedelta(seconds=wait))
-    return views.answer_view(await while_connected(request, waiting), places)
+    if not wait:
+        return answer_view(await bridge.questions.get(by, question_id), places)
+    waiting = bridge.questions.wait(by, question_id, timedelta(seconds=wait))
+    question = await while_connected(request, waiting)
+    check()  # it may have been revoked meanwhile
+    return answer_view(question, places)
 
 
-@questions.delete("/{question_id}")
-async def cancel_question(question_id: Id, line: AnyLine, places: AnyPlaces) -> views.AnswerView:
+@questions.get(
+    "/{question_id}/events",
+    response_class=StreamingResponse,
+    responses=events_of("answer", view=AnswerView)
+    | {204: {"description": "that answer was the last: do not come back"}}
+    | problems(404),
+)
+async def listen_to_question(
+    *,
+    question_id: QuestionIdInPath,
+    by: By,
+    bridge: AnyBridge,
+    places: AnyPlaces,
+    check: Check,
+    last_event_id: LastEventId = None,
+) -> Response:
+    """Hear of the answer: one event `answer`, whose data is the question as it then stands; the stream ends with it.
+
+    Who shows its id as Last-Event-ID has it, and gets 204, unless the question has got another life since.
+    """
+    question = await bridge.questions.get(by, question_id)
+    if question.delivery.state in ENDED and last_event_id == _event_id(question):
+        return Response(status_code=204)
+    return event_stream(_until_ended(bridge, by, question_id, places), check)
+
+
+@questions.delete("/{question_id}", responses=problems(403, 404, 409, 507))
+async def cancel_question(question_id: QuestionIdInPath, by: By, bridge: AnyBridge, places: AnyPlaces) -> AnswerView:
     """Cancel a question that was not answered yet, or give up a dead one."""
-    return views.answer_view(await line.bridge.cancel(question_id), places)
+    return answer_view(await bridge.questions.cancel(by, question_id), places)
 
 
-@questions.post("/{question_id}/requeue")
+@questions.post("/{question_id}/requeue", responses=problems(403, 404, 409, *WRITES))
 async def requeue_question(
-    question_id: Id, line: AnyLine, places: AnyPlaces, requeued: Requeued | None = None
-) -> views.AnswerView:
+    question_id: QuestionIdInPath, by: By, bridge: AnyBridge, places: AnyPlaces, requeued: Requeued | None = None
+) -> AnswerView:
     """Put a dead or expired question back on the line."""
     deadline_at = requeued.deadline_at if requeued else None
-    return views.answer_view(await line.bridge.requeue(question_id, deadline_at), places)
+    return answer_view(await bridge.questions.requeue(by, question_id, deadline_at), places)
+
+
+async def _until_ended(
+    bridge: Bridge, by: Credential, question_id: MessageId, places: Places
+) -> AsyncIterator[Event | None]:
+    """Wait for the end of the question, in waits that the daemon can end when it leaves."""
+    while not bridge.is_ending:
+        question = await bridge.questions.wait(by, question_id, timedelta(seconds=KEEP_ALIVE_SECONDS))
+        if question.delivery.state in ENDED:
+            yield Event("answer", answer_view(question, places), _event_id(question))
+            return
+        yield None
+
+
+def _event_id(question: Question) -> str:
+    """Name one end of a question: after a requeue there is another."""
+    assert question.delivery.ended_at is not None  # noqa: S101  # that is what ENDED means
+    return question.delivery.ended_at.isoformat()

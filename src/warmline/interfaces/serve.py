@@ -50,12 +50,11 @@ class _Server(uvicorn.Server):
 async def serve(
     home: Home, settings: Settings, owner: Owner, *, leave_when_idle: bool, on_ready: Callable[[str | None], None]
 ) -> None:
-    """Serve until SIGTERM or SIGINT, or until there is nothing to do when leave_when_idle.
+    """Serve until SIGTERM, SIGINT or a shutdown message, or until there is nothing to do when leave_when_idle.
 
     on_ready is called once, with the TCP address or None, when questions can come in. Raises
     DaemonError or StoreError when the home or the store cannot be used.
     """
-    token = home.read_token()
     leaving = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -70,14 +69,14 @@ async def serve(
         else:
             listeners.append(closing.enter_context(tcp))
             address = _address(tcp)
-        async with open_line(home, settings) as line:
-            doors = Doors(create_api(line, owner, address), token)
+        async with open_line(home, settings, leaving) as line:
+            doors = Doors(create_api(line, owner, address), line.bridge.credentials.authenticate)
             server = _Server(_config(doors))
             serving = asyncio.create_task(server.serve(listeners), name="http")
             on_ready(address)
             logger.info("serving", extra={"home": str(home.path), "address": address or "-"})
             try:
-                await _until_leaving(leaving, line, doors, leave_when_idle=leave_when_idle)
+                await _until_leaving(line, doors, leave_when_idle=leave_when_idle)
                 logger.info("leaving", extra={"waiting": line.bridge.waiting})
             finally:
                 doors.closed = True
@@ -87,19 +86,19 @@ async def serve(
     logger.info("left")
 
 
-async def _until_leaving(leaving: asyncio.Event, line: Line, doors: Doors, *, leave_when_idle: bool) -> None:
+async def _until_leaving(line: Line, doors: Doors, *, leave_when_idle: bool) -> None:
     if not leave_when_idle:
-        await leaving.wait()
+        await line.leaving.wait()
         return
     patience = line.settings.daemon.idle_leave.total_seconds()
-    while not leaving.is_set():
+    while not line.leaving.is_set():
         quiet = time.monotonic() - doors.last_left if doors.inside == 0 else 0.0
         if quiet >= patience and await line.bridge.is_idle() and doors.inside == 0:
             logger.info("idle")
             return
         try:
             async with asyncio.timeout(max(patience - quiet, patience / 10)):
-                await leaving.wait()
+                await line.leaving.wait()
         except TimeoutError:
             continue
 

@@ -107,6 +107,12 @@ def shown_path(root: str, relative: str) -> str:
     return f"{root}/{relative}" if relative else root
 
 
+def split_shown(shown: str) -> tuple[str, str]:
+    """Undo `shown_path`: return the root's name and what follows it."""
+    root, _, relative = shown.partition("/")
+    return root, relative
+
+
 class Catalog:
     """The open catalog of a memory folder. Made when it is not there."""
 
@@ -220,8 +226,11 @@ class Catalog:
         with self._connection:
             self._connection.execute("delete from files; delete from garbage")
 
-    def live(self, ids: Iterable[int]) -> dict[int, LiveFile]:
-        """Return those of the file numbers that are part of the memory now."""
+    def live(self, ids: Iterable[int], within: frozenset[str] | None = None) -> dict[int, LiveFile]:
+        """Return those of the file numbers that are part of the memory now, in these roots (None: in any).
+
+        A number can have passed to a file of another root since the index was read.
+        """
         rows = self._connection.execute(
             "select id, root, path, relative, size, mtime_ns, kind from files join roots on name = root"
             " where id in (select value from json_each(?))",
@@ -230,4 +239,5 @@ class Catalog:
         return {
             number: LiveFile(root, relative, f"{path}/{relative}" if relative else path, size, mtime_ns, kind)
             for number, root, path, relative, size, mtime_ns, kind in rows
+            if within is None or root in within
         }

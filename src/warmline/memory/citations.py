@@ -40,8 +40,11 @@ from warmline.memory.quotes import (
 from warmline.model import Citation, CitationStatus, Claim
 from warmline.settings import MemorySettings
 
-Resolve = Callable[[str], Path]
-"""From a shown path to the real one, under its root. Raises UnsafePathError and UnknownRootError."""
+Resolve = Callable[[str, frozenset[str] | None], Path]
+"""From a shown path to the real one, under its root, which is one of the names given (None: any).
+
+Raises UnsafePathError and UnknownRootError.
+"""
 
 _MAX_LINE_NUMBER = 2**31 - 1
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -64,15 +67,16 @@ class FileVerifier:
         self._resolve = resolve
         self._settings = settings
 
-    async def verify(self, claims: Sequence[Claim]) -> Sequence[Citation]:
+    async def verify(self, claims: Sequence[Claim], within: frozenset[str] | None = None) -> Sequence[Citation]:
         """Check each claim against its file; one citation a claim, in the same order.
 
+        A claim on a root that within (None: all) does not name is unsupported, as if there were no such root.
         Never raises for a claim. What no store could hold of a claim (NUL, lone surrogates, line
         numbers beyond 31 bits) is replaced or cut in its citation, which is then unsupported.
         """
-        return await asyncio.to_thread(self._verify, tuple(claims))
+        return await asyncio.to_thread(self._verify, tuple(claims), within)
 
-    def _verify(self, claims: Sequence[Claim]) -> list[Citation]:
+    def _verify(self, claims: Sequence[Claim], within: frozenset[str] | None) -> list[Citation]:
         storable = [_storable(claim) for claim in claims]
         citations = [
             Citation(claim.path, claim.first_line, claim.last_line, claim.quote, CitationStatus.UNSUPPORTED)
@@ -83,7 +87,7 @@ class FileVerifier:
             for index in range(min(len(claims), self._settings.max_claims))
             if storable[index] == claims[index] and len(claims[index].quote.encode()) <= self._settings.max_quote_bytes
         ]
-        for path, indexes in self._by_file(claims, checkable).items():
+        for path, indexes in self._by_file(claims, checkable, within).items():
             content = _read(path, self._settings.max_file_bytes)
             if content is not None:
                 file = CitedFile(content)
@@ -91,12 +95,14 @@ class FileVerifier:
                     citations[index] = file.check(claims[index])
         return citations
 
-    def _by_file(self, claims: Sequence[Claim], checkable: Sequence[int]) -> dict[Path, list[int]]:
+    def _by_file(
+        self, claims: Sequence[Claim], checkable: Sequence[int], within: frozenset[str] | None
+    ) -> dict[Path, list[int]]:
         """Group the claims by the real path of their file; those that have none are left out."""
         groups: dict[Path, list[int]] = defaultdict(list)
         for index in checkable:
             try:
-                groups[self._resolve(claims[index].path)].append(index)
+                groups[self._resolve(claims[index].path, within)].append(index)
             except (UnsafePathError, UnknownRootError, OSError, RuntimeError):
                 continue  # a RuntimeError is what Path.resolve raises for a loop of links before Python 3.13
         return groups

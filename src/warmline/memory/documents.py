@@ -8,6 +8,7 @@ from itertools import accumulate
 import tantivy
 
 from warmline.memory.blocks import Block, Kind, cut, recognise
+from warmline.memory.catalog import split_shown
 from warmline.memory.index import BlockDocument, document
 from warmline.memory.lines import split_lines
 from warmline.memory.terms import indexed_text
@@ -32,6 +33,7 @@ class FileText:
     def __init__(self, data: bytes, path: str, number: int) -> None:
         self._data = data
         self._path = indexed_text(path, is_json=False)
+        self._root, _ = split_shown(path)
         self._number = number
         self._lines: Sequence[bytes] = split_lines(data)
         self._ends = line_ends(data)
@@ -51,6 +53,7 @@ class FileText:
                     self._text(block.start, block.length),
                     self._text(heading_start, heading_length),
                     self._path,
+                    self._root,
                     (self._number, block.first_line, block.start, block.length, heading_start, heading_length),
                 )
             )

@@ -6,7 +6,7 @@ catalog's to say. One process writes, any may read; a searcher is a snapshot.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +39,7 @@ def _schema() -> tantivy.Schema:
     for name in ("body", "heading"):
         builder.add_text_field(name, tokenizer_name=ANALYZER, index_option="freq")
     builder.add_text_field("path", tokenizer_name=ANALYZER, index_option="freq")
+    builder.add_text_field("root", tokenizer_name="raw", index_option="basic")
     builder.add_unsigned_field("file", indexed=True, fast=True)
     for name in PLACE_FIELDS[1:]:
         builder.add_unsigned_field(name, fast=True)
@@ -67,7 +68,9 @@ def snapshot(index: tantivy.Index, folder: Path) -> Snapshot:
 
 
 def _damaged(folder: Path, error: Exception) -> StoreDamagedError:
-    return StoreDamagedError(f"the index in {folder} is damaged: `warmline memory refresh` makes it again ({error})")
+    return StoreDamagedError(
+        f"the index in {folder} is damaged or of another version: `warmline memory refresh` makes it again ({error})"
+    )
 
 
 def exists(folder: Path) -> bool:
@@ -77,11 +80,12 @@ def exists(folder: Path) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class BlockDocument:
-    """A block on its way into the index. heading and path are searched beside body."""
+    """A block on its way into the index. heading and path are searched beside body; root is the root's name."""
 
     body: str
     heading: str
     path: str
+    root: str
     place: tuple[int, int, int, int, int, int]
 
 
@@ -92,6 +96,7 @@ def document(block: BlockDocument) -> tantivy.Document:
     if block.heading:
         made.add_text("heading", block.heading)
     made.add_text("path", block.path)
+    made.add_text("root", block.root)
     for name, value in zip(PLACE_FIELDS, block.place, strict=True):
         made.add_unsigned(name, value)
     return made
@@ -113,8 +118,11 @@ class Snapshot:
         """In how many blocks the term stands; blocks of replaced files may count for a while."""
         return int(self._searcher.doc_freq("body", term))
 
-    def search(self, terms: Sequence[str], limit: int) -> list[Hit]:
-        """Return at most limit blocks that hold any of the terms, best first, equals in no certain order."""
+    def search(self, terms: Sequence[str], limit: int, roots: Collection[str] | None = None) -> list[Hit]:
+        """Return at most limit blocks that hold any of the terms, best first, equals in no certain order.
+
+        Only blocks of these roots (None: of any) are looked at; how rare a term is counts in all of them.
+        """
         if not terms:
             return []
         should = tantivy.Occur.Should
@@ -123,8 +131,18 @@ class Snapshot:
             for field, boost in (("body", 1.0), ("heading", HEADING_BOOST), ("path", PATH_BOOST)):
                 query = tantivy.Query.term_query(self._schema, field, term, index_option="freq")
                 parts.append((should, query if boost == 1.0 else tantivy.Query.boost_query(query, boost)))
-        found = self._searcher.search(tantivy.Query.boolean_query(parts), limit, count=False).hits
+        wanted = tantivy.Query.boolean_query(parts)
+        if roots is not None:
+            must = tantivy.Occur.Must
+            wanted = tantivy.Query.boolean_query([(must, self._standing_in(roots)), (must, wanted)])
+        found = self._searcher.search(wanted, limit, count=False).hits
         addresses = [address for _, address in found]
         columns = [self._searcher.fast_field_values(name, addresses) for name in PLACE_FIELDS]
         scores = [score for score, _ in found]
         return [Hit(*values) for values in zip(*columns, scores, strict=True)]
+
+    def _standing_in(self, roots: Collection[str]) -> tantivy.Query:
+        """Return what holds for the blocks of these roots, and adds nothing to their scores."""
+        named = [tantivy.Query.term_query(self._schema, "root", root, index_option="basic") for root in roots]
+        any_of = tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in named])
+        return tantivy.Query.const_score_query(any_of, 0.0)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from warmline.errors import InvalidInputError, StoreError, UnknownRootError, UnsafePathError
-from warmline.memory.catalog import Catalog, Root, translating
+from warmline.memory.catalog import Catalog, Root, split_shown, translating
 from warmline.memory.files import check_root
 from warmline.memory.indexing import run_indexer
 from warmline.memory.passages import answer_passages, line_passages
@@ -47,7 +47,8 @@ class Memory:
     happens on one thread of its own, writing in one process at a time; searches go on meanwhile.
     A root's name is the last part of its path, with a number when that is taken. Passages are shown
     as `<root name>/<relative path>`, or `<root name>` when the root is a file. `private` names
-    folders, such as the home of the line, that never become part of the memory.
+    folders, such as the home of the line, that never become part of the memory. Where a reader names roots
+    by `within`, the memory is to it as if it had no others, but for how rare a word counts as; None: all.
     Raises StoreDamagedError or StoreVersionError when the catalog cannot be used.
     """
 
@@ -90,13 +91,14 @@ class Memory:
         async with self._writing:
             return await self._index(IndexRequest(remove=(self._known(name),)), _ignore_progress)
 
-    async def roots(self) -> Sequence[Root]:
+    async def roots(self, within: frozenset[str] | None = None) -> Sequence[Root]:
         """List the roots by name, with counts of what is indexed."""
-        return await self._on_thread(self._catalog.roots)
+        roots = await self._on_thread(self._catalog.roots)
+        return [root for root in roots if within is None or root.name in within]
 
-    async def stats(self) -> MemoryStats:
+    async def stats(self, within: frozenset[str] | None = None) -> MemoryStats:
         """Count what is indexed."""
-        roots = await self.roots()
+        roots = await self.roots(within)
         return MemoryStats(
             len(roots),
             sum(root.files for root in roots),
@@ -104,26 +106,26 @@ class Memory:
             sum(root.size_bytes for root in roots),
         )
 
-    async def passages(self, question: str, limit: int) -> Recollection:
+    async def passages(self, question: str, limit: int, within: frozenset[str] | None = None) -> Recollection:
         """Return at most limit passages of one to three lines, best first, none touching another."""
-        found = await self._find(question, limit)
+        found = await self._find(question, limit, within)
         return Recollection(answer_passages(found.lines, limit), found.confidence)
 
-    async def search(self, question: str, limit: int) -> Recollection:
+    async def search(self, question: str, limit: int, within: frozenset[str] | None = None) -> Recollection:
         """Return at most limit single lines, best first."""
-        found = await self._find(question, limit)
+        found = await self._find(question, limit, within)
         return Recollection(line_passages(found.lines), found.confidence)
 
-    def resolve(self, shown: str) -> Path:
+    def resolve(self, shown: str, within: frozenset[str] | None = None) -> Path:
         """Return the real path of a shown path, which need not exist.
 
         Raises UnknownRootError for a root that the memory does not have, UnsafePathError for a path
         that leaves its root by `..`, by being absolute or by a link, or that holds a NUL byte.
         """
-        name, _, relative = shown.partition("/")
+        name, relative = split_shown(shown)
         if "\0" in shown or shown.startswith("/"):
             raise UnsafePathError(f"{shown!r} is no path of the memory; use `<root name>/<relative path>`")
-        root = self._roots[self._known(name)]
+        root = self._roots[self._known(name, within)]
         parts = PurePosixPath(relative).parts
         if ".." in parts or PurePosixPath(relative).is_absolute():
             raise UnsafePathError(f"{shown!r} leaves its root; name a file below it")
@@ -135,8 +137,8 @@ class Memory:
             raise UnsafePathError(f"{shown!r} leads out of its root by a link; name a file below it")
         return real
 
-    def _known(self, name: str) -> str:
-        if name not in self._roots:
+    def _known(self, name: str, within: frozenset[str] | None = None) -> str:
+        if name not in self._roots or (within is not None and name not in within):
             raise UnknownRootError(f"the memory has no root {name!r}; `warmline memory list` shows which it has")
         return name
 
@@ -165,12 +167,16 @@ class Memory:
         finally:
             self._roots = await self._on_thread(self._catalog.root_paths)
 
-    async def _find(self, question: str, limit: int) -> Found:
+    async def _find(self, question: str, limit: int, within: frozenset[str] | None) -> Found:
         """Search; when files turn out to have changed, bring their roots up to date and search again.
 
         While another run is writing, or when none can write now, what has changed is left out instead.
         """
-        found = await self._on_thread(lambda: self._searcher.search(question, limit))
+
+        def search() -> Found:
+            return self._searcher.search(question, limit, within)
+
+        found = await self._on_thread(search)
         if found.changed and not self._writing.locked():
             async with self._writing:
                 names = tuple(dict.fromkeys(file.root for file in found.changed))
@@ -178,7 +184,7 @@ class Memory:
                     await self._index(IndexRequest(refresh=names), _ignore_progress)
                 except StoreError as error:
                     logger.warning("memory not refreshed", extra={"reason": str(error)})
-            found = await self._on_thread(lambda: self._searcher.search(question, limit))
+            found = await self._on_thread(search)
         return found
 
     async def _on_thread(self, work: Callable[[], _T]) -> _T:

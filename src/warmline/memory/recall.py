@@ -48,32 +48,38 @@ class Searcher:
         self._snapshot: Snapshot | None = None
         self._seen: tuple[int, int] | None = None
 
-    def search(self, question: str, limit: int) -> Found:
+    def search(self, question: str, limit: int, within: frozenset[str] | None = None) -> Found:
         """Return at most limit lines. A line is returned only if its file is as it was when it was indexed.
 
-        Raises StoreDamagedError.
+        Only the roots named by within are searched, each in full; None: all. Raises StoreDamagedError.
         """
         stems = self._stemmer.terms(question_words(question))
         snapshot = self._fresh_snapshot()
         if snapshot is None or not stems:
             return NOTHING
-        snapshot, reading = self._read(snapshot, stems)
+        # A name that is no root's may be anything: only the others reach the index.
+        roots = None if within is None else within & self._catalog.root_paths().keys()
+        snapshot, reading = self._read(snapshot, stems, roots)
         terms = [Term(stem, prefix_of(stem), _idf(snapshot.frequency(stem), snapshot.blocks)) for stem in stems]
         ranked = LineRanker(question, terms, self._stemmer).rank(reading.regions, limit)
         whole = sum(term.idf for term in terms)
         sure = confidence(ranked[0].score, reading.best / whole, len(terms)) if ranked else 0.0
         return Found(ranked, sure, reading.changed)
 
-    def _read(self, snapshot: Snapshot, stems: Sequence[str]) -> tuple[Snapshot, Reading]:
+    def _read(self, snapshot: Snapshot, stems: Sequence[str], roots: frozenset[str] | None) -> tuple[Snapshot, Reading]:
         """Read the lines around the best blocks; return the snapshot that found them, too."""
-        hits = snapshot.search(stems, 2 * self._settings.blocks_read)
-        files = self._catalog.live({hit.file for hit in hits})
+        hits, files = self._hits(snapshot, stems, roots)
         if any(hit.file not in files for hit in hits):
             # A commit came between index and catalog: the next snapshot has what took the place of the missing.
             snapshot = self._fresh_snapshot() or snapshot
-            hits = snapshot.search(stems, 2 * self._settings.blocks_read)
-            files = self._catalog.live({hit.file for hit in hits})
+            hits, files = self._hits(snapshot, stems, roots)
         return snapshot, read_regions(self._best(hits, files), files)
+
+    def _hits(
+        self, snapshot: Snapshot, stems: Sequence[str], roots: frozenset[str] | None
+    ) -> tuple[Sequence[Hit], Mapping[int, LiveFile]]:
+        hits = snapshot.search(stems, 2 * self._settings.blocks_read, roots)
+        return hits, self._catalog.live({hit.file for hit in hits}, roots)
 
     def _best(self, hits: Sequence[Hit], files: Mapping[int, LiveFile]) -> list[Hit]:
         """Return the best hits in live files, equals by path and place: the same whatever order they were indexed in.

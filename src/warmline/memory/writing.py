@@ -58,6 +58,7 @@ class Indexer:
         self._settings = settings
         self._on_progress = on_progress
         self._catalog = Catalog(folder)
+        self._is_anew = False
         self._writer = self._open_writer(folder / INDEX_FOLDER)
         self._next_id = 0
         self._tally = _Tally()
@@ -76,14 +77,19 @@ class Indexer:
         """Open the index; one that is gone or damaged is made again, and every file is due."""
         try:
             if not index.exists(folder):
-                self._catalog.forget_files()
+                self._begin_anew()
             opened = index.open_index(folder)
             index.snapshot(opened, folder)
         except StoreDamagedError:
             shutil.rmtree(folder)
-            self._catalog.forget_files()
+            self._begin_anew()
             return index.open_index(folder)
         return opened
+
+    def _begin_anew(self) -> None:
+        """Forget every file; this run then brings every root up to date, whichever it is asked for."""
+        self._catalog.forget_files()
+        self._is_anew = True
 
     def close(self) -> None:
         """Let merges finish, and let go of the lock and the files."""
@@ -99,7 +105,8 @@ class Indexer:
             self._tally.removed += self._catalog.remove_root(name)
         for name, path in request.add.items():
             self._catalog.add_root(name, Path(path))
-        for name in dict.fromkeys((*request.add, *request.refresh)):
+        others = self._catalog.root_paths() if self._is_anew else ()
+        for name in dict.fromkeys((*request.add, *request.refresh, *others)):
             self._sync(name, [Path(path) for path in request.private])
         self._clear_garbage()
         return self._report(time.monotonic() - began)

@@ -7,6 +7,7 @@ that answers at once: ask -> lease -> settle -> the asker has it.
 from __future__ import annotations
 
 import asyncio
+import secrets
 import statistics
 import tempfile
 import time
@@ -19,14 +20,16 @@ from pathlib import Path
 import apsw
 
 from warmline.app import working
-from warmline.bridge import Bridge
+from warmline.bridge.bridge import Bridge, open_bridge
+from warmline.bridge.credentials import THE_OWNER
 from warmline.clock import SystemClock
 from warmline.dispatch.dispatcher import Dispatcher, Parts
 from warmline.dispatch.timekeeper import Timekeeper
-from warmline.model import MEMORY_MAILBOX, OWNER, Citation, Claim, Draft, Message, Outcome, Recollection
+from warmline.model import MEMORY_MAILBOX, Citation, Claim, Draft, Message, Outcome, Recollection
 from warmline.operations.floor import Floor, FloorMeter
 from warmline.operations.syncs import COUNTING, CountingVfs
 from warmline.settings import BridgeSettings, DispatchSettings, StoreSettings
+from warmline.stores.directory import SqliteDirectory
 from warmline.stores.sqlite import SqliteStore
 
 PATIENCE = timedelta(seconds=60)
@@ -76,10 +79,10 @@ class _Instant:
 
     name = "instant"
 
-    async def passages(self, _question: str, _limit: int) -> Recollection:
+    async def passages(self, _question: str, _limit: int, _within: frozenset[str] | None = None) -> Recollection:
         return Recollection((), 1.0)
 
-    async def verify(self, _claims: Sequence[Claim]) -> Sequence[Citation]:
+    async def verify(self, _claims: Sequence[Claim], _within: frozenset[str] | None = None) -> Sequence[Citation]:
         return ()
 
     async def answer(self, _question: Message, _recollection: Recollection) -> Draft:
@@ -111,18 +114,25 @@ async def _run(folder: Path, questions: int, history: int, on_step: Callable[[st
     return BusFigures(meter.floor(), tuple(shapes), tuple(leases))
 
 
+def _bridge(store: SqliteStore, clock: SystemClock) -> Bridge:
+    """Join a bridge with a store that is not open yet; nobody but the owner speaks here."""
+    directory = SqliteDirectory(store.database)
+    return open_bridge(store, directory, _Instant(), clock, settings=BridgeSettings(), owner_token=secrets.token_hex())
+
+
 @asynccontextmanager
 async def _line(path: Path, workers: int, vfs: str | None = None) -> AsyncIterator[Bridge]:
     clock = SystemClock()
     store = SqliteStore(path, StoreSettings(), clock, vfs=vfs)
+    bridge = _bridge(store, clock)
     await store.open()
     instant = _Instant()
     parts = Parts(store=store, recall=instant, verifier=instant, answerer=instant, clock=clock)
     settings = replace(DispatchSettings(), workers=workers)
-    dispatcher = Dispatcher(parts, MEMORY_MAILBOX, settings, holder="bench")
+    dispatcher = Dispatcher(parts, MEMORY_MAILBOX, settings, holder="bench", asked_to_leave=lambda: None)
     try:
         async with working(dispatcher, Timekeeper(store, clock)):
-            yield Bridge(store, clock, BridgeSettings())
+            yield bridge
     finally:
         await store.close()
 
@@ -159,8 +169,8 @@ async def _ask_in_turn(bridge: Bridge, count: int) -> list[float]:
     times = []
     for _ in range(count):
         started = time.perf_counter()
-        accepted = await bridge.ask(OWNER, QUESTION)
-        question = await bridge.wait(accepted.question.message.id, PATIENCE)
+        accepted = await bridge.questions.ask(THE_OWNER, QUESTION)
+        question = await bridge.questions.wait(THE_OWNER, accepted.question.message.id, PATIENCE)
         times.append(time.perf_counter() - started)
         if question.answer is None:
             raise RuntimeError(f"question {accepted.question.message.id} was not answered")
@@ -174,12 +184,12 @@ async def _lease(path: Path, settled: int) -> LeaseFigure:
     _multiply(path, settled)
     clock = SystemClock()
     store = SqliteStore(path, StoreSettings(), clock)
+    bridge = _bridge(store, clock)
     await store.open()
     times = []
     try:
-        bridge = Bridge(store, clock, BridgeSettings())
         for _ in range(LEASES):
-            await bridge.ask(OWNER, QUESTION)
+            await bridge.questions.ask(THE_OWNER, QUESTION)
             started = time.perf_counter()
             lease = await store.lease(MEMORY_MAILBOX, "bench", PATIENCE)
             times.append(time.perf_counter() - started)

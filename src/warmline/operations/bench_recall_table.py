@@ -47,6 +47,7 @@ def _render_speed(speed: SpeedFigures) -> list[str]:
     return [
         f"{speed.text_bytes / 1e6:.0f} MB of mixed text and code in {speed.files:,} files:",
         f"  search {times} ({speed.questions} questions); the process holds {speed.searching_rss_bytes / 1e6:.0f} MB",
+        f"  search within roots by name p50 {speed.scoped_p50_ms:.2f} ms",
         f"  build {build / 1e6:.1f} MB/s, {build / bare:.2f} x tantivy alone ({bare / 1e6:.1f} MB/s)",
         f"  index {speed.index_share:.2f} x the text",
         f"  one changed file, until it is found: {speed.one_changed_file_ms:.0f} ms",

@@ -12,6 +12,7 @@ import apsw
 
 from warmline.errors import (
     ConflictError,
+    InvalidInputError,
     StoreDamagedError,
     StoreError,
     StoreFullError,
@@ -26,6 +27,9 @@ APPLICATION_ID = 0x57_41_52_4D
 
 PAGE_BYTES = 2048
 """A question changes a few bytes on a dozen pages: small ones are half as much to write and to sync."""
+
+STATEMENTS = 64
+"""How many prepared statements are kept: more than are in daily use. Few, as each is looked for one after the other."""
 
 _ANY_TABLE = "select 1 from sqlite_schema limit 1"
 
@@ -43,7 +47,7 @@ def open_writer(path: Path, settings: StoreSettings, vfs: str | None = None) -> 
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite gives -wal and -shm the mode of the file
     path.chmod(0o600)
     try:
-        connection = apsw.Connection(str(path), vfs=vfs, statementcachesize=200)
+        connection = apsw.Connection(str(path), vfs=vfs, statementcachesize=STATEMENTS)
     except apsw.Error as error:
         raise translated(error) from error
     try:
@@ -55,6 +59,7 @@ def open_writer(path: Path, settings: StoreSettings, vfs: str | None = None) -> 
         connection.pragma("wal_autocheckpoint", settings.checkpoint_pages)
         connection.pragma("cache_size", -8192)
         connection.pragma("temp_store", "memory")
+        connection.pragma("secure_delete", "on")  # what is erased, or moved by a migration, leaves no bytes behind
         # Stable plans: without this, a partial index makes SQLite plan anew whenever a parameter is bound.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         _migrate(connection)
@@ -75,8 +80,18 @@ def open_reader(path: Path, vfs: str | None = None) -> apsw.Connection:
     return connection
 
 
-def translated(error: apsw.Error) -> WarmlineError:
-    """Turn an error of SQLite into the one that says what a caller can do."""
+def translated(error: Exception) -> Exception:
+    """Turn what went wrong in a verb into the error that says what a caller can do; any other stays as it is."""
+    if isinstance(error, apsw.Error):
+        return _translated(error)
+    if isinstance(error, OverflowError):
+        return InvalidInputError("a number is larger than the store can hold: 63 bits and a sign")
+    if isinstance(error, UnicodeEncodeError):
+        return InvalidInputError("a text holds half a surrogate pair, which is no character: leave it out")
+    return error
+
+
+def _translated(error: apsw.Error) -> WarmlineError:
     if isinstance(error, apsw.ConstraintError):
         return ConflictError(f"this cannot stand beside what the store holds ({error})")
     if isinstance(error, apsw.FullError) or _is_full(error):

@@ -8,6 +8,7 @@ from importlib.resources import files
 from types import MappingProxyType
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_PARAMETER = re.compile(r":(\w+)")
 
 
 def load_queries(file: str) -> Mapping[str, str]:
@@ -21,6 +22,23 @@ def load_queries(file: str) -> Mapping[str, str]:
     if len(set(names)) != len(names):
         raise ValueError(f"{file} names a statement twice")
     return MappingProxyType({name: body.strip() for name, body in zip(names, bodies, strict=True)})
+
+
+def load_all_queries() -> Mapping[str, str]:
+    """Read every .sql file of this package. Raises ValueError when a name stands twice."""
+    found: dict[str, str] = {}
+    for entry in files("warmline.stores").iterdir():
+        if entry.name.endswith(".sql"):
+            queries = load_queries(entry.name)
+            if twice := found.keys() & queries.keys():
+                raise ValueError(f"{entry.name} names again what another file names: {sorted(twice)}")
+            found |= queries
+    return MappingProxyType(found)
+
+
+def parameters_of(sql: str) -> tuple[str, ...]:
+    """Return the names of a statement's parameters in the order of their numbers."""
+    return tuple(dict.fromkeys(_PARAMETER.findall(sql)))
 
 
 def load_migrations() -> list[tuple[int, str]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from warmline.model import (
     Answer,
+    Batch,
+    BatchToken,
     Citation,
     CitationStatus,
     ConversationId,
@@ -24,6 +26,8 @@ from warmline.model import (
 )
 
 Row = tuple[Any, ...]
+
+MESSAGE_COLUMNS = 15
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -42,21 +46,21 @@ def micros_or_none(at: datetime | None) -> int | None:
 
 def time(at: int) -> datetime:
     """Turn the database's form into a time."""
-    return _EPOCH + timedelta(microseconds=at)
+    return _EPOCH + at * _MICROSECOND
 
 
 def time_or_none(at: int | None) -> datetime | None:
     """Turn the database's form of a time that may be absent into a time."""
-    return None if at is None else _EPOCH + timedelta(microseconds=at)
+    return None if at is None else _EPOCH + at * _MICROSECOND
 
 
 def message_values(message: Message) -> dict[str, Any]:
-    """Return the named parameters that insert a message."""
+    """Return the columns of a message, by name."""
     return {
         "id": message.id,
         "conversation": message.conversation,
         "sender": message.sender,
-        "kind": message.kind.value,
+        "kind": message.kind,
         "body": message.body,
         "sent_at": micros(message.sent_at),
         "trace": message.trace,
@@ -65,13 +69,16 @@ def message_values(message: Message) -> dict[str, Any]:
         "idempotency_key": message.idempotency_key,
         "deadline_at": micros_or_none(message.deadline_at),
         "answer": None if message.answer is None else answer_to_json(message.answer),
+        "memories": None if message.memories is None else _to_json(message.memories),
+        "metadata": message.metadata,
+        "erased_at": micros_or_none(message.erased_at),
     }
 
 
 class LeaseRow(NamedTuple):
-    """A lease as the writer leaves it: the message's columns, the new values, and the counts before."""
+    """A lease as the writer leaves it: the message or its columns, the new values, and the counts before."""
 
-    message: Row
+    message: Message | Row
     values: Mapping[str, Any]
     failures: int
     lapses: int
@@ -81,7 +88,7 @@ def lease_of(row: LeaseRow, mailbox: Mailbox) -> Lease:
     """Make the lease of a row."""
     values = row.values
     return Lease(
-        message=message_of(row.message),
+        message=row.message if isinstance(row.message, Message) else message_of(row.message),
         mailbox=mailbox,
         deliveries=values["deliveries"],
         lease_id=values["lease_id"],
@@ -92,8 +99,22 @@ def lease_of(row: LeaseRow, mailbox: Mailbox) -> Lease:
     )
 
 
+class BatchRow(NamedTuple):
+    """A batch as the writer leaves it; is_new when it was made just now."""
+
+    token: str
+    mailbox: Mailbox
+    leases: Sequence[LeaseRow]
+    is_new: bool
+
+
+def batch_of(row: BatchRow) -> Batch:
+    """Make the batch of a row."""
+    return Batch(BatchToken(row.token), row.mailbox, tuple(lease_of(lease, row.mailbox) for lease in row.leases))
+
+
 def message_of(row: Row) -> Message:
-    """Read the twelve columns of a message."""
+    """Read the columns of a message."""
     return Message(
         id=MessageId(row[0]),
         conversation=ConversationId(row[1]),
@@ -107,14 +128,17 @@ def message_of(row: Row) -> Message:
         idempotency_key=row[9],
         deadline_at=time_or_none(row[10]),
         answer=None if row[11] is None else answer_from_json(row[4], row[11]),
+        memories=None if row[12] is None else tuple(json.loads(row[12])),
+        metadata=row[13],
+        erased_at=time_or_none(row[14]),
     )
 
 
-def question_of(row: Row, answer: Message | None) -> Question:
-    """Read the columns of a message, its mailbox and its delivery."""
-    conversation, name, position, state, deliveries, failures, lapses, ready_at, holder, lapses_at, *rest = row[12:]
-    last_error, ended_at, deadline_at = rest
-    delivery = Delivery(
+def delivery_of(row: Row) -> Delivery:
+    """Read the columns of a mailbox and its delivery."""
+    conversation, name, position, state, deliveries, failures, lapses, ready_at, holder, lapses_at, *rest = row
+    last_error, ended_at, deadline_at, handed_at, handed_to = rest
+    return Delivery(
         mailbox=Mailbox(conversation, name),
         position=position,
         state=State(state),
@@ -127,15 +151,22 @@ def question_of(row: Row, answer: Message | None) -> Question:
         last_error=last_error,
         ended_at=time_or_none(ended_at),
         deadline_at=time_or_none(deadline_at),
+        handed_at=time_or_none(handed_at),
+        handed_to=handed_to,
     )
-    return Question(message_of(row[:12]), delivery, answer.answer if answer else None)
+
+
+def question_of(row: Row, answer: Message | None) -> Question:
+    """Read the columns of a message, its mailbox and its delivery."""
+    delivery = delivery_of(row[MESSAGE_COLUMNS:])
+    return Question(message_of(row[:MESSAGE_COLUMNS]), delivery, answer.answer if answer else None)
 
 
 def answer_to_json(answer: Answer) -> str:
     """Write what an answer is beyond its text, which is its message's body."""
     return _to_json(
         {
-            "outcome": answer.outcome.value,
+            "outcome": answer.outcome,
             "author": answer.author,
             "citations": [
                 (

@@ -4,141 +4,246 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
-import apsw
-
-from warmline.errors import StoreClosedError, UnknownMailboxError
-from warmline.model import Delivery, Lease, Mailbox, Message, MessageId, Question, State
+from warmline.errors import ConflictError, UnknownMessageError
+from warmline.model import (
+    Acknowledged,
+    Batch,
+    BatchToken,
+    CredentialId,
+    Delivery,
+    Lease,
+    Mailbox,
+    Message,
+    MessageId,
+    Post,
+    Question,
+    State,
+)
+from warmline.parties import Credential
 from warmline.protocols import Accepted, Clock, QuestionFilter
 from warmline.settings import StoreSettings
-from warmline.stores import verbs
-from warmline.stores.opening import open_reader, open_writer, translated
-from warmline.stores.rows import LeaseRow, lease_of, message_values, micros, time, time_or_none
+from warmline.stores import batches, posts, verbs
+from warmline.stores.accepting import sent
+from warmline.stores.batches import Reception
+from warmline.stores.database import Database
+from warmline.stores.rows import BatchRow, batch_of, lease_of, message_values, micros, time, time_or_none
+from warmline.stores.speaking import Refused, Speech
 from warmline.stores.transaction import News, Transaction
 from warmline.stores.waits import EndWaits, SoonerWait
-from warmline.stores.writer import Writer
-
-Result = TypeVar("Result")
 
 _MICROSECOND = timedelta(microseconds=1)
-_END_OF_TIME = 2**62
-"""In microseconds: after every lease's end."""
 
 
 class SqliteStore:
-    """Keeps protocols.Store's promises on the file at `path`, which nobody else may write."""
+    """Keeps protocols.Store's promises on the file at `path`, which nobody else may write.
+
+    database is what it stands on, for a SqliteDirectory to stand on too: opened and closed with the store.
+    """
 
     def __init__(self, path: Path, settings: StoreSettings, clock: Clock, *, vfs: str | None = None) -> None:
-        self._path = path
+        self.database = Database(path, settings, clock, vfs=vfs)
+        self.database.join(self)
         self._settings = settings
-        self._clock = clock
-        self._vfs = vfs
         self._ends = EndWaits()
         self._sooner = SoonerWait()
-        self._mailboxes: dict[Mailbox, int] = {}
-        self._writer: Writer | None = None
+        self._readers: set[CredentialId] = set()
 
     async def open(self) -> None:
         """Open or make the file, and start the threads."""
-        self._connection = await asyncio.to_thread(open_writer, self._path, self._settings, self._vfs)
-        self._reading = await asyncio.to_thread(open_reader, self._path, self._vfs)
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="store reader")
-        self._writer = Writer(self._connection, self._clock, self._settings.max_batch, self._on_news)
-        self._mailboxes = await self._read(verbs.mailboxes)
+        await self.database.open()
 
     async def close(self) -> None:
         """End the threads and close the file; safe to call twice."""
-        if self._writer is None:
-            return
-        writer, self._writer = self._writer, None
-        await writer.close()
-        await asyncio.to_thread(self._reader.shutdown)
-        self._reading.close()
-        self._connection.close()
-        error = StoreClosedError("the store was closed")
+        await self.database.close()
+
+    async def load(self) -> None:
+        """Read who holds something."""
+        self._readers = await self.database.read(batches.readers)
+
+    def tell(self, news: News) -> None:
+        """Wake those who wait for what was committed."""
+        self._ends.opened(news.opened)
+        self._ends.ended(news.ended)
+        self._readers.update(news.readers)
+        if news.next_event_at is not None:
+            self._sooner.event_at(news.next_event_at)
+
+    def fail(self, error: Exception) -> None:
+        """Give an error to all who wait."""
         self._ends.fail(error)
         self._sooner.fail(error)
 
     async def add_mailbox(self, mailbox: Mailbox) -> None:
         """Make sure that this mailbox and its conversation exist."""
-        self._mailboxes = await self._write(lambda tx: verbs.add_mailbox(tx, mailbox))
+        await self.database.write(lambda tx: verbs.add_mailbox(tx, mailbox))
 
-    async def add(self, message: Message, mailbox: Mailbox) -> Accepted:
+    async def add(
+        self, message: Message, mailbox: Mailbox, *, by: Credential | None = None, settles: Lease | None = None
+    ) -> Accepted:
         """Accept a message."""
-        box = self._box(mailbox)
-        values = message_values(message)
-        added = await self._write(lambda tx: verbs.add(tx, values, box))
+        box, speech, new = self.database.box(mailbox), self._speech(by), sent(message)
+        settled = None if settles is None else (settles, self.database.box(settles.mailbox))
+        added = await self.database.write(lambda tx: posts.add(tx, new, box, speech, settled))
         if isinstance(added, Question):
             return Accepted(added, created=False)
-        delivery = Delivery(mailbox=mailbox, position=added, state=State.READY, deadline_at=message.deadline_at)
-        return Accepted(Question(message, delivery), created=True)
+        if isinstance(added, Refused):
+            raise added.error
+        delivery = Delivery(mailbox, added.position, State.READY, deadline_at=message.deadline_at)
+        return Accepted(Question(added.message, delivery), created=True)
+
+    async def broadcast(self, message: Message, mailboxes: Sequence[Mailbox], *, by: Credential | None = None) -> Post:
+        """Accept a message for several."""
+        boxes, speech, new = [self.database.box(each) for each in mailboxes], self._speech(by), sent(message)
+        post = await self.database.write(lambda tx: posts.broadcast(tx, new, boxes, speech))
+        if isinstance(post, Refused):
+            raise post.error
+        return post
 
     async def lease(self, mailbox: Mailbox, holder: str, duration: timedelta) -> Lease:
         """Wait for a due delivery and lease it."""
-        box = self._box(mailbox)
+        box = self.database.box(mailbox)
         length = duration // _MICROSECOND
-        writer = self._open_writer()
-        undo = partial(self._give_back, mailbox)
-        job = writer.submit(lambda tx: verbs.lease(tx, box, holder, length), synced=False, parking=box, undo=undo)
+        job = self.database.submit(
+            lambda tx: verbs.lease(tx, box, holder, length), synced=False, parking=box, undo=verbs.take_back
+        )
         try:
             return lease_of(await job.done, mailbox)
         except asyncio.CancelledError:
-            writer.abandon(job)
+            self.database.abandon(job)
             raise
+
+    async def receive(
+        self,
+        mailbox: Mailbox,
+        by: Credential,
+        limit: int,
+        duration: timedelta,
+        key: str | None = None,
+        *,
+        waits: bool = True,
+    ) -> Batch:
+        """Wait for due deliveries and lease them together."""
+        box, length = self.database.box(mailbox), duration // _MICROSECOND
+        wanted = Reception(mailbox, box, by.id, by.conversation, by.name, limit, length, key)
+        # Both are on their way at once: a reader stands in the line from when it came, and has been served, if
+        # there was something, when it has arrived.
+        job = self.database.submit(
+            lambda tx: batches.receive(tx, wanted), synced=False, parking=box, undo=batches.take_back
+        )
+        arriving = self.database.submit(lambda tx: batches.arrive(tx, wanted), synced=False)
+        try:
+            held = await arriving.done
+            if held is None and not waits and not job.done.done():
+                held = BatchRow("", mailbox, (), is_new=False)
+            if held is None:
+                return batch_of(await job.done)
+        except BaseException:
+            self.database.abandon(job)
+            raise
+        self.database.abandon(job)
+        return batch_of(held)
+
+    async def held(self, token: BatchToken, by: CredentialId) -> Batch:
+        """Return what is still leased of a batch."""
+        return batch_of(await self.database.read(lambda tx: batches.held(tx, token, by)))
+
+    async def open_batches(self, by: CredentialId) -> Sequence[BatchToken]:
+        """Return the reader's open batches."""
+        return await self.database.read(lambda tx: batches.open_batches(tx, by))
+
+    async def acknowledge(self, token: BatchToken, by: CredentialId) -> Acknowledged:
+        """Settle all of a batch but its questions."""
+        return await self.database.write(lambda tx: batches.acknowledge(tx, token, by))
+
+    async def escalate(self, lease: Lease, to: Mailbox, deadline_at: datetime | None) -> None:
+        """Release a question into another mailbox."""
+        box, other = self.database.box(lease.mailbox), self.database.box(to)
+        await self.database.write(lambda tx: verbs.escalate(tx, lease, box, other, deadline_at))
+
+    async def erase(self, message_id: MessageId) -> Post:
+        """Empty a message and its answer, and cancel what is open of it."""
+        try:
+            return await self.database.write(lambda tx: posts.erase(tx, message_id), checkpointed=True)
+        except UnknownMessageError:
+            erased = await self.database.archive.erase(message_id, self.database.clock.now())
+            if erased is None:
+                raise
+            return erased
+
+    async def post(self, message_id: MessageId) -> Post:
+        """Return any message."""
+        try:
+            return await self.database.read(lambda tx: posts.post(tx, message_id))
+        except UnknownMessageError:
+            return await self._from_archive(message_id)
+
+    async def archive(self, before: datetime) -> int:
+        """Move what was settled or cancelled before into the archive."""
+        return await self.database.archive.move(before)
 
     async def extend(self, lease: Lease, duration: timedelta) -> Lease:
         """Extend a lease."""
-        box, length = self._box(lease.mailbox), duration // _MICROSECOND
+        box, length = self.database.box(lease.mailbox), duration // _MICROSECOND
         return replace(
-            lease, lapses_at=await self._write(lambda tx: verbs.extend(tx, lease, box, length), synced=False)
+            lease, lapses_at=await self.database.write(lambda tx: verbs.extend(tx, lease, box, length), synced=False)
         )
 
     def settle(self, lease: Lease, answer: Message) -> asyncio.Future[None]:
         """Write the answer and settle."""
-        box, values = self._box(lease.mailbox), message_values(answer)
-        return self._open_writer().submit(lambda tx: verbs.settle(tx, lease, box, answer, values), synced=True).done
+        box, values = self.database.box(lease.mailbox), message_values(answer)
+        return self.database.submit(lambda tx: verbs.settle(tx, lease, box, answer, values), synced=True).done
+
+    async def done(self, lease: Lease) -> None:
+        """Settle without an answer."""
+        box = self.database.box(lease.mailbox)
+        await self.database.write(lambda tx: verbs.done(tx, lease, box))
 
     async def nack(self, lease: Lease, error: str, delay: timedelta) -> None:
         """Give back with one failure more."""
-        box, length = self._box(lease.mailbox), delay // _MICROSECOND
-        await self._write(lambda tx: verbs.nack(tx, lease, box, error, length))
+        box, length = self.database.box(lease.mailbox), delay // _MICROSECOND
+        await self.database.write(lambda tx: verbs.nack(tx, lease, box, error, length))
 
     async def release(self, lease: Lease) -> None:
         """Give back without blame."""
-        box = self._box(lease.mailbox)
-        await self._write(lambda tx: verbs.release(tx, lease, box), synced=False)
+        box = self.database.box(lease.mailbox)
+        await self.database.write(lambda tx: verbs.release(tx, lease, box), synced=False)
 
     async def bury(self, lease: Lease, error: str) -> None:
         """Set aside as a dead letter."""
-        box = self._box(lease.mailbox)
-        await self._write(lambda tx: verbs.bury(tx, lease, box, error))
+        box = self.database.box(lease.mailbox)
+        await self.database.write(lambda tx: verbs.bury(tx, lease, box, error))
 
     async def cancel(self, message_id: MessageId) -> Question:
         """End what is ready or leased."""
-        return await self._write(lambda tx: verbs.cancel(tx, message_id))
+        return await self._steer(message_id, lambda tx: verbs.cancel(tx, message_id))
 
     async def requeue(self, message_id: MessageId, deadline_at: datetime | None) -> Question:
         """Put back what is dead or expired."""
-        return await self._write(lambda tx: verbs.requeue(tx, message_id, deadline_at))
+        return await self._steer(message_id, lambda tx: verbs.requeue(tx, message_id, deadline_at))
 
     async def discard(self, message_id: MessageId) -> Question:
         """Give up what is dead."""
-        return await self._write(lambda tx: verbs.discard(tx, message_id))
+        return await self._steer(message_id, lambda tx: verbs.discard(tx, message_id))
 
     async def get(self, message_id: MessageId) -> Question:
         """Return a question as it stands."""
-        return await self._read(lambda tx: verbs.get(tx, message_id))
+        try:
+            return await self.database.read(lambda tx: verbs.get(tx, message_id))
+        except UnknownMessageError:
+            post = await self._from_archive(message_id)
+            if len(post.deliveries) != 1:
+                raise
+            return Question(post.message, post.deliveries[0], post.answer)
 
     async def wait_until_ended(self, message_id: MessageId) -> Question:
         """Wait for the end of a question."""
-        self._open_writer()
+        self.database.check_open()
         return await self._ends.wait(message_id, partial(self.get, message_id))
 
     def watching(self, message_id: MessageId, on_end: Callable[[], None]) -> AbstractContextManager[None]:
@@ -147,75 +252,47 @@ class SqliteStore:
 
     async def questions(self, which: QuestionFilter, limit: int) -> Sequence[Question]:
         """List questions."""
-        box = self._box(which.mailbox) if which.mailbox else None
-        return await self._read(lambda tx: verbs.questions(tx, which, box, limit))
+        box = self.database.box(which.mailbox) if which.mailbox else None
+        return await self.database.read(lambda tx: verbs.questions(tx, which, box, limit))
 
     async def count(self, which: QuestionFilter) -> int:
         """Count questions."""
-        box = self._box(which.mailbox) if which.mailbox else None
-        return await self._read(lambda tx: verbs.count(tx, which, box))
+        box = self.database.box(which.mailbox) if which.mailbox else None
+        return await self.database.read(lambda tx: verbs.count(tx, which, box))
 
     async def tally(self) -> dict[State, int]:
         """Count deliveries by state."""
-        return await self._read(verbs.tally)
+        return await self.database.read(verbs.tally)
 
     async def lapse_all(self) -> None:
         """Lapse every lease."""
-        await self._write(lambda tx: verbs.lapse(tx, self._settings.max_lapses, _END_OF_TIME), synced=False)
+        await self.database.write(lambda tx: verbs.lapse_all(tx, self._settings.max_lapses), synced=False)
 
     async def sweep(self) -> datetime | None:
         """Expire, lapse and make due."""
         self._sooner.reset()
-        due = await self._write(lambda tx: verbs.sweep(tx, self._settings.max_lapses), synced=False)
+        due = await self.database.write(lambda tx: verbs.sweep(tx, self._settings.max_lapses), synced=False)
         return time_or_none(self._sooner.earliest(due))  # what it made due may have been leased again at once
 
     async def wait_until_sooner(self, than: datetime | None) -> datetime:
         """Wait for an event that is due before `than`."""
-        self._open_writer()
+        self.database.check_open()
         return time(await self._sooner.wait(None if than is None else micros(than)))
 
-    def _open_writer(self) -> Writer:
-        if self._writer is None:
-            raise StoreClosedError("the store is closed")
-        return self._writer
+    async def _from_archive(self, message_id: MessageId) -> Post:
+        """Return an archived message. Raises UnknownMessageError."""
+        post = await self.database.archive.find(message_id)
+        if post is None:
+            raise UnknownMessageError(f"there is no message {message_id}")
+        return post
 
-    async def _write(self, verb: Callable[[Transaction], Result], *, synced: bool = True) -> Result:
-        return await self._open_writer().submit(verb, synced=synced).done  # type: ignore[no-any-return]
-
-    async def _read(self, verb: Callable[[Transaction], Result]) -> Result:
-        self._open_writer()
-        return await asyncio.get_running_loop().run_in_executor(self._reader, self._read_now, verb)
-
-    def _read_now(self, verb: Callable[[Transaction], Result]) -> Result:
+    async def _steer(self, message_id: MessageId, verb: Callable[[Transaction], Question]) -> Question:
+        """Run a verb that needs no lease. What is in the archive ended for good: ConflictError."""
         try:
-            self._reading.execute("begin")  # one snapshot for all of a verb's statements
-            try:
-                return verb(Transaction(self._reading, 0))
-            finally:
-                self._reading.execute("commit")
-        except apsw.Error as error:
-            raise translated(error) from error
+            return await self.database.write(verb)
+        except UnknownMessageError:
+            post = await self._from_archive(message_id)
+            raise ConflictError(f"{message_id} ended, and is in the archive: {post.deliveries[0].state}") from None
 
-    def _box(self, mailbox: Mailbox) -> int:
-        """Return a mailbox's number. Raises UnknownMailboxError, or StoreClosedError."""
-        self._open_writer()
-        try:
-            return self._mailboxes[mailbox]
-        except KeyError:
-            raise UnknownMailboxError(
-                f"there is no mailbox {mailbox.name!a} in the conversation {mailbox.conversation!a}"
-            ) from None
-
-    def _give_back(self, mailbox: Mailbox, row: LeaseRow) -> None:
-        """Release a lease that was granted to a caller who had left."""
-        if self._writer is None:
-            return
-        lease, box = lease_of(row, mailbox), self._mailboxes[mailbox]
-        released = self._writer.submit(lambda tx: verbs.release(tx, lease, box), synced=False).done
-        released.add_done_callback(lambda future: future.exception())  # it may have lapsed: that is a release too
-
-    def _on_news(self, news: News) -> None:
-        self._ends.opened(news.opened)
-        self._ends.ended(news.ended)
-        if news.next_event_at is not None:
-            self._sooner.event_at(news.next_event_at)
+    def _speech(self, by: Credential | None) -> Speech | None:
+        return None if by is None else Speech(by, self._settings.max_hops, by.id in self._readers)

@@ -4,7 +4,12 @@
 -- opens no statement journal, which costs more than all the rest. Nobody else writes in between.
 
 -- name: mailboxes
-select id, conversation, name from mailbox
+select b.id, b.conversation, b.name, b.ordered, b.answered_by, c.closed_at is not null
+from mailbox b join conversation c on c.id = b.conversation
+
+-- name: mailboxes_in
+select b.id, b.conversation, b.name, b.ordered, b.answered_by, c.closed_at is not null
+from mailbox b join conversation c on c.id = b.conversation where b.conversation = :conversation
 
 -- name: add_mailbox_conversation
 insert into conversation (id, created_at) values (:conversation, :now_at) on conflict do nothing
@@ -13,8 +18,11 @@ insert into conversation (id, created_at) values (:conversation, :now_at) on con
 insert into mailbox (conversation, name) values (:conversation, :name) on conflict do nothing
 
 -- name: add_same_key
-select m.id, m.kind, m.body, d.mailbox_id from message m join delivery d on d.message_id = m.id
-where m.conversation = :conversation and m.sender = :sender and m.idempotency_key = :idempotency_key
+select id, kind, body from message
+where conversation = :conversation and sender = :sender and idempotency_key = :idempotency_key
+
+-- name: add_sent_to
+select coalesce(sent_to, mailbox_id) from delivery where message_id = :message_id
 
 -- name: add_position
 update mailbox set last_position = last_position + 1 where id = :mailbox_id
@@ -24,10 +32,11 @@ select last_position from mailbox where id = :mailbox_id
 
 -- name: add_message
 insert into message
-    (id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at, answer)
+    (id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at, answer,
+     memories, metadata)
 values
     (:id, :conversation, :sender, :kind, :body, :sent_at, :trace, :hops, :in_reply_to, :idempotency_key,
-     :deadline_at, :answer)
+     :deadline_at, :answer, :memories, :metadata)
 
 -- name: add_delivery
 insert into delivery (message_id, mailbox_id, position, state, deadline_at)
@@ -37,24 +46,38 @@ values (:message_id, :mailbox_id, :position, 'ready', :deadline_at)
 select message_id, deliveries, failures, lapses
 from delivery indexed by delivery_due
 where mailbox_id = :mailbox_id and state = 'ready' and ready_at is null
-order by position limit 1
+order by position limit :limit
+
+-- name: lease_is_blocked
+select 1 from delivery indexed by delivery_leased where mailbox_id = :mailbox_id and state = 'leased'
+union all
+select 1 from delivery indexed by delivery_delayed
+where mailbox_id = :mailbox_id and ready_at is not null and position < (
+    select position from delivery indexed by delivery_due
+    where mailbox_id = :mailbox_id and state = 'ready' and ready_at is null
+    order by position limit 1
+)
+limit 1
 
 -- name: lease_message
-select id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at, answer
+select id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at, answer,
+    memories, metadata, erased_at
 from message where id = :message_id
 
 -- name: lease
 update delivery
-set state = 'leased', deliveries = :deliveries, lease_id = :lease_id, holder = :holder, lease_lapses_at = :lapses_at
+set state = 'leased', deliveries = :deliveries, lease_id = :lease_id, holder = :holder, lease_lapses_at = :lapses_at,
+    handed_at = :now_at, handed_to = :holder, reader = :reader
 where message_id = :message_id and mailbox_id = :mailbox_id
 
 -- name: held
-select position, failures, lapses, lease_lapses_at, last_error, deadline_at from delivery
+select position, failures, lapses, lease_lapses_at, last_error, deadline_at, handed_at, handed_to from delivery
 where message_id = :message_id and mailbox_id = :mailbox_id
     and deliveries = :deliveries and lease_id = :lease_id and state = 'leased'
 
 -- name: answer
-select id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at, answer
+select id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at, answer,
+    memories, metadata, erased_at
 from message where id = (select answer_id from delivery where message_id = :id and answer_id is not null)
 
 -- name: extend
@@ -63,32 +86,32 @@ where message_id = :message_id and mailbox_id = :mailbox_id
 
 -- name: settle
 update delivery
-set state = 'settled', lease_id = null, holder = null, lease_lapses_at = null, ended_at = :now_at,
+set state = 'settled', lease_id = null, holder = null, lease_lapses_at = null, reader = null, ended_at = :now_at,
     answer_id = :answer_id
 where message_id = :message_id and mailbox_id = :mailbox_id
 
 -- name: nack
 update delivery
 set state = 'ready', failures = failures + 1, last_error = :error, ready_at = :ready_at,
-    lease_id = null, holder = null, lease_lapses_at = null
+    lease_id = null, holder = null, lease_lapses_at = null, reader = null
 where message_id = :message_id and mailbox_id = :mailbox_id
 
 -- name: release
 update delivery
-set state = 'ready', lease_id = null, holder = null, lease_lapses_at = null
+set state = 'ready', lease_id = null, holder = null, lease_lapses_at = null, reader = null
 where message_id = :message_id and mailbox_id = :mailbox_id
 
 -- name: bury
 update delivery
 set state = 'dead', failures = failures + 1, last_error = :error, ended_at = :now_at,
-    lease_id = null, holder = null, lease_lapses_at = null
+    lease_id = null, holder = null, lease_lapses_at = null, reader = null
 where message_id = :message_id and mailbox_id = :mailbox_id
 
 -- name: cancel
 update delivery
-set state = 'cancelled', ended_at = :now_at, ready_at = null, lease_id = null, holder = null, lease_lapses_at = null
+set state = 'cancelled', ended_at = :now_at, ready_at = null, lease_id = null, holder = null, lease_lapses_at = null, reader = null
 where message_id = :message_id and state in ('ready', 'leased')
-returning message_id
+returning mailbox_id
 
 -- name: requeue
 update delivery
@@ -99,36 +122,37 @@ returning mailbox_id
 -- name: discard
 update delivery set state = 'cancelled', ended_at = :now_at
 where message_id = :message_id and state = 'dead'
-returning message_id
+returning mailbox_id
 
--- name: state
-select state from delivery where message_id = :message_id
+-- name: steer
+select d.state, m.conversation from delivery d join message m on m.id = d.message_id where d.message_id = :message_id
 
 -- name: question
 select m.id, m.conversation, m.sender, m.kind, m.body, m.sent_at, m.trace, m.hops, m.in_reply_to, m.idempotency_key,
-    m.deadline_at, m.answer,
+    m.deadline_at, m.answer, m.memories, m.metadata, m.erased_at,
     b.conversation, b.name, d.position, d.state, d.deliveries, d.failures, d.lapses, d.ready_at, d.holder,
-    d.lease_lapses_at, d.last_error, d.ended_at, d.deadline_at
+    d.lease_lapses_at, d.last_error, d.ended_at, d.deadline_at, d.handed_at, d.handed_to
 from message m join delivery d on d.message_id = m.id join mailbox b on b.id = d.mailbox_id
 where m.id = :id
 
 -- name: sweep_expire
 update delivery
-set state = 'expired', ended_at = :now_at, ready_at = null, lease_id = null, holder = null, lease_lapses_at = null
+set state = 'expired', ended_at = :now_at, ready_at = null, lease_id = null, holder = null, lease_lapses_at = null, reader = null
 where timed_at <= :now_at and deadline_at <= :now_at
-returning message_id
+returning message_id, mailbox_id
 
 -- name: sweep_bury
 update delivery
 set state = 'dead', lapses = lapses + 1, ended_at = :now_at, last_error = :error,
-    lease_id = null, holder = null, lease_lapses_at = null
+    lease_id = null, holder = null, lease_lapses_at = null, reader = null
 where timed_at <= :until_at and lease_lapses_at <= :until_at and lapses >= :max_lapses
-returning message_id
+    and (reader is null or not :spared)
+returning message_id, mailbox_id
 
 -- name: sweep_lapse
 update delivery
-set state = 'ready', lapses = lapses + 1, lease_id = null, holder = null, lease_lapses_at = null
-where timed_at <= :until_at and lease_lapses_at <= :until_at
+set state = 'ready', lapses = lapses + 1, lease_id = null, holder = null, lease_lapses_at = null, reader = null
+where timed_at <= :until_at and lease_lapses_at <= :until_at and (reader is null or not :spared)
 returning mailbox_id
 
 -- name: sweep_make_due
@@ -141,9 +165,9 @@ select min(timed_at) from delivery where timed_at is not null
 
 -- name: questions
 select m.id, m.conversation, m.sender, m.kind, m.body, m.sent_at, m.trace, m.hops, m.in_reply_to, m.idempotency_key,
-    m.deadline_at, m.answer,
+    m.deadline_at, m.answer, m.memories, m.metadata, m.erased_at,
     b.conversation, b.name, d.position, d.state, d.deliveries, d.failures, d.lapses, d.ready_at, d.holder,
-    d.lease_lapses_at, d.last_error, d.ended_at, d.deadline_at
+    d.lease_lapses_at, d.last_error, d.ended_at, d.deadline_at, d.handed_at, d.handed_to
 from delivery d join message m on m.id = d.message_id join mailbox b on b.id = d.mailbox_id
 where m.kind = 'question' and d.message_id >= :since_id and m.sent_at >= :since_at
     and (:states is null or d.state in (select value from json_each(:states)))
@@ -158,3 +182,112 @@ where m.kind = 'question' and d.message_id >= :since_id and m.sent_at >= :since_
 
 -- name: tally
 select state, count(*) from delivery group by state
+
+-- name: mailbox_number
+select id from mailbox where conversation = :conversation and name = :name
+
+-- name: escalate
+update delivery
+set mailbox_id = :to, position = :position, deadline_at = coalesce(:deadline_at, deadline_at),
+    sent_to = coalesce(sent_to, mailbox_id), state = 'ready',
+    lease_id = null, holder = null, lease_lapses_at = null, reader = null
+where message_id = :message_id and mailbox_id = :mailbox_id
+
+-- name: end_notice
+select m.number, m.id, m.conversation, m.sender, m.kind, m.trace, m.hops, b.name, d.state, d.last_error
+from message m join delivery d on d.message_id = m.id join mailbox b on b.id = d.mailbox_id
+where m.id = :message_id and d.mailbox_id = :mailbox_id
+
+-- name: trace_of
+select trace, hops from message where id = :id
+
+-- name: trace_held
+select m.trace, m.hops, b.number, d.position
+from delivery d indexed by delivery_read join message m on m.id = d.message_id join batch b on b.token = d.lease_id
+where d.reader = :reader
+
+-- name: trace_begun_by
+select conversation, sender from message where id = :trace
+
+-- name: rate
+select minute_due_at, hour_due_at, day, day_used from rate where credential_id = :credential
+
+-- name: rate_charge
+insert into rate (credential_id, minute_due_at, hour_due_at, day, day_used)
+values (:credential, :minute_due_at, :hour_due_at, :day, :day_used)
+on conflict (credential_id) do update
+set minute_due_at = :minute_due_at, hour_due_at = :hour_due_at, day = :day, day_used = :day_used
+
+-- name: stop_again
+update stop set refusals = refusals + 1, last_at = :now_at where kind = :kind and key = :key returning refusals
+
+-- name: stop
+insert into stop (kind, key, conversation, participant, first_at, last_at, refusals)
+values (:kind, :key, :conversation, :participant, :now_at, :now_at, 1)
+
+-- name: receive_seen
+update participant set seen_at = :now_at where conversation = :conversation and name = :name
+
+-- name: receive_again
+select token from batch where reader = :reader and idempotency_key = :key
+
+-- name: receive_forget
+update batch set idempotency_key = null where reader = :reader and idempotency_key = :key
+
+-- name: receive
+insert into batch (token, mailbox_id, reader, message_ids, handed_at, idempotency_key)
+values (:token, :mailbox_id, :reader, :message_ids, :now_at, :key)
+
+-- name: take_back
+update delivery
+set state = 'ready', lease_id = null, holder = null, lease_lapses_at = null, reader = null
+where message_id = :message_id and mailbox_id = :mailbox_id and lease_id = :lease_id
+
+-- name: receive_undone
+delete from batch where token = :token
+
+-- name: readers
+select distinct reader from delivery indexed by delivery_read where reader is not null
+
+-- name: batch
+select b.mailbox_id, m.conversation, m.name, b.message_ids, b.settled_ids, b.unanswered_ids
+from batch b join mailbox m on m.id = b.mailbox_id
+where b.token = :token and b.reader = :reader
+
+-- name: batch_held
+select d.deliveries, d.holder, d.lease_lapses_at, d.failures, d.lapses
+from delivery d
+where d.message_id = :message_id and d.mailbox_id = :mailbox_id and d.state = 'leased' and d.lease_id = :token
+
+-- name: batch_state
+select state from delivery where message_id = :message_id and mailbox_id = :mailbox_id
+
+-- name: batches_open
+select b.number, b.token
+from delivery d indexed by delivery_read join batch b on b.token = d.lease_id
+where d.reader = :reader and b.acknowledged_at is null
+
+-- name: acknowledge
+update batch set acknowledged_at = :now_at, settled_ids = :settled_ids, unanswered_ids = :unanswered_ids
+where token = :token
+
+-- name: erase_cancel
+update delivery
+set state = 'cancelled', ended_at = :now_at, ready_at = null,
+    lease_id = null, holder = null, lease_lapses_at = null, reader = null
+where message_id = :message_id and state in ('ready', 'leased')
+returning mailbox_id
+
+-- name: erase
+update message set body = '', metadata = null, answer = :answer, erased_at = :now_at where id = :id
+
+-- name: post
+select id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at, answer,
+    memories, metadata, erased_at, number
+from message where id = :id
+
+-- name: post_deliveries
+select b.conversation, b.name, d.position, d.state, d.deliveries, d.failures, d.lapses, d.ready_at, d.holder,
+    d.lease_lapses_at, d.last_error, d.ended_at, d.deadline_at, d.handed_at, d.handed_to
+from delivery d join mailbox b on b.id = d.mailbox_id
+where d.message_id = :id

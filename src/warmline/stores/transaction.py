@@ -4,30 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import apsw
 
-from warmline.model import MessageId
-from warmline.stores.queries import load_queries
+from warmline.model import ConversationId, CredentialId, Mailbox, Message, MessageId
+from warmline.parties import AnsweredBy, Credential
+from warmline.stores.queries import load_all_queries, parameters_of
 from warmline.stores.rows import Row
 from warmline.stores.waits import ToQuestion
 
-QUERIES = load_queries("sqlite.sql")
+_STATEMENTS = {name: (sql, parameters_of(sql)) for name, sql in load_all_queries().items()}
+
+
+@dataclass(slots=True, eq=False)
+class Box:
+    """A mailbox as it is kept in memory, as the last batch of verbs left it."""
+
+    number: int
+    ordered: bool
+    answered_by: AnsweredBy
+    is_closed: bool
+
+    def become(self, other: Box) -> None:
+        """Take over what may change."""
+        self.ordered, self.answered_by, self.is_closed = other.ordered, other.answered_by, other.is_closed
 
 
 @dataclass(slots=True)
 class News:
     """What a transaction changed that somebody may wait for.
 
-    due names the mailboxes in which something became due; opened the questions that were accepted or
-    requeued; ended those that ended, with a way to the question where the verb had it at hand;
-    next_event_at is the earliest new event for a sweep.
+    due names the mailboxes in which something became due; opened what was requeued, or accepted for one
+    mailbox, with the message; ended what ended, with a way to the question where the verb had it at hand;
+    next_event_at is the earliest new event for a sweep; said names the conversations in which something
+    was said, handed over or ended; boxes holds the mailboxes that are new or have changed, and credentials
+    such credentials under the hashes of their tokens; readers names those who received.
     """
 
     due: dict[int, None] = field(default_factory=dict)
-    opened: list[MessageId] = field(default_factory=list)
+    opened: dict[MessageId, Message | None] = field(default_factory=dict)
     ended: dict[MessageId, ToQuestion | None] = field(default_factory=dict)
     next_event_at: int | None = None
+    said: dict[ConversationId, None] = field(default_factory=dict)
+    boxes: dict[Mailbox, Box] = field(default_factory=dict)
+    readers: list[CredentialId] = field(default_factory=list)
+    credentials: dict[bytes, Credential] = field(default_factory=dict)
 
     def event_at(self, at: int | None) -> None:
         """Note an event for a sweep."""
@@ -36,23 +58,52 @@ class News:
 
 
 class Transaction:
-    """The named statements on one connection. Lives for one batch of verbs."""
+    """The named statements on one cursor. Lives for one batch of verbs.
 
-    __slots__ = ("_connection", "news", "now")
+    A row that was read keeps its statement open until the cursor's next one: end the transaction by
+    the same cursor.
+    """
 
-    def __init__(self, connection: apsw.Connection, now: int) -> None:
-        self._connection = connection
+    __slots__ = ("_boxes", "_cursor", "news", "now")
+
+    def __init__(self, cursor: apsw.Cursor, now: int) -> None:
+        self._cursor = cursor
         self.now = now
         self.news = News()
+        self._boxes: dict[int, Box] = {}
 
-    def one(self, name: str, values: Mapping[str, object]) -> Row | None:
+    def one(self, name: str, values: Mapping[str, Any]) -> Row | None:
         """Run a statement and return its only row, or None."""
-        return self._connection.execute(QUERIES[name], values).fetchone()
+        return self._execute(name, values).fetchone()
 
-    def all(self, name: str, values: Mapping[str, object]) -> list[Row]:
+    def all(self, name: str, values: Mapping[str, Any]) -> list[Row]:
         """Run a statement to its end and return its rows."""
-        return self._connection.execute(QUERIES[name], values).fetchall()
+        return self._execute(name, values).fetchall()
 
-    def run(self, name: str, values: Mapping[str, object]) -> None:
+    def run(self, name: str, values: Mapping[str, Any]) -> None:
         """Run a statement that returns nothing."""
-        self._connection.execute(QUERIES[name], values)
+        self._execute(name, values)
+
+    def boxes_changed(self, conversation: ConversationId) -> None:
+        """Note that mailboxes of a conversation are new or have changed."""
+        boxes = read_boxes(self, conversation)
+        self.news.boxes.update(boxes)
+        self._boxes.update((box.number, box) for box in boxes.values())
+
+    def as_left(self, box: Box) -> Box:
+        """Return a mailbox as the verbs before this one left it, those of the same batch too."""
+        return self._boxes.get(box.number, box)
+
+    def _execute(self, name: str, values: Mapping[str, Any]) -> apsw.Cursor:
+        """Bind by number: binding by name costs more than most statements. Values may hold more than are bound."""
+        sql, parameters = _STATEMENTS[name]
+        return self._cursor.execute(sql, tuple(map(values.__getitem__, parameters)))
+
+
+def read_boxes(tx: Transaction, conversation: ConversationId | None = None) -> dict[Mailbox, Box]:
+    """Read the mailboxes, of one conversation or of all. Numbers never change."""
+    rows = tx.all("mailboxes_in", {"conversation": conversation}) if conversation else tx.all("mailboxes", {})
+    return {
+        Mailbox(conversation, name): Box(number, bool(ordered), AnsweredBy(answered_by), bool(is_closed))
+        for number, conversation, name, ordered, answered_by, is_closed in rows
+    }

@@ -11,18 +11,20 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from warmline.errors import (
     ConflictError,
-    IdempotencyConflictError,
     LeaseLostError,
     UnknownMessageError,
 )
 from warmline.ids import first_message_id
-from warmline.model import Delivery, Lease, Mailbox, Message, MessageId, Question, State
+from warmline.model import CredentialId, Delivery, Lease, Mailbox, Message, MessageId, Question, State
 from warmline.protocols import QuestionFilter
+from warmline.stores.accepting import certain, next_position
+from warmline.stores.notices import put_end_notices
 from warmline.stores.rows import (
+    MESSAGE_COLUMNS,
     LeaseRow,
     Row,
     message_of,
@@ -32,66 +34,73 @@ from warmline.stores.rows import (
     time,
     time_or_none,
 )
-from warmline.stores.transaction import Transaction
+from warmline.stores.transaction import Box, Transaction
+
+_END_OF_TIME = 2**62
+"""In microseconds: after every lease's end."""
 
 
-def mailboxes(tx: Transaction) -> dict[Mailbox, int]:
-    """Return every mailbox with its number; numbers never change."""
-    return {Mailbox(conversation, name): number for number, conversation, name in tx.all("mailboxes", {})}
-
-
-def add_mailbox(tx: Transaction, mailbox: Mailbox) -> dict[Mailbox, int]:
-    """Make sure that a mailbox and its conversation exist; return all mailboxes."""
+def add_mailbox(tx: Transaction, mailbox: Mailbox) -> None:
+    """Make sure that a mailbox and its conversation exist."""
     values = {"conversation": mailbox.conversation, "name": mailbox.name, "now_at": tx.now}
     tx.run("add_mailbox_conversation", values)
     tx.run("add_mailbox", values)
-    return mailboxes(tx)
+    tx.boxes_changed(mailbox.conversation)
 
 
-def add(tx: Transaction, values: dict[str, Any], box: int) -> int | Question:
-    """Accept a message and return its position in its mailbox; or return the question of the same key."""
-    if values["idempotency_key"] is not None:
-        same = tx.one("add_same_key", values)
-        if same is not None:
-            if same[1:] != (values["kind"], values["body"], box):
-                raise IdempotencyConflictError("this idempotency key was used for another question: choose a new one")
-            return get(tx, same[0])
-    tx.run("add_position", {"mailbox_id": box})
-    (position,) = _certain(tx.one("add_position_now", {"mailbox_id": box}))
-    message_id, deadline_at = values["id"], values["deadline_at"]
-    tx.run("add_message", values)
-    tx.run(
-        "add_delivery",
-        {"message_id": message_id, "mailbox_id": box, "position": position, "deadline_at": deadline_at},
-    )
-    tx.news.due[box] = None
-    tx.news.opened.append(message_id)
-    tx.news.event_at(deadline_at)
-    return int(position)
+class Grant(NamedTuple):
+    """To whom something is handed over until when; reader is set where it is a batch's."""
+
+    lease_id: str
+    holder: str
+    lapses_at: int
+    reader: CredentialId | None = None
 
 
-def lease(tx: Transaction, box: int, holder: str, duration: int) -> LeaseRow | None:
+def lease(tx: Transaction, box: Box, holder: str, duration: int) -> LeaseRow | None:
     """Lease the due delivery with the lowest position, or return None. duration is in microseconds."""
-    row = tx.one("lease_first", {"mailbox_id": box})
-    if row is None:
-        return None
+    rows = due(tx, box, 1)
+    return hand_over(tx, box, rows[0], Grant(secrets.token_hex(8), holder, tx.now + duration)) if rows else None
+
+
+def due(tx: Transaction, box: Box, limit: int) -> list[Row]:
+    """Return what may be handed over now, lowest position first: of an ordered mailbox its head, or nothing."""
+    if tx.as_left(box).ordered:
+        if tx.one("lease_is_blocked", {"mailbox_id": box.number}) is not None:
+            return []
+        limit = 1
+    return tx.all("lease_first", {"mailbox_id": box.number, "limit": limit})
+
+
+def hand_over(tx: Transaction, box: Box, row: Row, grant: Grant) -> LeaseRow:
+    """Lease a delivery that is due."""
     message_id, before, failures, lapses = row
     values = {
         "message_id": message_id,
-        "mailbox_id": box,
+        "mailbox_id": box.number,
         "deliveries": before + 1,
-        "lease_id": secrets.token_hex(8),
-        "holder": holder,
-        "lapses_at": tx.now + duration,
+        "lease_id": grant.lease_id,
+        "holder": grant.holder,
+        "lapses_at": grant.lapses_at,
+        "reader": grant.reader,
+        "now_at": tx.now,
     }
     tx.run("lease", values)
-    tx.news.event_at(tx.now + duration)
-    return LeaseRow(_certain(tx.one("lease_message", values)), values, failures, lapses)
+    tx.news.event_at(grant.lapses_at)
+    message = tx.news.opened.get(message_id) or certain(tx.one("lease_message", values))
+    tx.news.said[message.conversation if isinstance(message, Message) else message[1]] = None
+    return LeaseRow(message, values, failures, lapses)
 
 
-def extend(tx: Transaction, lease: Lease, box: int, duration: int) -> datetime:
+def take_back(tx: Transaction, row: LeaseRow) -> None:
+    """Release what was handed to a caller that had left; when it has lapsed meanwhile, that is a release too."""
+    tx.run("take_back", row.values)
+    tx.news.due[row.values["mailbox_id"]] = None
+
+
+def extend(tx: Transaction, lease: Lease, box: Box, duration: int) -> datetime:
     """Return the new end of a lease that has not ended. duration is in microseconds."""
-    _, _, _, lapsed_at, _, _ = _held(tx, lease, box)
+    lapsed_at = held(tx, lease, box)[3]
     if lapsed_at <= tx.now:
         raise _lost(lease)
     lapses_at = tx.now + duration
@@ -100,36 +109,55 @@ def extend(tx: Transaction, lease: Lease, box: int, duration: int) -> datetime:
     return time(lapses_at)
 
 
-def settle(tx: Transaction, lease: Lease, box: int, answer: Message, values: dict[str, Any]) -> None:
+def settle(tx: Transaction, lease: Lease, box: Box, answer: Message, values: dict[str, Any]) -> None:
     """Write the answer, whose columns are values, and settle."""
-    held = _held(tx, lease, box)
+    before = held(tx, lease, box)
     tx.run("add_message", values)
-    _change(tx, "settle", lease, box, now_at=tx.now, answer_id=answer.id)
-    tx.news.ended[lease.message.id] = partial(_settled, lease, answer, held, tx.now)
+    _settle(tx, lease, box, before, answer)
 
 
-def nack(tx: Transaction, lease: Lease, box: int, error: str, delay: int) -> None:
+def settle_note(tx: Transaction, lease: Lease, box: Box, before: Row) -> None:
+    """Settle what was found `held`, and wants no answer."""
+    _settle(tx, lease, box, before, None)
+
+
+def done(tx: Transaction, lease: Lease, box: Box) -> None:
+    """Settle what wants no answer."""
+    _settle(tx, lease, box, held(tx, lease, box), None)
+
+
+def nack(tx: Transaction, lease: Lease, box: Box, error: str, delay: int) -> None:
     """Give back with one failure more. delay is in microseconds."""
-    _held(tx, lease, box)
+    held(tx, lease, box)
     ready_at = tx.now + delay if delay > 0 else None
     _change(tx, "nack", lease, box, error=error, ready_at=ready_at)
     if ready_at is None:
-        tx.news.due[box] = None
+        tx.news.due[box.number] = None
     tx.news.event_at(ready_at)
 
 
-def release(tx: Transaction, lease: Lease, box: int) -> None:
+def release(tx: Transaction, lease: Lease, box: Box) -> None:
     """Give back without blame."""
-    _held(tx, lease, box)
+    held(tx, lease, box)
     _change(tx, "release", lease, box)
-    tx.news.due[box] = None
+    tx.news.due[box.number] = None
 
 
-def bury(tx: Transaction, lease: Lease, box: int, error: str) -> None:
+def bury(tx: Transaction, lease: Lease, box: Box, error: str) -> None:
     """Set aside as a dead letter."""
-    _held(tx, lease, box)
+    held(tx, lease, box)
     _change(tx, "bury", lease, box, error=error, now_at=tx.now)
-    tx.news.ended[lease.message.id] = None
+    _ended(tx, [(lease.message.id, box.number)])
+
+
+def escalate(tx: Transaction, lease: Lease, box: Box, to: Box, deadline_at: datetime | None) -> None:
+    """Give back into another mailbox, at its next position."""
+    held(tx, lease, box)
+    deadline = micros_or_none(deadline_at)
+    _change(tx, "escalate", lease, box, to=to.number, position=next_position(tx, to.number), deadline_at=deadline)
+    tx.news.due.update({box.number: None, to.number: None})
+    tx.news.event_at(deadline)
+    tx.news.said[lease.message.conversation] = None
 
 
 def cancel(tx: Transaction, message_id: MessageId) -> Question:
@@ -142,9 +170,8 @@ def cancel(tx: Transaction, message_id: MessageId) -> Question:
 def requeue(tx: Transaction, message_id: MessageId, deadline_at: datetime | None) -> Question:
     """Put back what is dead or expired."""
     deadline = micros_or_none(deadline_at)
-    box = _steered(tx, "requeue", message_id, deadline_at=deadline)
-    tx.news.opened.append(message_id)
-    tx.news.due[box] = None
+    _steered(tx, "requeue", message_id, deadline_at=deadline)
+    tx.news.opened[message_id] = None
     tx.news.event_at(deadline)
     return get(tx, message_id)
 
@@ -158,40 +185,51 @@ def discard(tx: Transaction, message_id: MessageId) -> Question:
 
 def sweep(tx: Transaction, max_lapses: int) -> int | None:
     """Expire, lapse and make due what has come to its time; return the next such time."""
-    expired = tx.all("sweep_expire", {"now_at": tx.now})
-    lapse(tx, max_lapses, tx.now)
+    _ended(tx, tx.all("sweep_expire", {"now_at": tx.now}))
+    _lapse(tx, max_lapses, tx.now, spared=False)
     due = tx.all("sweep_make_due", {"now_at": tx.now})
     row = tx.one("sweep_next", {})
-    tx.news.ended.update((MessageId(message_id), None) for (message_id,) in expired)
-    tx.news.due.update((box, None) for (box,) in due)
+    tx.news.due.update((number, None) for (number,) in due)
     return row[0] if row else None
 
 
-def lapse(tx: Transaction, max_lapses: int, until: int) -> None:
-    """Lapse the leases that end by this time; bury what lapsed too often."""
+def lapse_all(tx: Transaction, max_lapses: int) -> None:
+    """Lapse every lease but those of batches."""
+    _lapse(tx, max_lapses, _END_OF_TIME, spared=True)
+
+
+def _lapse(tx: Transaction, max_lapses: int, until: int, *, spared: bool) -> None:
+    """Lapse the leases that end by this time, or spare those of batches; bury what lapsed too often."""
     error = f"its lease lapsed more than {max_lapses} times"
-    values = {"now_at": tx.now, "until_at": until, "max_lapses": max_lapses, "error": error}
-    buried = tx.all("sweep_bury", values)
-    due = tx.all("sweep_lapse", {"until_at": until})
-    tx.news.ended.update((MessageId(message_id), None) for (message_id,) in buried)
-    tx.news.due.update((box, None) for (box,) in due)
+    which = {"until_at": until, "spared": spared}
+    _ended(tx, tx.all("sweep_bury", {**which, "now_at": tx.now, "max_lapses": max_lapses, "error": error}))
+    tx.news.due.update((number, None) for (number,) in tx.all("sweep_lapse", which))
+
+
+def held(tx: Transaction, lease: Lease, box: Box) -> Row:
+    """Read the delivery that is held under exactly this lease: that is the whole fencing. Raises LeaseLostError."""
+    token = {"deliveries": lease.deliveries, "lease_id": lease.lease_id}
+    row = tx.one("held", {"message_id": lease.message.id, "mailbox_id": box.number, **token})
+    if row is None:
+        raise _lost(lease)
+    return row
 
 
 def get(tx: Transaction, message_id: MessageId) -> Question:
     """Read a question. Raises UnknownMessageError."""
-    row = tx.one("question", {"id": message_id})
-    if row is None:
+    rows = tx.all("question", {"id": message_id})
+    if len(rows) != 1:
         raise UnknownMessageError(f"there is no question {message_id}")
-    return question_of(row, _answer_to(tx, message_id) if row[15] == State.SETTLED else None)
+    return _question(tx, rows[0])
 
 
-def questions(tx: Transaction, which: QuestionFilter, box: int | None, limit: int) -> Sequence[Question]:
+def questions(tx: Transaction, which: QuestionFilter, box: Box | None, limit: int) -> Sequence[Question]:
     """List questions, newest first."""
     rows = tx.all("questions", {**_which(which, box), "limit": limit})
-    return [question_of(row, _answer_to(tx, row[0]) if row[15] == State.SETTLED else None) for row in rows]
+    return [_question(tx, row) for row in rows]
 
 
-def count(tx: Transaction, which: QuestionFilter, box: int | None) -> int:
+def count(tx: Transaction, which: QuestionFilter, box: Box | None) -> int:
     """Count questions."""
     row = tx.one("count", _which(which, box))
     return int(row[0]) if row else 0
@@ -203,36 +241,36 @@ def tally(tx: Transaction) -> dict[State, int]:
     return {state: found.get(state, 0) for state in State}
 
 
-def _which(which: QuestionFilter, box: int | None) -> dict[str, object]:
+def _which(which: QuestionFilter, box: Box | None) -> dict[str, object]:
     since = which.since
     return {
         "states": json.dumps(sorted(which.states)) if which.states else None,
         "since_id": first_message_id(since) if since else "",
         "since_at": micros(since) if since else 0,
-        "mailbox_id": box,
+        "mailbox_id": None if box is None else box.number,
     }
 
 
-def _answer_to(tx: Transaction, message_id: MessageId) -> Message | None:
+def answer_to(tx: Transaction, message_id: MessageId) -> Message | None:
+    """Read the answer of a settled question."""
     row = tx.one("answer", {"id": message_id})
     return message_of(row) if row else None
 
 
-def _held(tx: Transaction, lease: Lease, box: int) -> Row:
-    """Read the delivery that is held under exactly this lease: that is the whole fencing. Raises LeaseLostError."""
-    token = {"deliveries": lease.deliveries, "lease_id": lease.lease_id}
-    row = tx.one("held", {"message_id": lease.message.id, "mailbox_id": box, **token})
-    if row is None:
-        raise _lost(lease)
-    return row
+def _change(tx: Transaction, name: str, lease: Lease, box: Box, **values: object) -> None:
+    tx.run(name, {"message_id": lease.message.id, "mailbox_id": box.number, **values})
 
 
-def _change(tx: Transaction, name: str, lease: Lease, box: int, **values: object) -> None:
-    tx.run(name, {"message_id": lease.message.id, "mailbox_id": box, **values})
+def _settle(tx: Transaction, lease: Lease, box: Box, before: Row, answer: Message | None) -> None:
+    _change(tx, "settle", lease, box, now_at=tx.now, answer_id=answer.id if answer else None)
+    tx.news.ended[lease.message.id] = partial(_settled, lease, before, answer, tx.now)
+    tx.news.said[lease.message.conversation] = None
+    if tx.as_left(box).ordered:
+        tx.news.due[box.number] = None
 
 
-def _settled(lease: Lease, answer: Message, held: Row, now: int) -> Question:
-    position, failures, lapses, _, last_error, deadline_at = held
+def _settled(lease: Lease, before: Row, answer: Message | None, now: int) -> Question:
+    position, failures, lapses, _, last_error, deadline_at, handed_at, handed_to = before
     delivery = Delivery(
         mailbox=lease.mailbox,
         position=position,
@@ -243,25 +281,37 @@ def _settled(lease: Lease, answer: Message, held: Row, now: int) -> Question:
         last_error=last_error,
         ended_at=time(now),
         deadline_at=time_or_none(deadline_at),
+        handed_at=time_or_none(handed_at),
+        handed_to=handed_to,
     )
-    return Question(lease.message, delivery, answer.answer)
+    return Question(lease.message, delivery, answer.answer if answer else None)
+
+
+def _ended(tx: Transaction, ended: Sequence[Row]) -> None:
+    """Note deliveries, given as (message id, mailbox number), that died or expired, and tell their senders."""
+    for message_id, number in ended:
+        tx.news.ended[MessageId(message_id)] = None
+        tx.news.due[number] = None  # of an ordered mailbox, the next one may come
+    put_end_notices(tx, ended)
+
+
+def _question(tx: Transaction, row: Row) -> Question:
+    is_settled = row[MESSAGE_COLUMNS + 3] == State.SETTLED
+    return question_of(row, answer_to(tx, row[0]) if is_settled else None)
 
 
 def _lost(lease: Lease) -> LeaseLostError:
     return LeaseLostError(f"the lease on {lease.message.id} was settled, has lapsed, or was given to another")
 
 
-def _certain(row: Row | None) -> Row:
-    assert row is not None  # noqa: S101  # the schema holds it
-    return row
-
-
-def _steered(tx: Transaction, name: str, message_id: MessageId, **values: object) -> int:
+def _steered(tx: Transaction, name: str, message_id: MessageId, **values: object) -> None:
     """Run a statement that needs no lease. Raises UnknownMessageError or ConflictError."""
-    row = tx.one(name, {"message_id": message_id, **values})
-    if row is not None:
-        return row[0]  # type: ignore[no-any-return]  # a number only where the caller reads it
-    state = tx.one("state", {"message_id": message_id})
-    if state is None:
+    rows = tx.all("steer", {"message_id": message_id})
+    if len(rows) != 1:
         raise UnknownMessageError(f"there is no question {message_id}")
-    raise ConflictError(f"cannot {name} {message_id}: it is {state[0]}")
+    row = tx.one(name, {"message_id": message_id, **values})
+    state, conversation = rows[0]
+    if row is None:
+        raise ConflictError(f"cannot {name} {message_id}: it is {state}")
+    tx.news.due[row[0]] = None
+    tx.news.said[conversation] = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from warmline.model import ENDED, MessageId, Question
 
@@ -40,7 +40,7 @@ class EndWaits:
         self._waiting: set[asyncio.Future[Question | None]] = set()
         self._open: set[MessageId] = set()
 
-    def opened(self, message_ids: Sequence[MessageId]) -> None:
+    def opened(self, message_ids: Iterable[MessageId]) -> None:
         """Note questions that were accepted or requeued just now; call in the order of commits."""
         self._open.update(message_ids)
 

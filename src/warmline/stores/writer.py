@@ -22,7 +22,7 @@ from typing import Any
 
 import apsw
 
-from warmline.errors import StoreClosedError, StoreError, WarmlineError
+from warmline.errors import StoreClosedError, StoreError
 from warmline.protocols import Clock
 from warmline.stores.opening import translated
 from warmline.stores.rows import micros
@@ -31,7 +31,7 @@ from warmline.stores.transaction import News, Transaction
 logger = logging.getLogger(__name__)
 
 Verb = Callable[[Transaction], Any]
-Undo = Callable[[Any], None]
+Undo = Callable[[Transaction, Any], None]
 Told = Callable[[News], None]
 
 
@@ -39,8 +39,8 @@ Told = Callable[[News], None]
 class Job:
     """A verb on its way.
 
-    One with a parking place waits there while its verb returns None. undo is called with a result
-    that nobody waits for any more.
+    One with a parking place waits there while its verb returns None. undo is the verb that takes its
+    result back when nobody waits for it any more. granted is that result, once it is committed.
     """
 
     verb: Verb
@@ -48,7 +48,9 @@ class Job:
     done: asyncio.Future[Any]
     parking: int | None = None
     undo: Undo | None = None
+    checkpointed: bool = False
     abandoned: bool = False
+    granted: Any = None
 
 
 Results = list[tuple[Job, Any]]
@@ -63,6 +65,7 @@ class Writer:
 
     def __init__(self, connection: apsw.Connection, clock: Clock, max_batch: int, tell: Told) -> None:
         self._connection = connection
+        self._cursor = connection.cursor()  # one for all: making a cursor costs as much as a small statement
         self._clock = clock
         self._max_batch = max_batch
         self._tell = tell
@@ -77,23 +80,34 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="store writer", daemon=True)
         self._thread.start()
 
-    def submit(self, verb: Verb, *, synced: bool, parking: int | None = None, undo: Undo | None = None) -> Job:
-        """Send a verb on its way; its `done` gets the result. Call on the event loop. Raises StoreClosedError."""
+    def submit(
+        self,
+        verb: Verb,
+        *,
+        synced: bool,
+        parking: int | None = None,
+        undo: Undo | None = None,
+        checkpointed: bool = False,
+    ) -> Job:
+        """Send a verb on its way; its `done` gets the result. Call on the event loop. Raises StoreClosedError.
+
+        checkpointed: after the commit the log is written into the file and emptied, before there is a result.
+        """
         if self._closed:
             raise StoreClosedError("the store is closed")
-        job = Job(verb, synced, self._loop.create_future(), parking, undo)
+        job = Job(verb, synced, self._loop.create_future(), parking, undo, checkpointed)
         if not self._collected and not self._is_busy:
             self._loop.call_soon(self._hand_over)
         self._collected.append(job)
         return job
 
     def abandon(self, job: Job) -> None:
-        """Let a parked job go: nobody waits for it any more. When its result came already, it is undone."""
+        """Let a parked job go: nobody waits for it any more. A result is undone before what is submitted next runs."""
         job.abandoned = True
-        if job.done.done() and not job.done.cancelled() and job.done.exception() is None:
-            self._undo_result(job, job.done.result())
-        elif not self._closed:
-            self.submit(lambda _: self._drop(job), synced=False)
+        job.done.cancel()
+        if not self._closed:
+            undone = self.submit(lambda tx: self._withdraw(job, tx), synced=False).done
+            undone.add_done_callback(lambda future: future.exception())  # where it fails, the lease lapses
 
     async def close(self) -> None:
         """Finish what was submitted, end the thread, and give StoreClosedError to what is parked."""
@@ -145,7 +159,7 @@ class Writer:
             return self._failed(batch, StoreError(f"the store could not do this: {type(bug).__name__}: {bug}"))
 
     def _attempt(self, batch: list[Job], *, careful: bool) -> tuple[Results, News]:
-        tx = Transaction(self._connection, micros(self._clock.now()))
+        tx = Transaction(self._cursor, micros(self._clock.now()))
         results: Results = []
         self._begin(synced=any(job.synced for job in batch))
         for job in batch:
@@ -154,16 +168,28 @@ class Writer:
             else:
                 tx.news.due[job.parking] = None
         granted = self._granted(tx, careful=careful)
-        self._connection.execute("commit")
-        for job, _ in granted:
+        self._cursor.execute("commit")
+        for job, result in granted:
             self._drop(job)
+            job.granted = result
+        if any(job.checkpointed for job in batch):
+            results = self._checkpointed(results)
         return results + granted, tx.news
+
+    def _checkpointed(self, results: Results) -> Results:
+        """Empty the log; where that fails, those who wanted it get the error although theirs is committed."""
+        try:
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except apsw.Error as error:
+            trouble = translated(error)
+            return [(job, trouble if job.checkpointed else result) for job, result in results]
+        return results
 
     def _begin(self, *, synced: bool) -> None:
         if synced is not self._full_sync:
-            self._connection.execute("pragma synchronous = full" if synced else "pragma synchronous = normal")
+            self._cursor.execute("pragma synchronous = full" if synced else "pragma synchronous = normal")
             self._full_sync = synced
-        self._connection.execute("begin immediate")
+        self._cursor.execute("begin immediate")
 
     def _plain(self, job: Job, tx: Transaction) -> Any:  # noqa: ANN401  # whatever the verb returns
         """Run one verb; return its result, or its error when it has written nothing. Raises _WrittenError."""
@@ -173,25 +199,23 @@ class Writer:
         except Exception as error:  # the edge of the thread: the caller gets it, neighbours go on
             if isinstance(error, apsw.Error) or self._connection.total_changes() != before:
                 raise _WrittenError from error
-            return error
+            return translated(error)
 
     def _guarded(self, job: Job, tx: Transaction) -> Any:  # noqa: ANN401  # whatever the verb returns
         """Run one verb in its savepoint; return its result, or its error once its traces are gone.
 
         Raises apsw.Error when SQLite gave up the whole transaction.
         """
-        self._connection.execute("savepoint verb")
+        self._cursor.execute("savepoint verb")
         try:
             result = job.verb(tx)
-        except apsw.Error as error:
-            if not self._connection.in_transaction:
+        except Exception as error:  # the edge of the thread: the caller gets it, neighbours go on
+            if isinstance(error, apsw.Error) and not self._connection.in_transaction:
                 raise
             result = translated(error)
-        except Exception as error:  # noqa: BLE001  # the edge of the thread: the caller gets it, neighbours go on
-            result = error
         if isinstance(result, Exception):
-            self._connection.execute("rollback to verb")
-        self._connection.execute("release verb")
+            self._cursor.execute("rollback to verb")
+        self._cursor.execute("release verb")
         return result
 
     def _granted(self, tx: Transaction, *, careful: bool) -> Results:
@@ -210,14 +234,19 @@ class Writer:
     def _undo(self) -> None:
         if self._connection.in_transaction:
             with suppress(apsw.Error):  # the error that matters is the first
-                self._connection.execute("rollback")
+                self._cursor.execute("rollback")
 
-    def _failed(self, batch: list[Job], trouble: WarmlineError) -> tuple[Results, News]:
+    def _failed(self, batch: list[Job], trouble: Exception) -> tuple[Results, News]:
         """Give the error to all of a batch; who was parked before stays parked."""
         self._undo()
         for job in batch:
             self._drop(job)
         return [(job, trouble) for job in batch], News()
+
+    def _withdraw(self, job: Job, tx: Transaction) -> None:
+        self._drop(job)
+        if job.undo is not None and job.granted is not None:
+            job.undo(tx, job.granted)
 
     def _drop(self, job: Job) -> None:
         parked = self._parked.get(job.parking) if job.parking is not None else None
@@ -234,13 +263,9 @@ class Writer:
         self._is_busy = False
         for job, result in results:
             if job.done.done():
-                self._undo_result(job, result)
-            elif isinstance(result, Exception):
+                continue  # its caller has left, and abandoned it if it was parked
+            if isinstance(result, Exception):
                 job.done.set_exception(result)
             else:
                 job.done.set_result(result)
         self._loop.call_soon(self._hand_over)
-
-    def _undo_result(self, job: Job, result: Any) -> None:  # noqa: ANN401  # whatever the verb returned
-        if job.undo is not None and not isinstance(result, Exception):
-            job.undo(result)

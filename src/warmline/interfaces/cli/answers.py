@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
-from warmline.interfaces.cli.output import BOLD, DIM, GREEN, YELLOW, harmless, hint, one_line, paint, show_json
+from warmline.interfaces.cli.output import (
+    BOLD,
+    DIM,
+    GREEN,
+    YELLOW,
+    harmless,
+    hint,
+    local_time,
+    one_line,
+    paint,
+    show_json,
+)
 
 EXIT_CODES = {"answered": 0, "insufficient_evidence": 3, None: 4}
 EXIT_FAILED = 1
@@ -45,6 +55,6 @@ def span(place: dict[str, Any]) -> str:
 def show_row(answer: dict[str, Any], width: int) -> None:
     """Print a question as one row: ticket, state, outcome, when by the local clock, and its first words."""
     outcome = answer["outcome"] or "-"
-    when = datetime.fromisoformat(answer["receipt"]["accepted_at"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    when = local_time(answer["receipt"]["accepted_at"])
     words = harmless(" ".join(answer["question"].split()))[: max(20, width - 75)]
     print(f"{answer['id']}  {answer['state']:<9}  {outcome:<21}  {paint(when, DIM)}  {words}")

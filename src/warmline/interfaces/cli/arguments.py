@@ -90,6 +90,51 @@ def moment(text: str) -> datetime:
         return datetime.now(UTC) + duration(text)
 
 
+def names(text: str) -> list[str]:
+    """Read names with commas between them.
+
+    Raises argparse.ArgumentTypeError.
+    """
+    found = [name.strip() for name in text.split(",")]
+    if not all(found):
+        raise argparse.ArgumentTypeError(f"{text!a} holds an empty name: write a,b,c")
+    return found
+
+
+def segment(text: str) -> str:
+    """Write an id or a name, as it was typed, as one segment of a path. Raises InvalidInputError."""
+    from urllib.parse import quote
+
+    if text in {"", ".", ".."} or "/" in text:
+        raise InvalidInputError(f"{text!a} is no id and no name: see the lists, such as `warmline conversation list`")
+    return quote(text, safe="")
+
+
+def message_id(text: str) -> str:
+    """Check an id as it was typed. Raises InvalidInputError when it is none."""
+    if not text.isascii() or not text.isalnum():
+        raise InvalidInputError(f"{text!a} is not an id: it has 26 letters and digits, as it was printed")
+    return text
+
+
+def spoken(words: Sequence[str]) -> str:
+    """Join the words of a text; a single - reads standard input.
+
+    Raises InvalidInputError for a text that is empty or no UTF-8.
+    """
+    text = _standard_input() if list(words) == ["-"] else " ".join(words)
+    if not text.strip():
+        raise InvalidInputError("the text is empty: write what you want to say")
+    return text
+
+
+def _standard_input() -> str:
+    try:
+        return sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(f"standard input is not UTF-8 (byte {error.start}): convert it first") from error
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add --json."""
     parser.add_argument("--json", action="store_true", help="print one JSON document, for programs")

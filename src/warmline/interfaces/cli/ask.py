@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import secrets
-import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from warmline.errors import DaemonError, InvalidInputError, StoreError
+from warmline.errors import DaemonError, StoreError
 from warmline.interfaces.cli.answers import show_answer
-from warmline.interfaces.cli.arguments import add_json, duration, moment
+from warmline.interfaces.cli.arguments import add_json, duration, message_id, moment, spoken
 from warmline.interfaces.cli.output import complain, hint
 
 if TYPE_CHECKING:
@@ -36,6 +35,8 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         metavar="TIME",
         help="when an answer is of no use any more: 5m, or a date and time (10m)",
     )
+    ask.add_argument("--to", metavar="NAME", help="the mailbox to ask; `mailbox list` shows which there are (memory)")
+    ask.add_argument("--conversation", metavar="ID", help="whose mailbox, where several have that name")
     ask.add_argument("--key", help="idempotency key: the same key and question are the same ticket")
     add_json(ask)
     ask.set_defaults(run=_ask)
@@ -55,8 +56,11 @@ def _ask(options: argparse.Namespace) -> int:
     """
     from warmline.interfaces.cli.client import client_for
 
-    question = _question(options.question)
-    body = {"question": question}
+    body = {"question": spoken(options.question)}
+    if options.to is not None:
+        body["to"] = options.to
+    if options.conversation is not None:
+        body["conversation"] = options.conversation
     if options.deadline:
         body["deadline_at"] = options.deadline.isoformat()
     client = client_for(options.home)
@@ -65,7 +69,7 @@ def _ask(options: argparse.Namespace) -> int:
     if answer["outcome"] is None and options.wait:
         answer = _wait(client, answer, options.wait)
     code = show_answer(answer, as_json=options.json)
-    if answer["outcome"] == "insufficient_evidence" and not options.json:
+    if answer["outcome"] == "insufficient_evidence" and options.to is None and not options.json:
         hint("see what it holds: `warmline memory list`")
     return code
 
@@ -92,15 +96,4 @@ def _wait(client: Client, asked: dict[str, Any], patience: timedelta) -> dict[st
 
 def question_path(text: str, rest: str = "") -> str:
     """Make the path of a question from an id as it was typed. Raises InvalidInputError when it is none."""
-    if not text.isascii() or not text.isalnum():
-        raise InvalidInputError(f"{text!a} is not an id: it has 26 letters and digits, as `ask` printed it")
-    return f"/v1/questions/{text}{rest}"
-
-
-def _question(words: list[str]) -> str:
-    if words != ["-"]:
-        return " ".join(words)
-    try:
-        return sys.stdin.buffer.read().decode()
-    except UnicodeDecodeError as error:
-        raise InvalidInputError(f"standard input is not UTF-8 (byte {error.start}): convert it first") from error
+    return f"/v1/questions/{message_id(text)}{rest}"

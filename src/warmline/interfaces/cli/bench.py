@@ -1,4 +1,4 @@
-"""`bench bus` and `bench recall`: figures with their units, beside the floor of the same run."""
+"""`bench bus`, `line`, `recall` and `waiters`: figures with their units, beside the floor of the same run."""
 
 from __future__ import annotations
 
@@ -46,7 +46,20 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     recall.add_argument("--folder", type=Path, metavar="DIR", help="where temporary files go (where they live)")
     recall.set_defaults(run=_recall)
-    for each in (bus, recall):
+    waiters = benches.add_parser(
+        "waiters", help="many receivers that wait: memory, processor, one woken", description=_waiters.__doc__
+    )
+    waiters.add_argument("--waiting", type=whole(1, 10_000), metavar="N", default=500, help="receivers (500)")
+    waiters.add_argument("--seconds", type=whole(1, 3600), metavar="N", default=10, help="to watch them wait (10)")
+    waiters.add_argument("--folder", type=Path, metavar="DIR", help="whose disk counts (where temporary files live)")
+    waiters.set_defaults(run=_waiters)
+    line = benches.add_parser(
+        "line", help="a message from one process to another that waits, over HTTP", description=_line.__doc__
+    )
+    line.add_argument("--messages", type=whole(1, 1_000_000), metavar="N", default=500, help="sent in turn (500)")
+    line.add_argument("--folder", type=Path, metavar="DIR", help="whose disk counts (where temporary files live)")
+    line.set_defaults(run=_line)
+    for each in (bus, line, recall, waiters):
         add_json(each)
 
 
@@ -60,6 +73,22 @@ def _recall(options: argparse.Namespace) -> int:
     megabytes = options.megabytes if options.megabytes is not None else 0 if options.sets else TIMED_MEGABYTES
     figures = bench_recall.run(options.sets, options.only, megabytes=megabytes, folder=options.folder, on_step=hint)
     show_json(figures.as_json()) if options.json else print("\n".join(render(figures)))
+    return 0
+
+
+def _waiters(options: argparse.Namespace) -> int:
+    """Measure what receivers that wait in one daemon cost it, and how soon a message reaches one of them."""
+    from warmline.operations import bench_waiters
+
+    figures = bench_waiters.run(options.folder, waiting=options.waiting, seconds=options.seconds, on_step=hint)
+    if options.json:
+        show_json(figures.as_json())
+        return 0
+    print(f"{figures.waiting} receivers wait: {figures.core_percent:.2f} % of a core, {figures.more_mb:.1f} MB more")
+    print(
+        f"one message wakes {figures.woken_by_one}, {figures.wake_p50_ms:.2f} ms after the sender began"
+        f" (floor: an SQLite FULL commit {figures.commit_ms:.3f} ms)"
+    )
     return 0
 
 
@@ -83,4 +112,24 @@ def _bus(options: argparse.Namespace) -> int:
         )
     for lease in figures.leases:
         print(f"a lease beside {lease.settled:>9,} settled questions: p50 {lease.p50_ms:.3f} ms")
+    return 0
+
+
+def _line(options: argparse.Namespace) -> int:
+    """Measure how long a message takes from `send` in one process until `receive` returns in another that waits."""
+    from warmline.operations import bench_line
+
+    figures = bench_line.run(options.folder, messages=options.messages, on_step=hint)
+    if options.json:
+        show_json(figures.as_json())
+        return 0
+    floor = figures.floor
+    print(
+        f"floor (p50): SQLite FULL commit {floor.commit_ms:.3f} ms,"
+        f" a request that does nothing {figures.request_p50_ms:.3f} ms"
+    )
+    print(
+        f"send -> the other's receive returns, {figures.messages:,} messages:"
+        f" p50 {figures.p50_ms:.2f} ms, p99 {figures.p99_ms:.2f} ms"
+    )
     return 0

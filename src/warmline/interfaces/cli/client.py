@@ -8,14 +8,18 @@ from __future__ import annotations
 import atexit
 import http.client
 import json
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from warmline import __version__, daemon, errors
 from warmline.home import Home, find_home
 from warmline.settings import DaemonSettings
+
+TOKEN_VARIABLE = "WARMLINE_TOKEN"  # noqa: S105  # a name, and no token
+"""Speaks as another credential than the owner's."""
 
 TRIES = 5
 FIRST_PAUSE_SECONDS = 0.05
@@ -57,7 +61,7 @@ class Client:
         """
 
         def attempt() -> dict[str, Any]:
-            with self._request(method, path, body, key, wait_seconds) as response:
+            with self._request(method, path, body, _key_header(key), wait_seconds) as response:
                 return _decoded(response.status, response.read())
 
         return self._persist(attempt)
@@ -72,20 +76,26 @@ class Client:
             if answer["outcome"] is not None or left <= 0 or time.monotonic() - began < seconds:
                 return answer
 
-    def stream(self, method: str, path: str, body: object = None) -> Iterator[dict[str, Any]]:
-        """Make a request and yield each line of the answer, decoded.
+    def open(
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> http.client.HTTPResponse:
+        """Make a request and return its answer, to be read as it comes and closed by the caller.
 
         Raises as `call`; once the answer has begun, nothing is made again.
         """
 
         def attempt() -> http.client.HTTPResponse:
-            response = self._request(method, path, body, None, LONG_SECONDS)
+            response = self._request(method, path, body, headers or {}, LONG_SECONDS)
             if response.status >= http.client.BAD_REQUEST:
                 _decoded(response.status, response.read())
             return response
 
+        return self._persist(attempt)
+
+    def stream(self, method: str, path: str, body: object = None) -> Iterator[dict[str, Any]]:
+        """Make a request and yield each line of the answer, decoded. Raises as `open`."""
         try:
-            with self._persist(attempt) as response:
+            with self.open(method, path, body) as response:
                 for line in response:
                     yield json.loads(line)
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -123,10 +133,11 @@ class Client:
             daemon.wait_until_left(owner, self._settings)
 
     def _request(
-        self, method: str, path: str, body: object, key: str | None, wait_seconds: float
+        self, method: str, path: str, body: object, headers: Mapping[str, str], wait_seconds: float
     ) -> http.client.HTTPResponse:
+        shown = {"Authorization": f"Bearer {self.token()}", "Content-Type": "application/json"}
         connection = self._connected(REQUEST_SECONDS + wait_seconds)
-        connection.request(method, path, None if body is None else json.dumps(body).encode(), self._headers(key))
+        connection.request(method, path, None if body is None else json.dumps(body).encode(), {**shown, **headers})
         return connection.getresponse()
 
     def _connected(self, timeout: float) -> _Connection:
@@ -146,14 +157,20 @@ class Client:
         self._connection.sock.settimeout(timeout)
         return self._connection
 
-    def _headers(self, key: str | None) -> dict[str, str]:
-        if key is not None and not (key.isascii() and key.isprintable()):
-            raise errors.InvalidInputError("the idempotency key must be printable ASCII characters")
-        headers = {
-            "Authorization": f"Bearer {self.home.read_token()}",
-            "Content-Type": "application/json",
-        }
-        return headers | ({"Idempotency-Key": key} if key is not None else {})
+    def token(self) -> str:
+        """Return the token that says who speaks: the one of WARMLINE_TOKEN, else the owner's.
+
+        Raises InvalidInputError, or DaemonError as `Home.read_token`.
+        """
+        token = os.environ.get(TOKEN_VARIABLE)
+        if token is None:
+            return self.home.read_token()
+        if not token or not all("!" <= character <= "~" for character in token):
+            # Whoever meant to speak as somebody else does not become the owner by a slip.
+            raise errors.InvalidInputError(
+                f"{TOKEN_VARIABLE} is set and holds no token: give it one, or unset it to speak as the owner"
+            )
+        return token
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -176,7 +193,17 @@ def client_for(home: str | None, *, start: bool = True) -> Client:
     return client
 
 
+def _key_header(key: str | None) -> dict[str, str]:
+    if key is None:
+        return {}
+    if not (key.isascii() and key.isprintable()):
+        raise errors.InvalidInputError("the idempotency key must be printable ASCII characters")
+    return {"Idempotency-Key": key}
+
+
 def _decoded(status: int, text: bytes) -> dict[str, Any]:
+    if status == http.client.NO_CONTENT:
+        return {}
     try:
         said: dict[str, Any] = json.loads(text)
     except ValueError as error:

@@ -11,10 +11,33 @@ from collections.abc import Callable, Sequence
 
 from warmline import __version__
 from warmline.errors import InvalidInputError, NotFoundError, WarmlineError
-from warmline.interfaces.cli import ask, bench, completion, demo, memory, questions, serve, status
+from warmline.interfaces.cli import (
+    ask,
+    bench,
+    completion,
+    conversation,
+    credential,
+    demo,
+    importing,
+    inbox,
+    mailbox,
+    memory,
+    message,
+    questions,
+    serve,
+    status,
+    store,
+)
 from warmline.interfaces.cli.arguments import Parser, check_encoding
 from warmline.interfaces.cli.output import complain
 from warmline.interfaces.cli.streams import open_streams, silence
+
+COMMANDS = (
+    *(ask, questions, memory),
+    *(message, inbox, conversation, mailbox, credential),
+    *(status, importing, store, serve, bench, demo, completion),
+)
+"""In the order of the help."""
 
 EXIT_OK = 0
 EXIT_ERROR = 1
@@ -71,7 +94,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.set_defaults(json=False, parser=parser, run=_show_help)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in (ask, questions, memory, status, serve, bench, demo, completion):
+    for command in COMMANDS:
         command.add_parsers(commands)
     return parser
 

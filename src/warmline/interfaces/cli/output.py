@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+from datetime import datetime
 from typing import TextIO
 
 from warmline.interfaces.cli.streams import silence
@@ -57,6 +58,11 @@ def one_line(text: str) -> str:
 def counted(number: int, noun: str) -> str:
     """Write `1 file`, `2,000 files`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def local_time(text: str) -> str:
+    """Write a time of ISO 8601 as the local clock shows it, to the second."""
+    return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def size(number: int) -> str:

@@ -15,8 +15,29 @@ Show = Callable[[dict[str, Any]], None]
 @contextmanager
 def progress_bar() -> Iterator[Show]:
     """Yield a function that shows an indexing run's progress on standard error."""
+    with _bar("files, {task.fields[megabytes]:.1f} MB") as update:
+        yield lambda progress: update(
+            description=one_line(progress["root"]),
+            completed=progress["files_done"],
+            total=progress["files_total"] or None,
+            megabytes=progress["bytes_done"] / 1e6,
+        )
+
+
+@contextmanager
+def message_bar() -> Iterator[Show]:
+    """Yield a function that shows an import's progress on standard error."""
+    with _bar("messages") as update:
+        yield lambda progress: update(
+            description="importing", completed=progress["messages_done"], total=progress["messages_total"]
+        )
+
+
+@contextmanager
+def _bar(unit: str) -> Iterator[Callable[..., None]]:
+    """Yield a function that updates a bar, whose description may hold anything."""
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield lambda **_: None
         return
     from rich.console import Console
     from rich.markup import escape
@@ -26,19 +47,13 @@ def progress_bar() -> Iterator[Show]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("files, {task.fields[megabytes]:.1f} MB"),
+        TextColumn(unit),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("looking", total=None, megabytes=0.0)
 
-        def show(progress: dict[str, Any]) -> None:
-            bar.update(
-                task,
-                description=escape(one_line(progress["root"])),
-                completed=progress["files_done"],
-                total=progress["files_total"] or None,
-                megabytes=progress["bytes_done"] / 1e6,
-            )
+        def update(description: str, **values: float | None) -> None:
+            bar.update(task, description=escape(description), **values)  # type: ignore[arg-type]
 
-        yield show
+        yield update

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from warmline.interfaces.cli.arguments import add_json
-from warmline.interfaces.cli.output import BOLD, counted, one_line, paint, show_json
+from warmline.interfaces.cli.output import BOLD, YELLOW, counted, local_time, one_line, paint, show_json
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -42,12 +42,22 @@ def _show(status: dict[str, Any]) -> None:
         "home": one_line(status["home"]),
         "listens": f"its Unix socket{' and ' + status['address'] if status['address'] else '; the TCP port is taken'}",
         "questions": ", ".join(f"{count} {state}" for state, count in status["questions"].items() if count) or "none",
-        "waiting": counted(status["waiting"], "caller"),
+        "waiting": f"{counted(status['waiting'], 'caller')}, {status['receiving']:,} of them for messages",
         "memory": ", ".join(counted(status[f"{noun}s"], noun) for noun in ("root", "file", "line")),
         "resident": f"{status['rss_bytes'] / 2**20:.0f} MB",
     }
     for name, value in rows.items():
         print(f"{paint(f'{name:<10}', BOLD)} {value}")
+    for stop in status["stops"]:
+        print(f"{paint('stopped   ', YELLOW)} {_stopped(stop)}")
+
+
+def _stopped(stop: dict[str, Any]) -> str:
+    what = {"loop": "a loop", "rate": "a burst", "budget": "a spent budget"}.get(stop["kind"], stop["kind"])
+    return (
+        f"{what} of {one_line(stop['participant'])} in {one_line(stop['conversation'])}:"
+        f" {counted(stop['refusals'], 'message')} refused, the last {local_time(stop['last_at'])}"
+    )
 
 
 def _stop(options: argparse.Namespace) -> int:

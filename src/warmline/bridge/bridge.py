@@ -1,0 +1,96 @@
+"""The bridge as one value: what an interface is handed.
+
+It knows the promises of store and directory, not their kind; it never meets the dispatcher. Who speaks is a
+Credential, which the interface had from `credentials.authenticate`, and never from what was said. Everything
+durable is in the store: a bridge keeps nothing but who waits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from warmline.bridge.addresses import Addresses
+from warmline.bridge.batches import Batches
+from warmline.bridge.conversations import Conversations
+from warmline.bridge.credentials import Credentials
+from warmline.bridge.legacy import Legacy
+from warmline.bridge.messages import Messages
+from warmline.bridge.parts import Parts
+from warmline.bridge.questions import Questions
+from warmline.bridge.waits import Waits
+from warmline.directory import Directory
+from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX
+from warmline.protocols import Clock, Store, Verifier
+from warmline.settings import BridgeSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bridge:
+    """The verbs of the line, by noun."""
+
+    questions: Questions
+    messages: Messages
+    batches: Batches
+    conversations: Conversations
+    credentials: Credentials
+    legacy: Legacy
+    parts: Parts
+
+    @property
+    def waiting(self) -> int:
+        """How many wait now: for an answer, for a message, for a change."""
+        return len(self.parts.waits)
+
+    @property
+    def receiving(self) -> int:
+        """How many of them wait for a message."""
+        return self.parts.waits.receivers
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the waits were ended: the daemon leaves."""
+        return self.parts.waits.is_ending
+
+    def end_waits(self) -> None:
+        """Let every wait return now with what is known, and call every listener once more; for a shutdown."""
+        self.parts.waits.end()
+
+    async def is_idle(self) -> bool:
+        """Tell whether nobody waits, and nothing is ready, delayed or leased that the daemon answers itself."""
+        if self.parts.waits:
+            return False
+        states = await self.parts.directory.mailboxes(DEFAULT_CONVERSATION)
+        return all(state.ready + state.leased == 0 for state in states if state.mailbox == MEMORY_MAILBOX)
+
+
+def open_bridge(
+    store: Store,
+    directory: Directory,
+    verifier: Verifier,
+    clock: Clock,
+    *,
+    settings: BridgeSettings,
+    owner_token: str,
+) -> Bridge:
+    """Join the verbs over an open store and directory. owner_token is the secret of the person at the shell."""
+    parts = Parts(
+        store=store,
+        directory=directory,
+        verifier=verifier,
+        clock=clock,
+        settings=settings,
+        addresses=Addresses(directory),
+        waits=Waits(),
+    )
+    messages, batches = Messages(parts), Batches(parts)
+    credentials = Credentials(parts, owner_token)
+    conversations = Conversations(parts, credentials, messages)
+    return Bridge(
+        questions=Questions(parts),
+        messages=messages,
+        batches=batches,
+        conversations=conversations,
+        credentials=credentials,
+        legacy=Legacy(parts, credentials, conversations, messages, batches),
+        parts=parts,
+    )

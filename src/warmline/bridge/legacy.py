@@ -1,0 +1,162 @@
+"""The five operations of the bridge that Warmline replaces, by their old names and with their old arguments.
+
+The token among the arguments is the credential. Results are JSON objects with the names that the old bridge's
+tables had. Sessions "a" and "b" are the two participants that `legacy_session` marks.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from warmline.bridge.batches import Batches
+from warmline.bridge.conversations import ID_BYTES, Conversations
+from warmline.bridge.credentials import Credentials
+from warmline.bridge.messages import Messages
+from warmline.bridge.parts import Parts
+from warmline.errors import ForbiddenError, InvalidInputError, LeaseLostError
+from warmline.model import ConversationId, Lease
+from warmline.parties import Conversation, Credential, Participant
+
+OTHER_SESSION = {"a": "b", "b": "a"}
+
+Result = dict[str, object]
+"""A JSON object."""
+
+
+class Legacy:
+    """What the prompts of the old bridge's users name. It adds no right that the credential has not."""
+
+    def __init__(
+        self, parts: Parts, credentials: Credentials, conversations: Conversations, messages: Messages, batches: Batches
+    ) -> None:
+        self._store = parts.store
+        self._directory = parts.directory
+        self._clock = parts.clock
+        self._settings = parts.settings
+        self._credentials = credentials
+        self._conversations = conversations
+        self._messages = messages
+        self._batches = batches
+
+    async def create_conversation(self, by: Credential, my_role: str, partner_role: str) -> Result:
+        """Begin a conversation of two sessions; both tokens are shown this once. Wants the right to administer."""
+        if my_role == partner_role:
+            raise InvalidInputError("the two roles are the same: participants are told apart by them")
+        conversation = ConversationId(f"conv_{secrets.token_hex(ID_BYTES)}")
+        pair = (
+            Participant(conversation, my_role, legacy_session="a"),
+            Participant(conversation, partner_role, legacy_session="b"),
+        )
+        begun, (mine, partners) = await self._conversations.begin(
+            by, Conversation(conversation, self._clock.now(), participants=pair)
+        )
+        return {
+            "conversation_id": conversation,
+            "session_id": "a",
+            "token": mine.token,
+            "session_a_role": my_role,
+            "session_b_role": partner_role,
+            "session_a_token": mine.token,
+            "session_b_token": partners.token,
+            "created_at": _written(begun.created_at),
+            "expires_at": None,
+        }
+
+    async def send_to_partner(
+        self,
+        conversation_id: str,
+        session_id: str,
+        token: str,
+        message: str,
+        *,
+        action_type: str = "info",
+        files_involved: Sequence[str] = (),
+    ) -> Result:
+        """Send a note to the other session. action_type and files_involved travel as its metadata."""
+        by, partner = await self._pair(conversation_id, session_id, token)
+        metadata = {"action_type": action_type, "files_involved": list(files_involved)}
+        sent = await self._messages.send(by, partner.name, message, metadata=metadata)
+        return {
+            "id": sent.post.message.id,
+            "conversation_id": conversation_id,
+            "from_session": session_id,
+            "to_session": partner.legacy_session,
+            "timestamp": _written(sent.post.message.sent_at),
+        }
+
+    async def check_messages(self, conversation_id: str, session_id: str, token: str) -> Result:
+        """Return what is new for this session, without waiting, at most settings.max_batch messages.
+
+        The one verb of the line that acknowledges by itself: what the same reader was handed by its last call
+        counts as read with this call, and not before. A reader that dies in between finds it again after
+        settings.max_receive_lease. Questions are not settled by this: they want an answer.
+        """
+        by, _ = await self._pair(conversation_id, session_id, token)
+        for batch in await self._store.open_batches(by.id):
+            try:
+                await self._batches.acknowledge(by, batch)
+            except LeaseLostError:
+                continue  # its lease lapsed just now: it comes again
+        received = await self._batches.receive(
+            by, patience=timedelta(0), limit=self._settings.max_batch, lease=self._settings.max_receive_lease
+        )
+        leases = received.leases if received else ()
+        return {"conversation_id": conversation_id, "messages": [self._shown(lease, session_id) for lease in leases]}
+
+    async def update_my_status(self, conversation_id: str, session_id: str, token: str, status: str) -> Result:
+        """Say what this session does now; it is a heartbeat, too."""
+        by, _ = await self._pair(conversation_id, session_id, token)
+        return _status(await self._conversations.report(by, status), session_id)
+
+    async def check_partner_status(self, conversation_id: str, session_id: str, token: str) -> Result:
+        """Return what the other session said about itself last, and when it was last seen."""
+        _, partner = await self._pair(conversation_id, session_id, token)
+        return _status(partner, OTHER_SESSION[session_id])
+
+    async def _pair(self, conversation_id: str, session_id: str, token: str) -> tuple[Credential, Participant]:
+        """Return who speaks and its partner.
+
+        Raises UnauthorizedError, UnknownConversationError for another conversation's token, ForbiddenError for
+        the other session's, and InvalidInputError where there are no sessions.
+        """
+        by = self._credentials.authenticate(token)
+        found = await self._conversations.show(by, ConversationId(conversation_id))
+        sessions = {each.legacy_session: each for each in found.participants}
+        if session_id not in OTHER_SESSION or not sessions.keys() >= OTHER_SESSION.keys():
+            raise InvalidInputError("the session is a or b, in a conversation that create_conversation made")
+        mine = sessions[session_id]
+        if (mine.conversation, mine.name) != (by.conversation, by.name):
+            raise ForbiddenError(f"that token is not the one of session {session_id}")
+        return by, sessions[OTHER_SESSION[session_id]]
+
+    @staticmethod
+    def _shown(lease: Lease, session_id: str) -> Result:
+        message = lease.message
+        return {
+            "id": message.id,
+            "from_session": OTHER_SESSION[session_id],
+            "to_session": session_id,
+            "sender": message.sender,
+            "kind": message.kind,
+            "message": message.body,
+            "metadata": json.loads(message.metadata) if message.metadata else {},
+            "timestamp": _written(message.sent_at),
+            "deliveries": lease.deliveries,
+        }
+
+
+def _status(participant: Participant, session_id: str) -> Result:
+    return {
+        "conversation_id": participant.conversation,
+        "session_id": session_id,
+        "role": participant.name,
+        "status": participant.status,
+        "last_heartbeat": _written(participant.seen_at),
+    }
+
+
+def _written(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()

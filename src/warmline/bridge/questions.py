@@ -1,0 +1,146 @@
+"""Questions: ask, wait, look, cancel, requeue, list. What `ask` returned is durable."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from warmline.bridge import rights, rules
+from warmline.bridge.parts import Parts
+from warmline.errors import ForbiddenError, UnknownMessageError
+from warmline.ids import new_message_id
+from warmline.model import MEMORY_MAILBOX, ConversationId, Kind, Mailbox, Message, MessageId, Question, State
+from warmline.parties import AnsweredBy, Credential, Right
+from warmline.protocols import Accepted, QuestionFilter
+
+
+class Questions:
+    """The verbs on questions. A question that the speaker may not see is like one that is not there."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._store = parts.store
+        self._settings = parts.settings
+        self._waits = parts.waits
+
+    async def ask(
+        self,
+        by: Credential,
+        body: str,
+        *,
+        mailbox: str | None = None,
+        conversation: ConversationId | None = None,
+        idempotency_key: str | None = None,
+        deadline_at: datetime | None = None,
+    ) -> Accepted:
+        """Put a question on the line; it is durable when this returns. mailbox of None is the memory.
+
+        The same key with the same body is the same question again, whatever its state. Raises
+        InvalidInputError, BodyTooLargeError, ForbiddenError, IdempotencyConflictError, UnknownMailboxError,
+        AmbiguousMailboxError, RateLimitedError, LoopStoppedError, ConversationClosedError or StoreError.
+        """
+        rights.check(by, Right.ASK)
+        rules.check_body(body, "question", self._settings)
+        rules.check_key(idempotency_key, self._settings)
+        to = await self._asked(by, mailbox, conversation)
+        now = self._parts.clock.now()
+        message_id = new_message_id(now)
+        question = Message(
+            id=message_id,
+            conversation=to.conversation if rights.is_owner(by) else by.conversation,
+            sender=by.name,
+            kind=Kind.QUESTION,
+            body=body,
+            sent_at=now,
+            trace=message_id,
+            idempotency_key=idempotency_key,
+            deadline_at=rules.checked_deadline(deadline_at, now, self._settings) or now + self._patience(to),
+            memories=_scope(by) if to == MEMORY_MAILBOX else None,
+        )
+        return await self._store.add(question, to, by=by)
+
+    async def wait(self, by: Credential, message_id: MessageId, patience: timedelta) -> Question:
+        """Wait until the question has ended, at most as long as patience; return it as it then stands.
+
+        Patience is the asker's: when it ends, the question goes on, and can be waited for again.
+        """
+        if not rights.administers(by):
+            await self.get(by, message_id)
+        if patience <= timedelta(0) or self._waits.is_ending:
+            return await self._store.get(message_id)
+        scope = asyncio.timeout(min(patience, self._settings.max_wait).total_seconds())
+        try:
+            async with scope:
+                self._waits.add(scope)
+                return await self._store.wait_until_ended(message_id)
+        except TimeoutError:
+            return await self._store.get(message_id)
+        finally:
+            self._waits.discard(scope)
+
+    async def get(self, by: Credential, message_id: MessageId) -> Question:
+        """Return a question as it stands. Raises UnknownMessageError."""
+        unknown = f"there is no question {message_id}"
+        try:
+            question = await self._store.get(message_id)
+        except UnknownMessageError:
+            raise UnknownMessageError(unknown) from None  # the same text as for one of others
+        if not rights.may_see(by, question.message, [question.delivery.mailbox]):
+            raise UnknownMessageError(unknown)
+        return question
+
+    async def cancel(self, by: Credential, message_id: MessageId) -> Question:
+        """End a question that nobody has answered yet, or give up a dead one.
+
+        Raises ConflictError when it has ended otherwise, ForbiddenError when it is not the speaker's.
+        """
+        question = await self._own(by, message_id)
+        if question.delivery.state is State.DEAD:
+            return await self._store.discard(message_id)
+        return await self._store.cancel(message_id)
+
+    async def requeue(self, by: Credential, message_id: MessageId, deadline_at: datetime | None = None) -> Question:
+        """Give a dead or expired question of the speaker's another life, with a new deadline."""
+        question = await self._own(by, message_id)
+        now = self._parts.clock.now()
+        asked_for = rules.checked_deadline(deadline_at, now, self._settings)
+        return await self._store.requeue(message_id, asked_for or now + self._patience(question.delivery.mailbox))
+
+    async def questions(self, by: Credential, which: QuestionFilter, limit: int) -> Sequence[Question]:
+        """List everybody's questions, newest first, at most limit and never more than settings.max_listed.
+
+        Wants the right to administer, as `count` does: who asked has the ticket.
+        """
+        rights.check(by, Right.ADMINISTER)
+        return await self._store.questions(which, min(limit, self._settings.max_listed))
+
+    async def count(self, by: Credential, which: QuestionFilter) -> int:
+        """Count everybody's questions."""
+        rights.check(by, Right.ADMINISTER)
+        return await self._store.count(which)
+
+    async def tally(self) -> dict[State, int]:
+        """Count the deliveries in every state."""
+        return await self._store.tally()
+
+    async def _own(self, by: Credential, message_id: MessageId) -> Question:
+        question = await self.get(by, message_id)
+        if not rights.may_end(by, question.message):
+            raise ForbiddenError("only who asked a question, or who administers the line, may end or renew it")
+        return question
+
+    async def _asked(self, by: Credential, name: str | None, conversation: ConversationId | None) -> Mailbox:
+        if name is not None:
+            return await self._parts.addresses.reached(by, name, conversation)
+        rights.check_reach(by, MEMORY_MAILBOX.name)
+        return MEMORY_MAILBOX
+
+    def _patience(self, mailbox: Mailbox) -> timedelta:
+        """Return how long a question waits when nobody said: a person's mailbox is not looked into all the time."""
+        is_persons = self._parts.directory.policy(mailbox).answered_by is AnsweredBy.PERSON
+        return self._settings.escalation_deadline if is_persons else self._settings.question_deadline
+
+
+def _scope(by: Credential) -> tuple[str, ...] | None:
+    return None if by.memories is None else tuple(sorted(by.memories))

@@ -1,0 +1,135 @@
+"""The seam of who and what there is on the line, and of what an old bridge brings along. Beside protocols.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from warmline.model import ConversationId, CredentialId, Mailbox, Message, Post
+from warmline.parties import Conversation, Credential, MailboxState, Participant, Policy, Stop
+
+
+class Directory(Protocol):
+    """Who and what there is on the line: conversations, participants, mailboxes, credentials. Durable like a Store.
+
+    Every verb is one transaction, synced before it returns unless it says otherwise, and raises StoreError.
+    Unknown ids raise UnknownConversationError, UnknownMailboxError or UnknownCredentialError.
+    """
+
+    async def new_conversation(self, conversation: Conversation) -> None:
+        """Make a conversation with its participants, as `add_participant` does.
+
+        Raises ConflictError if the id is taken.
+        """
+
+    async def add_participant(self, participant: Participant) -> None:
+        """Make sure that a participant and its mailbox exist; a person's mailbox is answered by persons only.
+
+        One that is there stays as it is.
+        """
+
+    async def conversations(self, limit: int) -> Sequence[Conversation]:
+        """List conversations with their participants, newest first, the default one too."""
+
+    async def conversation(self, conversation: ConversationId) -> Conversation:
+        """Return one, its participants by name."""
+
+    async def close_conversation(self, conversation: ConversationId, at: datetime) -> Conversation:
+        """Take nothing new in it from now on. Closed already: nothing changes. The default one: ConflictError."""
+
+    async def said(self, conversation: ConversationId, after: int, limit: int) -> Sequence[Post]:
+        """List messages of a conversation whose number is above `after`, in the order of acceptance."""
+
+    def listening(self, conversation: ConversationId, on_change: Callable[[], None]) -> AbstractContextManager[None]:
+        """Call on_change on the event loop after something of it was said, handed over or ended, while the block lasts.
+
+        A hint: several changes may be one call; look with `said`.
+        """
+
+    async def report(self, conversation: ConversationId, name: str, at: datetime, status: str | None) -> Participant:
+        """Note that a participant lives, and its status unless None. Need not be synced.
+
+        A name that the conversation does not have raises UnknownMailboxError.
+        """
+
+    async def mailboxes(self, conversation: ConversationId | None = None) -> Sequence[MailboxState]:
+        """List mailboxes, of one conversation or of all."""
+
+    async def set_policy(self, mailbox: Mailbox, policy: Policy) -> None:
+        """Set how a mailbox hands over from now on."""
+
+    def policy(self, mailbox: Mailbox) -> Policy:
+        """Return a mailbox's policy, from memory. Raises UnknownMailboxError."""
+
+    def mailboxes_named(self, name: str) -> Sequence[Mailbox]:
+        """Return the mailboxes of that name in all conversations that are open, from memory."""
+
+    async def add_credential(self, credential: Credential, token_hash: bytes) -> None:
+        """Keep a credential, whose participant exists, under the SHA-256 of its token.
+
+        Raises UnknownMailboxError when there is no such participant, and ConflictError when the id or token is taken.
+        """
+
+    async def credentials(self) -> Sequence[Credential]:
+        """List all, newest first; expired and revoked ones too."""
+
+    def credential_of(self, token_hash: bytes) -> Credential | None:
+        """Return the credential of a token, expired or revoked as it may be, from memory; None when there is none."""
+
+    async def revoke(self, credential: CredentialId, at: datetime) -> Credential:
+        """Let it speak no more from `at`. Revoked already: nothing changes."""
+
+    async def rotate(self, credential: CredentialId, successor: Credential, token_hash: bytes) -> None:
+        """Revoke a credential from successor.created_at and keep its successor as `add_credential` does, or neither."""
+
+    async def extend_credential(self, credential: CredentialId, expires_at: datetime | None) -> Credential:
+        """Let it expire then, or never."""
+
+    async def stops(self, since: datetime) -> Sequence[Stop]:
+        """List the runaways that were stopped and last tried at or after this time, latest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedMessage:
+    """A message of an old bridge, with the mailbox that it goes to and the number that it had there."""
+
+    message: Message
+    mailbox: Mailbox
+    number: int
+    is_read: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedAudit:
+    """A row of an old bridge's audit log, as it stood there."""
+
+    conversation: ConversationId
+    number: int
+    session: str | None
+    action: str
+    details: str | None
+    at: datetime | None
+
+
+class Importer(Protocol):
+    """Takes over what an old bridge held. Each verb is one transaction; what came before is left as it is."""
+
+    async def take_conversation(
+        self, conversation: Conversation, credentials: Sequence[tuple[Credential, bytes]]
+    ) -> bool:
+        """Keep a conversation with its participants, statuses, mailboxes, and credentials under their token hashes.
+
+        Returns whether it is new. When it is not, only the credentials' expires_at may move, to later.
+        """
+
+    async def take_messages(self, messages: Sequence[ImportedMessage]) -> int:
+        """Keep messages, read ones as settled and the others as ready; return how many are new.
+
+        Known by (conversation, number) for ever, archived and erased ones too. No rate and no hop is counted.
+        """
+
+    async def take_audit(self, rows: Sequence[ImportedAudit]) -> int:
+        """Keep audit rows; return how many are new."""

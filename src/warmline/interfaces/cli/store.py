@@ -1,0 +1,37 @@
+"""`store archive`: keep the database small."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import timedelta
+
+from warmline.interfaces.cli.arguments import add_json, duration
+from warmline.interfaces.cli.output import counted, show_json
+
+DAY = timedelta(days=1)
+KEPT = timedelta(days=30)
+
+
+def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    store = commands.add_parser("store", help="keep the database small", description="Upkeep of the database.")
+    verbs = store.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    archive = verbs.add_parser("archive", help="move what is old into files", description=_archive.__doc__)
+    archive.add_argument(
+        "--older-than", type=duration, metavar="TIME", default=KEPT, help="since it was settled or cancelled (30d)"
+    )
+    add_json(archive)
+    archive.set_defaults(run=_archive)
+
+
+def _archive(options: argparse.Namespace) -> int:
+    """Move settled messages into compressed files in the home, which every command still reads.
+
+    The daemon does it once a day by itself.
+    """
+    from warmline.interfaces.cli.client import client_for
+
+    body = {"older_than_days": options.older_than / DAY}
+    moved = client_for(options.home).call("POST", "/v1/store/archive", body)
+    show_json(moved) if options.json else print(f"moved {counted(moved['messages'], 'message')} into the archive")
+    return 0

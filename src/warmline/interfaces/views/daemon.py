@@ -1,0 +1,59 @@
+"""The daemon as the outside sees it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from warmline.model import State
+from warmline.parties import Stop, StopKind
+
+
+class StopView(BaseModel):
+    """A runaway that was stopped."""
+
+    kind: StopKind
+    conversation: str
+    participant: str
+    first_at: datetime
+    last_at: datetime
+    refusals: int
+
+
+class StatusView(BaseModel):
+    """The daemon and its line."""
+
+    pid: int
+    version: str
+    started_at: datetime
+    home: str
+    address: str | None = Field(description="the TCP address it listens on, if any")
+    questions: dict[State, int] = Field(description="how many deliveries stand in each state")
+    waiting: int = Field(description="callers that wait now: for an answer, for messages, for changes")
+    receiving: int = Field(description="of which for messages")
+    stops: list[StopView] = Field(description="loops and floods that were stopped in the last 24 hours, latest first")
+    roots: int
+    files: int
+    lines: int
+    rss_bytes: int
+
+
+class HealthView(BaseModel):
+    """That it lives."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+
+
+def stop_view(stop: Stop) -> StopView:
+    """Show a runaway that was stopped."""
+    return StopView(
+        kind=stop.kind,
+        conversation=stop.conversation,
+        participant=stop.participant,
+        first_at=stop.first_at,
+        last_at=stop.last_at,
+        refusals=stop.refusals,
+    )

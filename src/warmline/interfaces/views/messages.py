@@ -1,0 +1,225 @@
+"""Messages, their receipts and batches, as the outside sees them."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from enum import StrEnum, unique
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from warmline.interfaces.views.questions import CitationView, Places, citation_view
+from warmline.model import Acknowledged, Answer, Batch, Delivery, Kind, Lease, Message, Outcome, Post, State
+
+
+@unique
+class Receipt(StrEnum):
+    """What became of a message at one recipient, in the words of the line."""
+
+    ACCEPTED = "accepted"
+    HANDED = "handed"
+    READ = "read"
+    ANSWERED = "answered"
+    EXPIRED = "expired"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+
+
+class DeliveryView(BaseModel):
+    """A message at one recipient. `handed` also stands for one that was given back, and waits again."""
+
+    mailbox: str
+    conversation: str = Field(description="the mailbox's")
+    receipt: Receipt
+    position: int = Field(description="within its mailbox, from 1")
+    deliveries: int = Field(description="hand-overs so far")
+    handed_at: datetime | None = Field(description="of the last hand-over")
+    handed_to: str | None
+    lease_lapses_at: datetime | None = Field(description="when it comes back, while somebody holds it")
+    deadline_at: datetime | None
+    failures: int
+    lapses: int
+    last_error: str | None
+    ended_at: datetime | None
+
+
+class GivenAnswerView(BaseModel):
+    """An answer, with citations that were checked."""
+
+    outcome: Outcome
+    text: str
+    author: str
+    citations: list[CitationView]
+    timings_ms: dict[str, float]
+
+
+class MessageView(BaseModel):
+    """What was said, by whom, to which conversation."""
+
+    id: str
+    conversation: str = Field(description="the sender's")
+    sender: str
+    kind: Kind
+    body: str = Field(description="empty once erased")
+    metadata: dict[str, Any] | None
+    sent_at: datetime
+    deadline_at: datetime | None
+    in_reply_to: str | None
+    trace: str = Field(description="the same for all that followed from one message")
+    hops: int = Field(description="machine-made messages in its trace so far")
+    erased_at: datetime | None
+
+
+class PostView(MessageView):
+    """A message with a receipt for each recipient."""
+
+    number: int = Field(description="grows in the order in which the line accepted messages")
+    receipts: list[DeliveryView]
+    answer: GivenAnswerView | None
+
+
+class PostsView(BaseModel):
+    """Messages, in the order in which the line accepted them."""
+
+    messages: list[PostView]
+
+
+class ReceiptsView(BaseModel):
+    """What became of a message, one entry a recipient."""
+
+    id: str
+    receipts: list[DeliveryView]
+
+
+class HandedView(MessageView):
+    """A message as it was handed over."""
+
+    mailbox: str
+    deliveries: int = Field(description="hand-overs of it, this one included")
+    redelivered: bool = Field(description="it was handed over before, and not acknowledged")
+    failures: int
+    lapses: int
+
+
+class BatchView(BaseModel):
+    """What one `receive` handed over. Without messages, token is null: patience has ended."""
+
+    token: str | None
+    mailbox: str | None
+    conversation: str | None = Field(description="the mailbox's")
+    lapses_at: datetime | None = Field(description="what is not settled by then is handed over again")
+    messages: list[HandedView]
+
+
+class AcknowledgedView(BaseModel):
+    """What an acknowledgement settled; questions want an answer, and stay held."""
+
+    settled: list[str]
+    unanswered: list[str]
+
+
+def post_view(post: Post, places: Places) -> PostView:
+    """Show a message with its receipts."""
+    answer = post.answer or post.message.answer
+    return PostView(
+        **_said(post.message),
+        number=post.number,
+        receipts=[delivery_view(delivery, post.message.kind) for delivery in post.deliveries],
+        answer=_given_answer_view(answer, places) if answer else None,
+    )
+
+
+def receipts_view(post: Post) -> ReceiptsView:
+    """Show what became of a message."""
+    return ReceiptsView(
+        id=post.message.id, receipts=[delivery_view(delivery, post.message.kind) for delivery in post.deliveries]
+    )
+
+
+def delivery_view(delivery: Delivery, kind: Kind) -> DeliveryView:
+    """Show a message at one recipient."""
+    return DeliveryView(
+        mailbox=delivery.mailbox.name,
+        conversation=delivery.mailbox.conversation,
+        receipt=receipt_of(delivery, kind),
+        position=delivery.position,
+        deliveries=delivery.deliveries,
+        handed_at=delivery.handed_at,
+        handed_to=delivery.handed_to,
+        lease_lapses_at=delivery.lease_lapses_at,
+        deadline_at=delivery.deadline_at,
+        failures=delivery.failures,
+        lapses=delivery.lapses,
+        last_error=delivery.last_error,
+        ended_at=delivery.ended_at,
+    )
+
+
+def receipt_of(delivery: Delivery, kind: Kind) -> Receipt:
+    """Put a delivery's state into the word of a receipt."""
+    match delivery.state:
+        case State.READY:
+            return Receipt.HANDED if delivery.deliveries else Receipt.ACCEPTED
+        case State.LEASED:
+            return Receipt.HANDED
+        case State.SETTLED:
+            return Receipt.ANSWERED if kind is Kind.QUESTION else Receipt.READ
+        case State.EXPIRED | State.DEAD | State.CANCELLED:
+            return Receipt(delivery.state.value)
+
+
+def batch_view(batch: Batch | None) -> BatchView:
+    """Show what was handed over, or that patience ended."""
+    if batch is None:
+        return BatchView(token=None, mailbox=None, conversation=None, lapses_at=None, messages=[])
+    return BatchView(
+        token=batch.token,
+        mailbox=batch.mailbox.name,
+        conversation=batch.mailbox.conversation,
+        lapses_at=min((lease.lapses_at for lease in batch.leases), default=None),
+        messages=[_handed_view(lease) for lease in batch.leases],
+    )
+
+
+def acknowledged_view(done: Acknowledged) -> AcknowledgedView:
+    """Show what an acknowledgement settled."""
+    return AcknowledgedView(settled=list(done.settled), unanswered=list(done.unanswered))
+
+
+def _handed_view(lease: Lease) -> HandedView:
+    return HandedView(
+        **_said(lease.message),
+        mailbox=lease.mailbox.name,
+        deliveries=lease.deliveries,
+        redelivered=lease.deliveries > 1,
+        failures=lease.failures,
+        lapses=lease.lapses,
+    )
+
+
+def _said(message: Message) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "conversation": message.conversation,
+        "sender": message.sender,
+        "kind": message.kind,
+        "body": message.body,
+        "metadata": None if message.metadata is None else json.loads(message.metadata),
+        "sent_at": message.sent_at,
+        "deadline_at": message.deadline_at,
+        "in_reply_to": message.in_reply_to,
+        "trace": message.trace,
+        "hops": message.hops,
+        "erased_at": message.erased_at,
+    }
+
+
+def _given_answer_view(answer: Answer, places: Places) -> GivenAnswerView:
+    return GivenAnswerView(
+        outcome=answer.outcome,
+        text=answer.text,
+        author=answer.author,
+        citations=[citation_view(citation, places) for citation in answer.citations],
+        timings_ms=dict(answer.timings_ms),
+    )

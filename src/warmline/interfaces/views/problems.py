@@ -1,0 +1,40 @@
+"""Errors as problem documents (RFC 9457), and which HTTP status each has."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from pydantic import BaseModel
+
+from warmline import errors
+
+
+class ProblemView(BaseModel):
+    """An error, as RFC 9457 has it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+STATUS: tuple[tuple[type[errors.WarmlineError], HTTPStatus], ...] = (
+    (errors.BodyTooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (errors.InvalidInputError, HTTPStatus.BAD_REQUEST),
+    (errors.UnauthorizedError, HTTPStatus.UNAUTHORIZED),
+    (errors.ForbiddenError, HTTPStatus.FORBIDDEN),
+    (errors.RateLimitedError, HTTPStatus.TOO_MANY_REQUESTS),
+    (errors.NotFoundError, HTTPStatus.NOT_FOUND),
+    (errors.ConflictError, HTTPStatus.CONFLICT),
+    (errors.StoreFullError, HTTPStatus.INSUFFICIENT_STORAGE),
+    (errors.StoreError, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+"""The first entry that matches counts."""
+
+
+def problem(error: errors.WarmlineError) -> ProblemView:
+    """Turn an error into its problem document; its type is a URN that ends in the error's class name."""
+    status = next((status for kind, status in STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+    return ProblemView(
+        type=f"urn:warmline:{type(error).__name__}", title=status.phrase, status=status.value, detail=str(error)
+    )

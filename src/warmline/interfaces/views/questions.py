@@ -1,0 +1,131 @@
+"""Questions with their answers, as the outside sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from warmline import errors
+from warmline.model import ENDED, Answer, Citation, Delivery, Outcome, Question, State
+
+
+class CitationView(BaseModel):
+    """Lines of a file that hold the quoted words."""
+
+    path: str = Field(description="`<root name>/<relative path>`")
+    first_line: int = Field(description="from 1, included")
+    last_line: int = Field(description="included")
+    quote: str
+    status: Literal["verified", "moved", "changed", "unsupported"]
+    absolute_path: str | None = Field(description="where the file lies on the daemon's machine; null when it is gone")
+
+
+class ReceiptView(BaseModel):
+    """What became of the question so far."""
+
+    accepted_at: datetime
+    deadline_at: datetime | None
+    position: int = Field(description="within its mailbox, from 1")
+    deliveries: int = Field(description="hand-overs to a worker so far")
+    failures: int
+    lapses: int
+    holder: str | None = Field(description="the worker that holds it now")
+    last_error: str | None
+    ended_at: datetime | None
+
+
+class AnswerView(BaseModel):
+    """A question as it stands, with its answer once there is one."""
+
+    id: str
+    state: State
+    outcome: Outcome | None = Field(description="null while there is no answer yet")
+    text: str | None
+    citations: list[CitationView]
+    author: str | None
+    timings_ms: dict[str, float]
+    question: str
+    receipt: ReceiptView
+
+
+class QuestionsView(BaseModel):
+    """A list of questions, newest first."""
+
+    questions: list[AnswerView]
+
+
+class CountView(BaseModel):
+    """How many questions match."""
+
+    count: int
+
+
+class Places:
+    """Turns shown paths into absolute ones; anything that is no path any more becomes null."""
+
+    def __init__(self, resolve: Callable[[str], Path]) -> None:
+        self._resolve = resolve
+
+    def absolute(self, path: str) -> str | None:
+        """Return the absolute path of a shown one."""
+        try:
+            return str(self._resolve(path))
+        except errors.WarmlineError:
+            return None
+
+
+def answer_view(question: Question, places: Places) -> AnswerView:
+    """Show a question. One that ended without an answer has failed, and its text is the reason."""
+    answer = question.answer or _stand_in(question.delivery)
+    return AnswerView(
+        id=question.message.id,
+        state=question.delivery.state,
+        outcome=answer.outcome if answer else None,
+        text=answer.text if answer else None,
+        citations=[citation_view(citation, places) for citation in answer.citations] if answer else [],
+        author=answer.author if answer else None,
+        timings_ms=dict(answer.timings_ms) if answer else {},
+        question=question.message.body,
+        receipt=_receipt_view(question),
+    )
+
+
+def _stand_in(delivery: Delivery) -> Answer | None:
+    if delivery.state not in ENDED:
+        return None
+    reason = {
+        State.EXPIRED: "nobody answered before the deadline",
+        State.CANCELLED: "it was cancelled",
+    }.get(delivery.state, "it was given up after too many failures")
+    return Answer(Outcome.FAILED, f"{reason}: {delivery.last_error}" if delivery.last_error else reason, "warmline")
+
+
+def citation_view(citation: Citation, places: Places) -> CitationView:
+    """Show a checked citation."""
+    return CitationView(
+        path=citation.path,
+        first_line=citation.first_line,
+        last_line=citation.last_line,
+        quote=citation.quote,
+        status=citation.status.value,
+        absolute_path=places.absolute(citation.path),
+    )
+
+
+def _receipt_view(question: Question) -> ReceiptView:
+    delivery = question.delivery
+    return ReceiptView(
+        accepted_at=question.message.sent_at,
+        deadline_at=delivery.deadline_at,
+        position=delivery.position,
+        deliveries=delivery.deliveries,
+        failures=delivery.failures,
+        lapses=delivery.lapses,
+        holder=delivery.holder,
+        last_error=delivery.last_error,
+        ended_at=delivery.ended_at,
+    )

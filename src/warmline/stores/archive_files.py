@@ -1,0 +1,104 @@
+"""The archive: settled messages that left the database, in compressed files that are only read.
+
+A file holds posts, one JSON object a line, in the order of acceptance, and is
+gzip as any tool reads it (`zcat`). It is written beside its place, synced, and renamed into it, so that a
+file with its name is whole. Which file holds what stands in the database (table archive_file); a file
+that is not listed there was never taken into use. Only erasing replaces a file.
+"""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from warmline.errors import StoreDamagedError, StoreError, StoreFullError
+from warmline.model import Post
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+SUFFIX = ".jsonl.gz"
+
+
+class ArchiveFiles:
+    """The files of one folder. Blocking: call from a thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, name: str, posts: Sequence[Post]) -> None:
+        """Write posts as the file of this name, in place of one that is there; durable when this returns.
+
+        Raises StoreFullError or StoreError, and has then left no file behind.
+        """
+        place = self._path(name)
+        unfinished = place.with_suffix(".new")
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with open(os.open(unfinished, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:  # noqa: PTH123
+                with gzip.open(file, "wb") as packed:
+                    for post in posts:
+                        packed.write(_form().dump_json(post) + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(place)
+            _sync_folder(self._folder)
+        except OSError as error:
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+            kind = StoreFullError if error.errno == errno.ENOSPC else StoreError
+            raise kind(f"the archive {place} cannot be written: {error.strerror}") from error
+
+    def read(self, name: str) -> Iterator[Post]:
+        """Yield the posts of a file. Raises StoreDamagedError."""
+        try:
+            with gzip.open(self._path(name), "rb") as packed:
+                for line in packed:
+                    yield _form().validate_json(line)
+        except (OSError, EOFError, ValueError, zlib.error) as error:
+            raise StoreDamagedError(
+                f"the archive {self._path(name)} cannot be read: restore it from a backup"
+            ) from error
+
+    def remove(self, name: str) -> None:
+        """Remove a file that did not come into use. Raises StoreError."""
+        _remove(self._path(name))
+
+    def keep_only(self, names: frozenset[str]) -> None:
+        """Remove files that never came into use: a writer was killed before it could list them. Raises StoreError."""
+        for path in self._folder.glob("*"):
+            if path.name.removesuffix(SUFFIX) not in names:
+                _remove(path)
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}{SUFFIX}"
+
+
+@cache
+def _form() -> TypeAdapter[Post]:
+    """Return the JSON form of a post; made at the first use, since it takes as long as a command."""
+    from pydantic import TypeAdapter  # noqa: PLC0415  # most daemons never archive
+
+    return TypeAdapter(Post)
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"{path} in the archive's folder cannot be removed: {error.strerror}") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

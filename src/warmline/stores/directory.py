@@ -1,0 +1,141 @@
+"""The Directory on the SQLite file that the store stands on too."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+
+from warmline.model import ConversationId, CredentialId, Mailbox, Post
+from warmline.parties import Conversation, Credential, MailboxState, Participant, Policy, Stop
+from warmline.stores import directory_verbs as verbs
+from warmline.stores.database import Database
+from warmline.stores.listening import Listeners
+from warmline.stores.transaction import Box, News
+
+
+class SqliteDirectory:
+    """Keeps protocols.Directory's promises on a database, which whoever made it opens and closes.
+
+    All credentials, and which mailboxes have which name, are kept in memory as the last commit left them:
+    the database has no other writer.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._listeners = Listeners()
+        self._credentials: dict[bytes, Credential] = {}
+        self._open_by_name: defaultdict[str, dict[Mailbox, None]] = defaultdict(dict)
+        database.join(self)
+
+    async def new_conversation(self, conversation: Conversation) -> None:
+        """Make a conversation."""
+        await self._database.write(lambda tx: verbs.new_conversation(tx, conversation))
+
+    async def add_participant(self, participant: Participant) -> None:
+        """Make sure that a participant and its mailbox exist."""
+        await self._database.write(lambda tx: verbs.add_participant(tx, participant))
+
+    async def conversations(self, limit: int) -> Sequence[Conversation]:
+        """List conversations."""
+        return await self._database.read(lambda tx: verbs.conversations(tx, limit))
+
+    async def conversation(self, conversation: ConversationId) -> Conversation:
+        """Return one."""
+        return await self._database.read(lambda tx: verbs.conversation(tx, conversation))
+
+    async def close_conversation(self, conversation: ConversationId, at: datetime) -> Conversation:
+        """Take nothing new in it from now on."""
+        return await self._database.write(lambda tx: verbs.close_conversation(tx, conversation, at))
+
+    async def said(self, conversation: ConversationId, after: int, limit: int) -> Sequence[Post]:
+        """List messages of a conversation."""
+        here = await self._database.read(lambda tx: verbs.said(tx, conversation, after, limit))
+        archived = await self._database.archive.said(
+            conversation, after, limit
+        )  # looked at later: what moves is seen twice
+        if not archived:
+            return here
+        posts = {post.number: post for post in (*archived, *here)}
+        return [posts[number] for number in sorted(posts)[:limit]]
+
+    def listening(self, conversation: ConversationId, on_change: Callable[[], None]) -> AbstractContextManager[None]:
+        """Call on_change after something was said or handed over; it is called, too, when the database closes."""
+        return self._listeners.calling(conversation, on_change)
+
+    async def report(self, conversation: ConversationId, name: str, at: datetime, status: str | None) -> Participant:
+        """Note that a participant lives."""
+        return await self._database.write(lambda tx: verbs.report(tx, conversation, name, at, status), synced=False)
+
+    async def mailboxes(self, conversation: ConversationId | None = None) -> Sequence[MailboxState]:
+        """List mailboxes."""
+        return await self._database.read(lambda tx: verbs.mailboxes(tx, conversation))
+
+    async def set_policy(self, mailbox: Mailbox, policy: Policy) -> None:
+        """Set how a mailbox hands over from now on."""
+        number = self._database.box(mailbox).number
+        await self._database.write(lambda tx: verbs.set_policy(tx, mailbox, number, policy))
+
+    def policy(self, mailbox: Mailbox) -> Policy:
+        """Return a mailbox's policy."""
+        box = self._database.box(mailbox)
+        return Policy(box.ordered, box.answered_by)
+
+    def mailboxes_named(self, name: str) -> Sequence[Mailbox]:
+        """Return the open mailboxes of that name, in the order in which they were made."""
+        self._database.check_open()
+        return tuple(self._open_by_name.get(name, ()))
+
+    async def add_credential(self, credential: Credential, token_hash: bytes) -> None:
+        """Keep a credential."""
+        await self._database.write(lambda tx: verbs.add_credential(tx, credential, token_hash))
+
+    async def credentials(self) -> Sequence[Credential]:
+        """List all."""
+        self._database.check_open()
+        return sorted(self._credentials.values(), key=lambda known: (known.created_at, known.id), reverse=True)
+
+    def credential_of(self, token_hash: bytes) -> Credential | None:
+        """Return the credential of a token."""
+        self._database.check_open()
+        return self._credentials.get(token_hash)
+
+    async def revoke(self, credential: CredentialId, at: datetime) -> Credential:
+        """Let it speak no more."""
+        return await self._database.write(lambda tx: verbs.revoke(tx, credential, at))
+
+    async def rotate(self, credential: CredentialId, successor: Credential, token_hash: bytes) -> None:
+        """Revoke a credential and keep its successor."""
+        await self._database.write(lambda tx: verbs.rotate(tx, credential, successor, token_hash))
+
+    async def extend_credential(self, credential: CredentialId, expires_at: datetime | None) -> Credential:
+        """Let it expire then, or never."""
+        return await self._database.write(lambda tx: verbs.extend_credential(tx, credential, expires_at))
+
+    async def stops(self, since: datetime) -> Sequence[Stop]:
+        """List the runaways that were stopped."""
+        return await self._database.read(lambda tx: verbs.stops(tx, since))
+
+    async def load(self) -> None:
+        """Read what is kept in memory: the database was opened."""
+        self._credentials = await self._database.read(verbs.credentials)
+        self._open_by_name.clear()
+        self._note(self._database.boxes)
+
+    def tell(self, news: News) -> None:
+        """Keep up with a commit, and tell those who listen."""
+        self._credentials.update(news.credentials)
+        self._note(news.boxes)
+        self._listeners.changed(news.said)
+
+    def fail(self, _: Exception) -> None:
+        """Let all who listen look, and find the database closed."""
+        self._listeners.all_changed()
+
+    def _note(self, boxes: Mapping[Mailbox, Box]) -> None:
+        for mailbox, box in boxes.items():
+            if box.is_closed:
+                self._open_by_name[mailbox.name].pop(mailbox, None)
+            else:
+                self._open_by_name[mailbox.name][mailbox] = None

@@ -1,0 +1,93 @@
+"""The Importer on SQLite: what an old bridge held, taken over in transactions that can be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from warmline.directory import ImportedAudit, ImportedMessage
+from warmline.model import State
+from warmline.parties import Conversation, Credential
+from warmline.stores.database import Database
+from warmline.stores.directory_rows import credential_of, credential_values, participant_values
+from warmline.stores.rows import message_values, micros, micros_or_none
+from warmline.stores.transaction import Transaction, read_boxes
+
+
+class SqliteImporter:
+    """Keeps protocols.Importer's promises on a store's database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def take_conversation(
+        self, conversation: Conversation, credentials: Sequence[tuple[Credential, bytes]]
+    ) -> bool:
+        """Keep a conversation."""
+        return await self._database.write(lambda tx: _take_conversation(tx, conversation, credentials))
+
+    async def take_messages(self, messages: Sequence[ImportedMessage]) -> int:
+        """Keep messages."""
+        boxes = [self._database.box(each.mailbox).number for each in messages]
+        return await self._database.write(lambda tx: _take_messages(tx, messages, boxes))
+
+    async def take_audit(self, rows: Sequence[ImportedAudit]) -> int:
+        """Keep audit rows."""
+        return await self._database.write(lambda tx: sum(_take_audit(tx, row) for row in rows))
+
+
+def _take_conversation(
+    tx: Transaction, conversation: Conversation, credentials: Sequence[tuple[Credential, bytes]]
+) -> bool:
+    created_at = micros(conversation.created_at)
+    is_new = tx.one("take_conversation", {"id": conversation.id, "created_at": created_at}) is not None
+    for participant in conversation.participants:
+        tx.run("take_participant", {**participant_values(participant), "created_at": created_at})
+        tx.run("add_mailbox", {"conversation": conversation.id, "name": participant.name})
+    tx.news.boxes.update(read_boxes(tx, conversation.id))
+    for credential, token_hash in credentials:
+        tx.run("take_credential", credential_values(credential, token_hash))
+        kept = tx.one("credential", {"id": credential.id})
+        if kept is not None:
+            tx.news.credentials[kept[0]] = credential_of(kept[1:])
+    return is_new
+
+
+def _take_messages(tx: Transaction, messages: Sequence[ImportedMessage], boxes: Sequence[int]) -> int:
+    return sum(_take_message(tx, each, box) for each, box in zip(messages, boxes, strict=True))
+
+
+def _take_message(tx: Transaction, imported: ImportedMessage, box: int) -> bool:
+    message = imported.message
+    origin = {"conversation": message.conversation, "number": imported.number, "message_id": message.id}
+    if tx.one("take_once", origin) is None:
+        return False
+    tx.run("add_message", message_values(message))
+    tx.run("add_position", {"mailbox_id": box})
+    position = tx.one("add_position_now", {"mailbox_id": box})
+    assert position is not None  # noqa: S101  # the mailbox exists
+    tx.run(
+        "take_delivery",
+        {
+            "message_id": message.id,
+            "mailbox_id": box,
+            "position": position[0],
+            "state": State.SETTLED if imported.is_read else State.READY,
+            "deliveries": int(imported.is_read),
+            "ended_at": micros(message.sent_at) if imported.is_read else None,
+        },
+    )
+    if not imported.is_read:
+        tx.news.due[box] = None
+    return True
+
+
+def _take_audit(tx: Transaction, row: ImportedAudit) -> bool:
+    values = {
+        "conversation": row.conversation,
+        "number": row.number,
+        "session": row.session,
+        "action": row.action,
+        "details": row.details,
+        "at": micros_or_none(row.at),
+    }
+    return tx.one("take_audit", values) is not None

@@ -1,0 +1,117 @@
+"""The verbs that accept, show and erase messages of any kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from warmline.errors import ConversationClosedError, IdempotencyConflictError, UnknownMessageError
+from warmline.model import ConversationId, Lease, Message, MessageId, Post, Question
+from warmline.stores import verbs
+from warmline.stores.accepting import Sent, accept
+from warmline.stores.rows import MESSAGE_COLUMNS, answer_to_json, delivery_of, message_of
+from warmline.stores.speaking import Refused, Speech, admit
+from warmline.stores.transaction import Box, Transaction
+
+
+class Added(NamedTuple):
+    """A message as it was accepted, and its position."""
+
+    message: Message
+    position: int
+
+
+def add(
+    tx: Transaction, new: Sent, box: Box, speech: Speech | None = None, settles: tuple[Lease, Box] | None = None
+) -> Added | Question | Refused:
+    """Accept a message with one delivery, and settle what it replies to; or return the question of the same key."""
+    if new.message.idempotency_key is not None and (same := _same_key(tx, new)) is not None:
+        if tx.all("add_sent_to", {"message_id": same}) != [(box.number,)]:
+            raise _other_use()
+        return verbs.get(tx, same)
+    held = None if settles is None else verbs.held(tx, *settles)
+    _check_open(tx.as_left(box))
+    admitted = new if speech is None else _admitted(tx, new, speech)
+    if isinstance(admitted, Refused):
+        return admitted
+    (position,) = accept(tx, admitted, [box.number])
+    if settles is not None and held is not None:
+        verbs.settle_note(tx, *settles, held)
+    return Added(admitted.message, position)
+
+
+def broadcast(tx: Transaction, new: Sent, boxes: Sequence[Box], speech: Speech | None = None) -> Post | Refused:
+    """Accept a message with a delivery to each mailbox; or return the post of the same key."""
+    if new.message.idempotency_key is not None and (same := _same_key(tx, new)) is not None:
+        return post(tx, same)
+    for box in boxes:
+        _check_open(tx.as_left(box))
+    admitted = new if speech is None else _admitted(tx, new, speech)
+    if isinstance(admitted, Refused):
+        return admitted
+    accept(tx, admitted, [box.number for box in boxes])
+    return post(tx, new.message.id)
+
+
+def post(tx: Transaction, message_id: MessageId) -> Post:
+    """Read any message with its deliveries. Raises UnknownMessageError."""
+    row = tx.one("post", {"id": message_id})
+    if row is None:
+        raise UnknownMessageError(f"there is no message {message_id}")
+    deliveries = [delivery_of(each) for each in tx.all("post_deliveries", {"id": message_id})]
+    deliveries.sort(key=lambda each: (each.mailbox.name, each.mailbox.conversation))
+    answer = verbs.answer_to(tx, message_id)
+    return Post(
+        message_of(row[:MESSAGE_COLUMNS]),
+        tuple(deliveries),
+        number=row[MESSAGE_COLUMNS],
+        answer=answer.answer if answer else None,
+    )
+
+
+def erase(tx: Transaction, message_id: MessageId) -> Post:
+    """Empty a message and its answer, and cancel its open deliveries. Raises UnknownMessageError."""
+    before = post(tx, message_id)
+    if before.message.erased_at is not None:
+        return before
+    for (number,) in tx.all("erase_cancel", {"message_id": message_id, "now_at": tx.now}):
+        tx.news.ended[message_id] = None
+        tx.news.due[number] = None
+    for message in filter(None, (before.message, verbs.answer_to(tx, message_id))):
+        _empty(tx, message)
+    return post(tx, message_id)
+
+
+def _empty(tx: Transaction, message: Message) -> None:
+    answer = message.answer and answer_to_json(replace(message.answer, text="", citations=()))
+    tx.run("erase", {"id": message.id, "answer": answer, "now_at": tx.now})
+    tx.news.said[ConversationId(message.conversation)] = None
+
+
+def _same_key(tx: Transaction, new: Sent) -> MessageId | None:
+    """Return the message that was accepted under the same key. Raises IdempotencyConflictError when it is another."""
+    row = tx.one("add_same_key", new.values)
+    if row is None:
+        return None
+    message_id, kind, body = row
+    if (kind, body) != (new.message.kind, new.message.body):
+        raise _other_use()
+    return MessageId(message_id)
+
+
+def _other_use() -> IdempotencyConflictError:
+    return IdempotencyConflictError("this idempotency key was used for another message: choose a new one")
+
+
+def _check_open(box: Box) -> None:
+    if box.is_closed:
+        raise ConversationClosedError("the conversation was closed: it takes nothing new")
+
+
+def _admitted(tx: Transaction, new: Sent, speech: Speech) -> Sent | Refused:
+    """Return the message as the rules leave it."""
+    trace = admit(tx, new.message, speech)
+    if isinstance(trace, Refused):
+        return trace
+    return new if trace == (new.message.trace, new.message.hops) else new.with_trace(*trace)

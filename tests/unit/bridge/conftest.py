@@ -1,0 +1,35 @@
+"""A line for the tests of the bridge's verbs, on every store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bridge_cases import Scene, directory_of, join
+from manual_clock import ManualClock
+from warmline.errors import UnknownRootError
+from warmline.memory.citations import FileVerifier
+from warmline.settings import MemorySettings, StoreSettings
+from warmline.stores.memory import MemoryStore
+from warmline.stores.sqlite import SqliteStore
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def scene(request: pytest.FixtureRequest, tmp_path: Path, notes: Path) -> AsyncIterator[Scene]:
+    """An open line whose memory has the one root `notes`."""
+
+    def resolve(shown: str, within: frozenset[str] | None) -> Path:
+        if not shown.startswith("notes/") or (within is not None and "notes" not in within):
+            raise UnknownRootError(shown)
+        return notes.parent / shown
+
+    clock, settings = ManualClock(), StoreSettings()
+    on_file = SqliteStore(tmp_path / "store.db", settings, clock)
+    store = on_file if request.param == "sqlite" else MemoryStore(settings, clock)
+    directory = directory_of(store)
+    bridge = join(store, directory, FileVerifier(resolve, MemorySettings()), clock)
+    await store.open()
+    yield Scene(bridge, store, directory, clock)
+    await store.close()

@@ -1,0 +1,111 @@
+"""Which statements the writer runs for a verb: the owner's questions pay nothing for what others need."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from manual_clock import ManualClock
+from store_cases import LEASE, a_credential, a_note, a_question, an_answer
+from warmline.limits import Limits
+from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX, OWNER, OWNER_MAILBOX, CredentialId
+from warmline.parties import Credential
+from warmline.settings import StoreSettings
+from warmline.stores.queries import load_all_queries
+from warmline.stores.sqlite import SqliteStore
+
+NAMES = {statement: name for name, statement in load_all_queries().items()}
+ADD = ["add_position", "add_position_now", "add_message", "add_delivery"]
+
+
+class Watched:
+    """A store whose writer's statements are noted by name."""
+
+    def __init__(self, store: SqliteStore, clock: ManualClock) -> None:
+        self.store = store
+        self.clock = clock
+        self.ran: list[str] = []
+        store.database._connection.exec_trace = self._note
+
+    def _note(self, _cursor: object, statement: str, _bindings: object) -> bool:
+        self.ran.append(NAMES.get(statement.strip(), statement.strip()))
+        return True
+
+    def since_last(self) -> list[str]:
+        ran, self.ran = self.ran, []
+        return [name for name in ran if not name.startswith(("begin", "commit", "pragma"))]
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+async def watched(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Watched]:
+    store = SqliteStore(tmp_path / "store.db", StoreSettings(), clock)
+    await store.open()
+    yield Watched(store, clock)
+    await store.close()
+
+
+def the_owner(at: datetime) -> Credential:
+    return Credential(CredentialId(OWNER), OWNER, DEFAULT_CONVERSATION, frozenset(), at, is_person=True)
+
+
+async def test_a_question_of_the_owner_costs_no_statement_for_the_speakers_rules(watched: Watched) -> None:
+    await watched.store.add(a_question(watched.clock), MEMORY_MAILBOX, by=the_owner(watched.clock.now()))
+    assert watched.since_last() == ADD
+
+
+async def test_a_question_that_waits_for_its_answer_costs_as_many_statements_as_it_must(watched: Watched) -> None:
+    question = a_question(watched.clock)
+    leasing = asyncio.create_task(watched.store.lease(MEMORY_MAILBOX, "worker", LEASE))
+    await asyncio.sleep(0)
+    await watched.store.add(question, MEMORY_MAILBOX)
+    async with asyncio.timeout(5):
+        lease = await leasing
+    await watched.store.settle(lease, an_answer(watched.clock, question))
+    assert watched.since_last() == [*ADD, "lease_first", "lease", "held", "add_message", "settle"]
+
+
+async def test_a_message_of_an_agent_costs_two_statements_for_its_rate(watched: Watched) -> None:
+    ada = a_credential(
+        watched.clock,
+        "ada",
+        conversation=DEFAULT_CONVERSATION,
+        limits=Limits(per_minute=60, per_hour=1_000, per_day=10_000),
+    )
+    await watched.store.add(a_note(watched.clock, ada), MEMORY_MAILBOX, by=ada)
+    assert watched.since_last() == ["rate", "rate_charge", *ADD]
+
+
+async def test_only_who_has_received_is_asked_what_it_holds(watched: Watched) -> None:
+    ada = a_credential(watched.clock, "ada", conversation=DEFAULT_CONVERSATION)
+    owner = the_owner(watched.clock.now())
+    await watched.store.add(a_note(watched.clock, ada), OWNER_MAILBOX)
+    await watched.store.receive(OWNER_MAILBOX, owner, 10, LEASE)
+    watched.since_last()
+    await watched.store.add(a_question(watched.clock), MEMORY_MAILBOX, by=owner)
+    assert watched.since_last() == ["trace_held", *ADD]
+    await watched.store.add(a_note(watched.clock, ada), MEMORY_MAILBOX, by=ada)
+    assert watched.since_last() == ADD
+
+
+async def test_who_held_something_before_the_store_was_opened_is_known_to(
+    tmp_path: Path, clock: ManualClock, watched: Watched
+) -> None:
+    owner = the_owner(clock.now())
+    await watched.store.add(a_note(clock, owner, "hello"), OWNER_MAILBOX)
+    await watched.store.receive(OWNER_MAILBOX, owner, 10, LEASE)
+    await watched.store.close()
+    store = SqliteStore(tmp_path / "store.db", StoreSettings(), clock)
+    await store.open()
+    again = Watched(store, clock)
+    await store.add(a_question(clock), MEMORY_MAILBOX, by=owner)
+    assert again.since_last() == ["trace_held", *ADD]
+    await store.close()
