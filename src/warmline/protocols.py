@@ -144,7 +144,7 @@ class Store(Protocol):
 
         Waits in one line with `lease`; one message wakes one caller. The holder is by.name. The same key of the
         same credential gives the same batch again, as far as it is still leased under it; when nothing is, it
-        waits anew. by's participant is seen now. Without `waits`, a batch that has no leases, and is
+        waits anew; what was given again stays, though the call that got it first is cancelled. by's participant is seen now. Without `waits`, a batch that has no leases, and is
         not kept, says that nothing is due. Raises UnknownMailboxError.
         """
 

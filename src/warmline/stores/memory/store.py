@@ -365,7 +365,8 @@ class MemoryStore:
                     self.records.move(self.records.fenced(lease), Event.RELEASE)
 
     def _take_back(self, batch: Batch) -> None:
-        self._give_back(*batch.leases)
+        if not self.records.batches[batch.token].is_repeated:
+            self._give_back(*batch.leases)
 
     def _batch(self, token: BatchToken, by: CredentialId) -> BatchRecord:
         batch = self.records.batches.get(token)
@@ -380,7 +381,10 @@ class MemoryStore:
     def _again(self, reader: CredentialId, key: str | None) -> Batch | None:
         """Return what a reader holds under the same key."""
         token = None if key is None else self.records.batch_keys.get((reader, key))
-        return None if token is None or not self.records.batches[token].held else self._as_held(token)
+        if token is None or not self.records.batches[token].held:
+            return None
+        self.records.batches[token].is_repeated = True
+        return self._as_held(token)
 
     def _steer(self, message_id: MessageId, event: Event, **values: object) -> Question:
         with self.records.verb():
