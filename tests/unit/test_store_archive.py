@@ -117,11 +117,12 @@ async def test_what_was_settled_or_cancelled_leaves_and_all_else_stays(shelf: Sh
 
 
 async def test_what_ended_at_the_limit_or_later_stays(shelf: Shelf) -> None:
-    early = await shelf.note()
-    shelf.line.clock.advance(LEASE)
-    late = await shelf.note()
-    await shelf.note()
+    early, sent = await shelf.note(), await shelf.line.say(shelf.ada, BOBS)
+    late, lease = sent.id, await shelf.line.lease("reader", BOBS)
+    await shelf.line.ask()
+    shelf.line.clock.advance(LEASE / 2)
     limit = shelf.line.clock.now()
+    await shelf.store.done(lease)
     shelf.line.clock.advance(MONTH)
     assert await shelf.store.archive(limit) == 1
     assert {early, late} & shelf.rows() == {late}
