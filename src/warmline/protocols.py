@@ -137,9 +137,9 @@ class Store(Protocol):
         """Wait until something is due in the mailbox, and lease at most limit deliveries (one if ordered) as a batch.
 
         Waits in one line with `lease`; one message wakes one caller. The holder is by.name. The same key of the
-        same credential gives the same batch again, as far as it is still leased under it; when nothing is, it
-        waits anew. by's participant is seen now. Without `waits`, a batch that has no leases, and is
-        not kept, says that nothing is due. Raises UnknownMailboxError.
+        same credential gives the same batch again, as far as it is still leased under it, and it stays leased though
+        the first call is cancelled; when nothing is, it waits anew. by's participant is seen now. Without `waits`, a
+        batch that has no leases, and is not kept, says that nothing is due. Raises UnknownMailboxError.
         """
 
     async def held(self, token: BatchToken, by: CredentialId) -> Batch:

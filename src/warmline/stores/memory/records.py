@@ -84,6 +84,7 @@ class BatchRecord:
     mailbox: Mailbox
     entries: Sequence[Entry]
     handed_at: datetime
+    is_repeated: bool = False
     acknowledged: Acknowledged | None = None
 
     @property
