@@ -156,7 +156,7 @@ class Store(Protocol):
 
         A second time it says the same. Raises UnknownBatchError, or LeaseLostError when the batch was never
         acknowledged, nothing of it is leased under the token any more, and something of it is to be handed over
-        again: who answered or refused all of it, one by one, may acknowledge the batch too.
+        again from its mailbox: who answered, refused or escalated all of it, one by one, may acknowledge the batch too.
         """
 
     async def escalate(self, lease: Lease, to: Mailbox, deadline_at: datetime | None) -> None:

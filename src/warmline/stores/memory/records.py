@@ -88,6 +88,13 @@ class BatchRecord:
     acknowledged: Acknowledged | None = None
 
     @property
+    def comes_again(self) -> bool:
+        """Whether something of it is to be handed over from the same mailbox; what was escalated is not."""
+        return any(
+            entry.delivery.state not in ENDED and entry.delivery.mailbox == self.mailbox for entry in self.entries
+        )
+
+    @property
     def held(self) -> list[Entry]:
         """What is still leased under the token."""
         return [entry for entry in self.entries if entry.lease_id == self.token]

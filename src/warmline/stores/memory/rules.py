@@ -9,7 +9,7 @@ from datetime import timedelta
 from warmline.errors import BudgetSpentError, LoopStoppedError, RateLimitedError
 from warmline.ids import new_message_id
 from warmline.limits import Limits
-from warmline.model import OWNER, OWNER_MAILBOX, THE_LINE, Kind, Mailbox, Message, MessageId, State
+from warmline.model import OWNER, OWNER_MAILBOX, THE_LINE, Kind, Mailbox, Message, MessageId, Question, State
 from warmline.parties import Credential, Stop, StopKind
 from warmline.protocols import QuestionFilter
 from warmline.rates import DAY, HOUR, MINUTE, passes, wait

@@ -159,7 +159,7 @@ class MemoryStore:
         with self.records.verb():
             batch = self._batch(token, by)
             if batch.acknowledged is None:
-                if not batch.held and any(entry.delivery.state not in ENDED for entry in batch.entries):
+                if not batch.held and batch.comes_again:
                     raise LeaseLostError("nothing of this batch is held any more: it will be handed over again")
                 kinds = {each.message_id: self.records.messages[each.message_id].kind for each in batch.held}
                 settled = [each for each in batch.held if kinds[each.message_id] is not Kind.QUESTION]
