@@ -17,7 +17,9 @@ from pathlib import Path
 
 import apsw
 
+from warmline.bridge.rules import nesting
 from warmline.errors import InvalidInputError, NotLegacyError
+from warmline.settings import BridgeSettings
 
 TABLES: Mapping[str, frozenset[str]] = {
     "conversations": frozenset(
@@ -201,10 +203,7 @@ class LegacyDatabase:
         text = self._text(value)
         if text is None:
             return None
-        try:
-            said = json.loads(text)
-        except ValueError:
-            said = text
+        said = _readable(text)
         if not isinstance(said, dict):
             self._odd("metadata that is no JSON object")
             said = {"metadata": said}
@@ -213,6 +212,16 @@ class LegacyDatabase:
     def _odd(self, what: str, times: int = 1) -> None:
         if times:
             self.oddities[what] += times
+
+
+def _readable(text: str) -> object:
+    """Read JSON that can be written again; return the text itself where it is none, or too deep to be shown."""
+    try:
+        said = json.loads(text)
+        json.dumps(said, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        return text
+    return text if nesting(said) >= BridgeSettings().max_metadata_depth else said
 
 
 @contextmanager
