@@ -213,6 +213,22 @@ def test_a_file_that_is_no_such_database_is_refused(
     assert done.stderr.count(b"\n") == 1
 
 
+def test_what_is_no_file_is_refused_and_not_copied(home: RealHome, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "endless.db")
+    done = home.run("import", "legacy", str(tmp_path / "endless.db"))
+    assert done.returncode == 2
+    assert b"is no file" in done.stderr
+
+
+def test_a_daemon_removes_the_copy_of_an_import_that_died_with_the_one_before(home: RealHome) -> None:
+    home.kill()
+    left = home.home.path / "import-left"
+    left.mkdir()
+    (left / "legacy.db").write_bytes(b"tokens and texts")
+    home.serve()
+    assert not left.exists()
+
+
 def test_another_programs_database_is_refused_by_what_it_lacks(home: RealHome, tmp_path: Path) -> None:
     path = tmp_path / "other.db"
     apsw.Connection(str(path)).execute("create table conversations (id); create table messages (id)")
