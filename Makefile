@@ -20,6 +20,9 @@ test-api: .venv/proven  ## schemathesis over the whole OpenAPI document, against
 soak: .venv/tested  ## 20,000 messages among 20 participants, readers and daemon killed at random
 	WARMLINE_MESSAGES=20000 $(RUN)/pytest -q tests/faults/test_twenty_participants.py
 
+explore: .venv/tested  ## the property tests with ever new examples, more of them
+	WARMLINE_HYPOTHESIS=explore $(RUN)/pytest -q -n 2 tests/properties --timeout 1200
+
 lint: .venv/tested  ## style, and the form of the code
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
@@ -54,4 +57,4 @@ clean:  ## remove what these targets made
 	@scripts/make-venv.sh dev,proofs
 	@touch $@ .venv/tested .venv/installed
 
-.PHONY: help demo install test test-api soak lint types layers bench wheel clean
+.PHONY: help demo install test test-api soak explore lint types layers bench wheel clean

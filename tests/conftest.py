@@ -12,8 +12,11 @@ from hypothesis import HealthCheck, settings
 from real_home import RealHome
 
 # How long an example takes says how busy the machine is, and nothing of the code.
-settings.register_profile("line", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("line")
+# The examples of `make test` are the same each time, so that a change is judged by what it changes; `make explore`
+# tries ever new ones.
+settings.register_profile("line", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile("explore", settings.get_profile("line"), derandomize=False, max_examples=300)
+settings.load_profile(os.environ.get("WARMLINE_HYPOTHESIS", "line"))
 
 REPOSITORY = Path(__file__).parent.parent
 

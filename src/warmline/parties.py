@@ -46,7 +46,7 @@ class Credential:
 
     mailboxes names those it may ask and send to, None all of its conversation and the memory's; reads names
     those it may receive from beside its own; memories names the roots it may be answered from, None all of
-    them. limits of None: exempt. It speaks until expires_at or revoked_at has come.
+    them. limits of None: exempt. It speaks until expires_at has come, or it was revoked.
     """
 
     id: CredentialId

@@ -137,9 +137,9 @@ class Store(Protocol):
         """Wait until something is due in the mailbox, and lease at most limit deliveries (one if ordered) as a batch.
 
         Waits in one line with `lease`; one message wakes one caller. The holder is by.name. The same key of the
-        same credential gives the same batch again, as far as it is still leased under it; when nothing is, it
-        waits anew. by's participant is seen now. Without `waits`, a batch that has no leases, and is
-        not kept, says that nothing is due. Raises UnknownMailboxError.
+        same credential gives the same batch again, as far as it is still leased under it, and it stays leased though
+        the first call is cancelled; when nothing is, it waits anew. by's participant is seen now. Without `waits`, a
+        batch that has no leases, and is not kept, says that nothing is due. Raises UnknownMailboxError.
         """
 
     async def held(self, token: BatchToken, by: CredentialId) -> Batch:
@@ -156,7 +156,7 @@ class Store(Protocol):
 
         A second time it says the same. Raises UnknownBatchError, or LeaseLostError when the batch was never
         acknowledged, nothing of it is leased under the token any more, and something of it is to be handed over
-        again: who answered or refused all of it, one by one, may acknowledge the batch too.
+        again from its mailbox: who answered, refused or escalated all of it, one by one, may acknowledge the batch too.
         """
 
     async def escalate(self, lease: Lease, to: Mailbox, deadline_at: datetime | None) -> None:

@@ -17,12 +17,16 @@ def passes(due_at: int | None, now: int, count: int, period: int) -> int | None:
     due_at is what the last call returned, None at first: the theoretical arrival time. count is above
     zero. The time until one may pass again is `wait(...)`.
     """
-    due = now if due_at is None else max(due_at, now)
+    due = now if due_at is None or due_at > now + period else max(due_at, now)
     return due + period // count if wait(due_at, now, count, period) == 0 else None
 
 
 def wait(due_at: int | None, now: int, count: int, period: int) -> int:
-    """Return how long it takes until one more may pass; 0 when one may pass now."""
-    if due_at is None:
+    """Return how long it takes until one more may pass; 0 when one may pass now.
+
+    A due time of more than a period ahead was noted by a clock that was set back since: it would keep somebody
+    waiting for as long as the clock was ahead, and counts as none.
+    """
+    if due_at is None or due_at > now + period:
         return 0
     return max(0, due_at + period // count - period - now)

@@ -39,6 +39,9 @@ class BridgeSettings:
     max_metadata_bytes: int = 16 * 1024
     """Of a message's metadata, as JSON: names of files and the like; what is longer belongs into the body."""
 
+    max_metadata_depth: int = 32
+    """Lists and objects within one another in metadata: what writes JSON gives up at 255, and others before."""
+
     max_status_bytes: int = 1024
     """Of UTF-8, in what a participant says about itself: it is shown in one line."""
 

@@ -172,6 +172,28 @@ def test_what_is_odd_is_mended_or_left_out_and_counted(home: RealHome, old: Path
 
 
 @pytest.mark.parametrize(
+    "metadata",
+    [
+        '{"deep":' * 300 + "1" + "}" * 300,
+        '{"deep":' * 3000 + "1" + "}" * 3000,
+        '{"n": NaN}',
+        '{"n": 1e999}',
+        '{"half": "\\ud800"}',
+    ],
+    ids=["deep", "too deep to read", "no number", "too large a number", "half a character"],
+)
+def test_metadata_that_could_not_be_shown_again_comes_along_as_text(home: RealHome, old: Path, metadata: str) -> None:
+    with apsw.Connection(str(old)) as connection:
+        connection.execute(
+            "insert into messages (conversation_id, from_session, to_session, message, metadata, timestamp, read)"
+            " values (?, 'a', 'b', 'odd', ?, null, 0)",
+            (conversation_id(1), metadata),
+        )
+    assert home.json("import", "legacy", str(old))["oddities"]["metadata that is no JSON object"] == 1
+    assert posts(home, conversation_id(1))[-1]["metadata"] == {"metadata": metadata}
+
+
+@pytest.mark.parametrize(
     ("content", "said"),
     [
         (b"", "the table"),
@@ -189,6 +211,22 @@ def test_a_file_that_is_no_such_database_is_refused(
     assert (done.returncode, done.stdout) == (2, b"")
     assert said in done.stderr.decode()
     assert done.stderr.count(b"\n") == 1
+
+
+def test_what_is_no_file_is_refused_and_not_copied(home: RealHome, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "endless.db")
+    done = home.run("import", "legacy", str(tmp_path / "endless.db"))
+    assert done.returncode == 2
+    assert b"is no file" in done.stderr
+
+
+def test_a_daemon_removes_the_copy_of_an_import_that_died_with_the_one_before(home: RealHome) -> None:
+    home.kill()
+    left = home.home.path / "import-left"
+    left.mkdir()
+    (left / "legacy.db").write_bytes(b"tokens and texts")
+    home.serve()
+    assert not left.exists()
 
 
 def test_another_programs_database_is_refused_by_what_it_lacks(home: RealHome, tmp_path: Path) -> None:

@@ -57,6 +57,18 @@ async def test_readers_and_leasers_wait_in_one_line(line: Line, ada: Credential,
     assert (await end(third)).leases[0].message == said[2]
 
 
+async def test_what_a_reader_came_back_for_stays_its_own_when_its_first_call_leaves(
+    line: Line, ada: Credential, bob: Credential
+) -> None:
+    first = await begin(line, line.receive(bob, key="k"))
+    note = await line.say(ada, BOBS)
+    again = await end(line.receive(bob, key="k"))
+    first.cancel()
+    await asyncio.wait({first}, timeout=5)
+    await line.store.sweep()
+    assert (await line.store.acknowledge(again.token, bob.id)).settled == (note.id,)
+
+
 async def test_a_reader_waits_for_its_mailbox_alone(line: Line, ada: Credential, bob: Credential) -> None:
     waiting = await begin(line, line.receive(bob))
     await line.say(bob, ADAS)

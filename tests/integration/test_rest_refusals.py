@@ -219,3 +219,9 @@ def test_only_the_health_needs_no_credential(owner: Speaker) -> None:
     assert nobody.call("GET", "/healthz").status == 200
     problem(nobody.call("GET", "/openapi.json"), 401)
     problem(nobody.call("POST", "/v1/legacy/create_conversation", {"my_role": "a", "partner_role": "b"}), 401)
+
+
+@pytest.mark.parametrize("grant", [{"rights": ["send", "read"]}, {"mailboxes": ["docs"]}])
+def test_who_may_not_ask_the_memory_does_not_search_it(owner: Speaker, grant: dict[str, Any]) -> None:
+    agent, _ = mint(owner, "no-asker", **grant)
+    problem(agent.call("GET", "/v1/memory/search?q=port"), 403)

@@ -277,5 +277,8 @@ async def _count_open(side: Side, reader: CredentialId) -> list[int]:
     return [len((await side.store.held(token, reader)).leases) for token in tokens]
 
 
-Story.TestCase.settings = settings(max_examples=25, stateful_step_count=30)
+Story.TestCase.settings = settings(
+    max_examples=25 if settings().derandomize else 100,
+    stateful_step_count=30,
+)
 TestTheStoreOnSqliteIsTheStoreInMemory = Story.TestCase

@@ -23,6 +23,7 @@ TOKEN_PREFIX = "wl_"  # noqa: S105  # a mark, no secret
 TOKEN_BYTES = 32
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 THE_OWNER = Credential(
     id=CredentialId(OWNER),
@@ -82,7 +83,7 @@ class Credentials:
         if credential is None:
             raise UnauthorizedError("that is no credential of this line")
         now = self._clock.now()
-        if credential.revoked_at is not None and credential.revoked_at <= now:
+        if credential.revoked_at is not None:  # whatever the clock says: it may have been set back
             raise UnauthorizedError("that credential was revoked: let the owner make another")
         if credential.expires_at is not None and credential.expires_at <= now:
             raise UnauthorizedError("that credential has expired: let the owner make another")
@@ -154,7 +155,7 @@ class Credentials:
             old,
             id=CredentialId(new_message_id(now)),
             created_at=now,
-            expires_at=None if old.expires_at is None else now + (old.expires_at - old.created_at),
+            expires_at=_lasting(old, now),
         )
         minted = Minted(successor, _new_token())
         await self._directory.rotate(old.id, successor, hash_token(minted.token))
@@ -180,6 +181,13 @@ class Credentials:
             shown = ", ".join(f"{each.id} in {each.conversation}" for each in found[:10])
             raise InvalidInputError(f"{len(found)} credentials have that name: {shown}; name the id")
         return found[0]
+
+
+def _lasting(old: Credential, now: datetime) -> datetime | None:
+    """Return when a successor made now expires; at the end of all time at the latest."""
+    if old.expires_at is None:
+        return None
+    return now + min(old.expires_at - old.created_at, END_OF_TIME - now)
 
 
 def _new_token() -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from warmline.bridge import rights, rules
 from warmline.bridge.parts import Parts
-from warmline.errors import ForbiddenError, UnknownMessageError
+from warmline.errors import ConflictError, ForbiddenError, UnknownMessageError
 from warmline.ids import new_message_id
 from warmline.model import MEMORY_MAILBOX, ConversationId, Kind, Mailbox, Message, MessageId, Question, State
 from warmline.parties import AnsweredBy, Credential, Right
@@ -68,30 +68,23 @@ class Questions:
         if not rights.administers(by):
             await self.get(by, message_id)
         if patience <= timedelta(0) or self._waits.is_ending:
-            return await self._store.get(message_id)
+            return _asked_for(await self._store.get(message_id))
         scope = asyncio.timeout(min(patience, self._settings.max_wait).total_seconds())
         try:
             async with scope:
                 self._waits.add(scope)
-                return await self._store.wait_until_ended(message_id)
+                return _asked_for(await self._store.wait_until_ended(message_id))
         except TimeoutError:
-            return await self._store.get(message_id)
+            return _asked_for(await self._store.get(message_id))
         finally:
             self._waits.discard(scope)
 
     async def get(self, by: Credential, message_id: MessageId) -> Question:
-        """Return a question as it stands. Raises UnknownMessageError."""
-        unknown = f"there is no question {message_id}"
-        try:
-            question = await self._store.get(message_id)
-        except UnknownMessageError:
-            raise UnknownMessageError(unknown) from None  # the same text as for one of others
-        if not rights.may_see(by, question.message, [question.delivery.mailbox]):
-            raise UnknownMessageError(unknown)
-        return question
+        """Return a question as it stands. Raises UnknownMessageError, for what wants no answer too."""
+        return _asked_for(await self._visible(by, message_id))
 
     async def cancel(self, by: Credential, message_id: MessageId) -> Question:
-        """End a question that nobody has answered yet, or give up a dead one.
+        """End a question that nobody has answered yet, or give up a dead one; or take back a note that nobody read.
 
         Raises ConflictError when it has ended otherwise, ForbiddenError when it is not the speaker's.
         """
@@ -101,8 +94,13 @@ class Questions:
         return await self._store.cancel(message_id)
 
     async def requeue(self, by: Credential, message_id: MessageId, deadline_at: datetime | None = None) -> Question:
-        """Give a dead or expired question of the speaker's another life, with a new deadline."""
+        """Give a dead or expired question or note of the speaker's another life, with a new deadline.
+
+        Raises ConflictError when it has ended otherwise, or was erased: nothing is left to hand over.
+        """
         question = await self._own(by, message_id)
+        if question.message.erased_at is not None:
+            raise ConflictError(f"cannot requeue {message_id}: it was erased; say it anew")
         now = self._parts.clock.now()
         asked_for = rules.checked_deadline(deadline_at, now, self._settings)
         return await self._store.requeue(message_id, asked_for or now + self._patience(question.delivery.mailbox))
@@ -124,8 +122,18 @@ class Questions:
         """Count the deliveries in every state."""
         return await self._store.tally()
 
+    async def _visible(self, by: Credential, message_id: MessageId) -> Question:
+        unknown = f"there is no question {message_id}"
+        try:
+            question = await self._store.get(message_id)
+        except UnknownMessageError:
+            raise UnknownMessageError(unknown) from None  # the same text as for one of others
+        if not rights.may_see(by, question.message, [question.delivery.mailbox]):
+            raise UnknownMessageError(unknown)
+        return question
+
     async def _own(self, by: Credential, message_id: MessageId) -> Question:
-        question = await self.get(by, message_id)
+        question = await self._visible(by, message_id)
         if not rights.may_end(by, question.message):
             raise ForbiddenError("only who asked a question, or who administers the line, may end or renew it")
         return question
@@ -140,6 +148,13 @@ class Questions:
         """Return how long a question waits when nobody said: a person's mailbox is not looked into all the time."""
         is_persons = self._parts.directory.policy(mailbox).answered_by is AnsweredBy.PERSON
         return self._settings.escalation_deadline if is_persons else self._settings.question_deadline
+
+
+def _asked_for(found: Question) -> Question:
+    """Raises UnknownMessageError for a message that is no question: that it has no answer is no failure."""
+    if found.message.kind is not Kind.QUESTION:
+        raise UnknownMessageError(f"there is no question {found.message.id}")
+    return found
 
 
 def _scope(by: Credential) -> tuple[str, ...] | None:

@@ -79,7 +79,10 @@ def checked_deadline(deadline_at: datetime | None, now: datetime, settings: Brid
 
 
 def written_metadata(metadata: Mapping[str, object] | None, settings: BridgeSettings) -> str | None:
-    """Return metadata as JSON text of at most settings.max_metadata_bytes of UTF-8; None for none."""
+    """Return metadata as JSON text of at most settings.max_metadata_bytes of UTF-8; None for none.
+
+    It is at most settings.max_metadata_depth deep: what was accepted can be shown to everybody.
+    """
     if not metadata:
         return None
     try:
@@ -90,7 +93,20 @@ def written_metadata(metadata: Mapping[str, object] | None, settings: BridgeSett
         raise InvalidInputError(
             f"the metadata has more than {settings.max_metadata_bytes:,} bytes: put it into the body"
         )
+    if nesting(metadata) > settings.max_metadata_depth:
+        raise InvalidInputError(
+            f"the metadata is more than {settings.max_metadata_depth} levels deep: flatten it, or put it into the body"
+        )
     return text
+
+
+def nesting(value: object) -> int:
+    """Return how many lists and objects stand within one another at the deepest place of a JSON value."""
+    depth, level = 0, [value]
+    while level := [each for each in level if isinstance(each, Mapping | list | tuple)]:
+        depth += 1
+        level = [inner for each in level for inner in (each.values() if isinstance(each, Mapping) else each)]
+    return depth
 
 
 def lease_length(asked: timedelta | None, settings: BridgeSettings) -> timedelta:

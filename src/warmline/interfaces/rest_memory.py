@@ -14,6 +14,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
+from warmline.bridge import rights
 from warmline.interfaces.rest_shared import (
     ADMINISTERS,
     MAX_PATH_CHARACTERS,
@@ -39,6 +40,8 @@ from warmline.interfaces.views.memory import (
     root_view,
 )
 from warmline.memory.report import IndexReport, OnProgress
+from warmline.model import MEMORY_MAILBOX_NAME
+from warmline.parties import Right
 
 memory = APIRouter(prefix="/v1/memory", tags=["memory"])
 
@@ -72,7 +75,7 @@ OWNERS = [ADMINISTERS]
 """To change what everybody is answered from is the owner's."""
 
 
-@memory.get("/search", responses=problems())
+@memory.get("/search", responses=problems(403))
 async def search(
     *,
     request: Request,
@@ -85,7 +88,12 @@ async def search(
     ],
     top: Annotated[int, Query(ge=1, le=1000)] = 10,
 ) -> SearchView:
-    """Find the lines that may answer a question, best first, in the memories of the speaker's scope."""
+    """Find the lines that may answer a question, best first, in the memories of the speaker's scope.
+
+    Wants what asking the memory wants: who may not ask it reads nothing of it.
+    """
+    rights.check(by, Right.ASK)
+    rights.check_reach(by, MEMORY_MAILBOX_NAME)
     started = time.perf_counter()
     found = await while_connected(request, line.memory.search(q, top, by.memories))
     ms = (time.perf_counter() - started) * 1000

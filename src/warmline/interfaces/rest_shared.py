@@ -205,12 +205,14 @@ MessageIdInBody = Annotated[str, Field(json_schema_extra=_ID)]
 Name = Annotated[str, Field(min_length=1, max_length=LIMITS.max_name_characters, json_schema_extra=NAME)]
 InConversation = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARACTERS)]
 Body = Annotated[str, Field(description="at most 1 MiB of UTF-8", json_schema_extra=TEXT)]
-Metadata = Annotated[dict[str, Any], Field(description="a JSON object of at most 16 KiB")]
+Metadata = Annotated[dict[str, Any], Field(description="a JSON object of at most 16 KiB, 32 levels deep")]
 Deadline = Annotated[When | None, Field(description="at most 30 days away; the line's own if absent")]
 
 
 def absolute(text: str) -> FilePath:
     """Read a path. A relative one would be below the folder of the daemon, which is none of the caller's."""
+    if "\0" in text:
+        raise InvalidInputError("a path holds no NUL byte: name a file")
     path = FilePath(text)
     if not path.is_absolute():
         raise InvalidInputError(f"{text!r} is no absolute path: name the whole of it")

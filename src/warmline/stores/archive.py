@@ -47,7 +47,7 @@ class SqliteArchive:
     async def find(self, message_id: MessageId) -> Post | None:
         """Return an archived message, or None."""
         names = await self._database.read(lambda tx: verbs.files_of_id(tx, message_id))
-        found = await asyncio.to_thread(self._look, names, message_id)
+        found = await asyncio.to_thread(self._look, names, message_id) if names else None
         return found[1] if found else None
 
     async def said(self, conversation: ConversationId, after: int, limit: int) -> Sequence[Post]:

@@ -62,11 +62,13 @@ def receive(tx: Transaction, wanted: Reception) -> BatchRow | None:
 
 
 def take_back(tx: Transaction, batch: BatchRow) -> None:
-    """Release what was handed to a reader that had left, and forget the batch; one that it held before stays."""
-    if batch.is_new:
+    """Release what was handed to a reader that had left, and forget the batch.
+
+    One that it held before stays, and so does one that it came back for already, under its key.
+    """
+    if batch.is_new and tx.one("receive_undone", {"token": batch.token}) is not None:
         for lease in batch.leases:
             verbs.take_back(tx, lease)
-        tx.run("receive_undone", {"token": batch.token})
 
 
 def held(tx: Transaction, token: BatchToken, reader: CredentialId) -> BatchRow:
@@ -116,7 +118,10 @@ def _again(tx: Transaction, wanted: Reception) -> BatchRow | None:
     if row is None:
         return None
     batch = held(tx, BatchToken(row[0]), wanted.reader)
-    return batch if batch.leases else None
+    if not batch.leases:
+        return None
+    tx.run("receive_repeated", {"token": batch.token})
+    return batch
 
 
 def _batch(tx: Transaction, token: BatchToken, reader: CredentialId) -> Row:

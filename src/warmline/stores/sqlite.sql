@@ -243,8 +243,11 @@ update delivery
 set state = 'ready', lease_id = null, holder = null, lease_lapses_at = null, reader = null
 where message_id = :message_id and mailbox_id = :mailbox_id and lease_id = :lease_id
 
+-- name: receive_repeated
+update batch set repeats = repeats + 1 where token = :token
+
 -- name: receive_undone
-delete from batch where token = :token
+delete from batch where token = :token and repeats = 0 returning token
 
 -- name: readers
 select distinct reader from delivery indexed by delivery_read where reader is not null

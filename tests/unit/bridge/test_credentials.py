@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -108,6 +108,22 @@ async def test_a_revoked_credential_is_not_rotated(scene: Scene) -> None:
         await scene.bridge.credentials.rotate(THE_OWNER, minted.credential.id)
     with pytest.raises(UnknownCredentialError):
         await scene.bridge.credentials.rotate(THE_OWNER, "docs")
+
+
+async def test_a_revoked_credential_stays_revoked_when_the_clock_is_set_back(scene: Scene) -> None:
+    minted = await mint(scene)
+    scene.clock.advance(HOUR)
+    await scene.bridge.credentials.revoke(THE_OWNER, "docs")
+    scene.clock.advance(-HOUR)
+    with pytest.raises(UnauthorizedError, match="revoked"):
+        speaks(scene, minted.token)
+
+
+async def test_rotating_what_lasts_to_the_end_of_time_ends_there_too(scene: Scene) -> None:
+    end = datetime.max.replace(tzinfo=UTC)
+    await mint(scene, grant=Grant(expires_at=end))
+    scene.clock.advance(HOUR)
+    assert (await scene.bridge.credentials.rotate(THE_OWNER, "docs")).credential.expires_at == end
 
 
 async def test_a_name_that_two_credentials_have_wants_the_id(scene: Scene) -> None:

@@ -11,6 +11,7 @@ from bridge_cases import AT_ONCE, NOWHERE, PATIENCE, Scene, token_of
 from warmline.bridge.credentials import THE_OWNER, Grant
 from warmline.errors import (
     AmbiguousMailboxError,
+    ConflictError,
     ConversationClosedError,
     ForbiddenError,
     IdempotencyConflictError,
@@ -239,3 +240,31 @@ async def test_a_mailbox_of_the_owner_in_no_conversation_but_the_default_one(sce
     ).question.delivery.mailbox == OWNER_MAILBOX
     with pytest.raises(UnknownMailboxError):
         await scene.ask(docs, OWNER)
+
+
+async def test_a_note_is_no_question_that_failed(scene: Scene) -> None:
+    docs, code = await scene.begin("docs", "code")
+    note = (await scene.send(docs, "code")).message.id
+    await scene.bridge.batches.acknowledge(code, (await scene.receive(code)).token)
+    for speaker in (docs, THE_OWNER):
+        with pytest.raises(UnknownMessageError):
+            await scene.bridge.questions.get(speaker, note)
+        for patience in (AT_ONCE, PATIENCE):
+            with pytest.raises(UnknownMessageError):
+                await scene.bridge.questions.wait(speaker, note, patience)
+
+
+async def test_a_note_that_nobody_read_can_be_taken_back(scene: Scene) -> None:
+    docs, _ = await scene.begin("docs", "code")
+    note = (await scene.send(docs, "code")).message.id
+    assert (await scene.bridge.questions.cancel(docs, note)).delivery.state is State.CANCELLED
+
+
+async def test_what_was_erased_is_not_requeued(scene: Scene) -> None:
+    docs, code = await scene.begin("docs", "code")
+    note = (await scene.send(docs, "code")).message.id
+    await scene.bridge.batches.refuse(code, (await scene.receive(code)).token, note, "not mine")
+    await scene.bridge.messages.erase(docs, note)
+    with pytest.raises(ConflictError, match="erased"):
+        await scene.bridge.questions.requeue(docs, note)
+    assert await scene.bridge.batches.receive(code, patience=AT_ONCE) is None

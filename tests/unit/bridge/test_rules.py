@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -103,11 +104,18 @@ def test_metadata_is_written_as_json() -> None:
         {"n": float("nan")},
         {"when": NOW},
         {"half": "\ud800"},
+        {"deep": json.loads("[" * LIMITS.max_metadata_depth + "]" * LIMITS.max_metadata_depth)},
     ],
 )
 def test_metadata_that_is_too_big_or_no_json_is_refused(metadata: Mapping[str, object]) -> None:
     with pytest.raises(InvalidInputError, match="metadata"):
         rules.written_metadata(metadata, LIMITS)
+
+
+def test_metadata_is_taken_down_to_its_last_level() -> None:
+    deepest = json.loads('{"a":' * LIMITS.max_metadata_depth + "1" + "}" * LIMITS.max_metadata_depth)
+    assert rules.nesting(deepest) == LIMITS.max_metadata_depth
+    assert rules.written_metadata(deepest, LIMITS) is not None
 
 
 @pytest.mark.parametrize("status", ["", "indexing", "x" * LIMITS.max_status_bytes])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +18,9 @@ from pathlib import Path
 
 import apsw
 
+from warmline.bridge.rules import nesting
 from warmline.errors import InvalidInputError, NotLegacyError
+from warmline.settings import BridgeSettings
 
 TABLES: Mapping[str, frozenset[str]] = {
     "conversations": frozenset(
@@ -201,10 +204,7 @@ class LegacyDatabase:
         text = self._text(value)
         if text is None:
             return None
-        try:
-            said = json.loads(text)
-        except ValueError:
-            said = text
+        said = _readable(text)
         if not isinstance(said, dict):
             self._odd("metadata that is no JSON object")
             said = {"metadata": said}
@@ -215,20 +215,37 @@ class LegacyDatabase:
             self.oddities[what] += times
 
 
-@contextmanager
-def open_legacy(source: Path, folder: Path) -> Iterator[LegacyDatabase]:
-    """Copy an old database with its -wal into the folder, and open the copy.
+def _readable(text: str) -> object:
+    """Read JSON that can be written again; return the text itself where it is none, or too deep to be shown."""
+    try:
+        said = json.loads(text)
+        json.dumps(said, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        return text
+    return text if nesting(said) >= BridgeSettings().max_metadata_depth else said
 
-    Raises InvalidInputError when the file cannot be read, NotLegacyError when it is no such database.
+
+def copy_legacy(source: Path, folder: Path) -> Path:
+    """Copy an old database with its -wal into the folder, and return where the copy is.
+
+    Blocks for as long as the file is large. Raises InvalidInputError when it is no file, or cannot be read.
     """
     copy = folder / "legacy.db"
     try:
+        if not stat.S_ISREG(source.stat().st_mode):
+            raise InvalidInputError(f"{source} is no file: name the old bridge's database")
         shutil.copyfile(source, copy)
         wal = source.with_name(f"{source.name}-wal")
-        if wal.exists():
+        if wal.is_file():
             shutil.copyfile(wal, folder / "legacy.db-wal")
     except OSError as error:
         raise InvalidInputError(f"{source} cannot be read: {error.strerror}") from error
+    return copy
+
+
+@contextmanager
+def open_legacy(source: Path, copy: Path) -> Iterator[LegacyDatabase]:
+    """Open the copy of the old database `source`. Raises NotLegacyError when it is no such database."""
     try:
         connection = apsw.Connection(str(copy), flags=apsw.SQLITE_OPEN_READWRITE)  # a WAL wants to be written to
         try:

@@ -6,7 +6,9 @@ an import that was killed, or done again, makes nothing twice.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -20,11 +22,21 @@ from warmline.directory import ImportedAudit, ImportedMessage, Importer
 from warmline.ids import message_id_of
 from warmline.limits import Limits
 from warmline.model import ConversationId, CredentialId, Kind, Mailbox, Message
-from warmline.operations.legacy.reading import LegacyDatabase, OldAudit, OldConversation, OldMessage, open_legacy
+from warmline.operations.legacy.reading import (
+    LegacyDatabase,
+    OldAudit,
+    OldConversation,
+    OldMessage,
+    copy_legacy,
+    open_legacy,
+)
 from warmline.parties import RESERVED_NAMES, Conversation, Credential, Participant, Right
 
 AT_ONCE = 500
 """Messages in one transaction: others are served in between."""
+
+COPIES = "import-"
+"""How the name of a folder with a copy begins."""
 
 Old = TypeVar("Old")
 
@@ -66,13 +78,21 @@ async def take_legacy(
     on_progress is called with the messages done and all. Raises InvalidInputError, NotLegacyError or StoreError;
     what was taken over until then stays, and doing it again goes on.
     """
-    with tempfile.TemporaryDirectory(dir=folder) as name, open_legacy(source, Path(name)) as old:
-        taking = _Taking(old, importer, terms)
-        await taking.conversations()
-        await taking.messages(on_progress)
-        await taking.audit()
-        taking.report.oddities = dict(old.oddities)
-        return taking.report
+    with tempfile.TemporaryDirectory(prefix=COPIES, dir=folder) as name:
+        copy = await asyncio.to_thread(copy_legacy, source, Path(name))
+        with open_legacy(source, copy) as old:
+            taking = _Taking(old, importer, terms)
+            await taking.conversations()
+            await taking.messages(on_progress)
+            await taking.audit()
+            taking.report.oddities = dict(old.oddities)
+            return taking.report
+
+
+def clear_copies(folder: Path) -> None:
+    """Remove the copies, with their tokens and texts, of imports that died with their daemon. Wants to be its owner."""
+    for left in folder.glob(f"{COPIES}*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 class _Taking:

@@ -84,7 +84,15 @@ class BatchRecord:
     mailbox: Mailbox
     entries: Sequence[Entry]
     handed_at: datetime
+    is_repeated: bool = False
     acknowledged: Acknowledged | None = None
+
+    @property
+    def comes_again(self) -> bool:
+        """Whether something of it is to be handed over from the same mailbox; what was escalated is not."""
+        return any(
+            entry.delivery.state not in ENDED and entry.delivery.mailbox == self.mailbox for entry in self.entries
+        )
 
     @property
     def held(self) -> list[Entry]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from warmline.errors import BudgetSpentError, LoopStoppedError, RateLimitedError
 from warmline.ids import new_message_id
 from warmline.limits import Limits
-from warmline.model import OWNER, OWNER_MAILBOX, THE_LINE, Kind, Mailbox, Message, MessageId, State
+from warmline.model import OWNER, OWNER_MAILBOX, THE_LINE, Kind, Mailbox, Message, MessageId, Question, State
 from warmline.parties import Credential, Stop, StopKind
+from warmline.protocols import QuestionFilter
 from warmline.rates import DAY, HOUR, MINUTE, passes, wait
 from warmline.stores.memory.records import Entry, Records, Spent
 from warmline.stores.notice_texts import ended_text, stop_text
@@ -41,6 +42,21 @@ def end_notice(records: Records, entry: Entry) -> None:
         return
     body = ended_text(message.kind, message.id, delivery.mailbox.name, delivery.state, delivery.last_error)
     _notify(records, _mailbox_of(records, message), body, message, about=message.id)
+
+
+def matching(records: Records, which: QuestionFilter) -> list[Question]:
+    """Return the questions that match every field given."""
+    with records.verb():
+        if which.mailbox is not None:
+            records.box(which.mailbox)
+        tests: list[Callable[[Question], bool]] = [
+            lambda each: each.message.kind is Kind.QUESTION,
+            lambda each: not which.states or each.delivery.state in which.states,
+            lambda each: which.since is None or each.message.sent_at >= which.since,
+            lambda each: which.mailbox is None or each.delivery.mailbox == which.mailbox,
+        ]
+        questions = map(records.question, records.all_entries())
+        return [each for each in questions if all(test(each) for test in tests)]
 
 
 def _inherited(records: Records, message: Message, by: Credential) -> Message:

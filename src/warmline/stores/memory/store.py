@@ -41,7 +41,7 @@ from warmline.parties import Conversation, Credential, Participant
 from warmline.protocols import Accepted, Clock, QuestionFilter
 from warmline.settings import StoreSettings
 from warmline.stores.memory.records import BatchRecord, Box, Records, Waiter
-from warmline.stores.memory.rules import admitted, end_notice
+from warmline.stores.memory.rules import admitted, end_notice, matching
 from warmline.stores.memory.timing import has_lapsed, lapse, next_event, sweep
 from warmline.stores.rows import micros, time
 
@@ -140,7 +140,7 @@ class MemoryStore:
             granted.set_result(batch)
 
         waiter = Waiter(by.name, limit, duration, grant, granted, lambda: self._again(by.id, key))
-        return await self._wait(mailbox, waiter, granted, lambda batch: self._give_back(*batch.leases))
+        return await self._wait(mailbox, waiter, granted, self._take_back)
 
     async def held(self, token: BatchToken, by: CredentialId) -> Batch:
         """Return what is still leased of a batch."""
@@ -159,7 +159,7 @@ class MemoryStore:
         with self.records.verb():
             batch = self._batch(token, by)
             if batch.acknowledged is None:
-                if not batch.held and any(entry.delivery.state not in ENDED for entry in batch.entries):
+                if not batch.held and batch.comes_again:
                     raise LeaseLostError("nothing of this batch is held any more: it will be handed over again")
                 kinds = {each.message_id: self.records.messages[each.message_id].kind for each in batch.held}
                 settled = [each for each in batch.held if kinds[each.message_id] is not Kind.QUESTION]
@@ -283,11 +283,11 @@ class MemoryStore:
 
     async def questions(self, which: QuestionFilter, limit: int) -> Sequence[Question]:
         """List questions."""
-        return sorted(self._matching(which), key=lambda question: question.message.id, reverse=True)[:limit]
+        return sorted(matching(self.records, which), key=lambda question: question.message.id, reverse=True)[:limit]
 
     async def count(self, which: QuestionFilter) -> int:
         """Count questions."""
-        return len(self._matching(which))
+        return len(matching(self.records, which))
 
     async def tally(self) -> dict[State, int]:
         """Count deliveries by state."""
@@ -360,6 +360,10 @@ class MemoryStore:
                 if any(entry.lease_id == lease.lease_id for entry in self.records.entries[lease.message.id]):
                     self.records.move(self.records.fenced(lease), Event.RELEASE)
 
+    def _take_back(self, batch: Batch) -> None:
+        if not self.records.batches[batch.token].is_repeated:
+            self._give_back(*batch.leases)
+
     def _batch(self, token: BatchToken, by: CredentialId) -> BatchRecord:
         batch = self.records.batches.get(token)
         if batch is None or batch.reader != by:
@@ -373,26 +377,16 @@ class MemoryStore:
     def _again(self, reader: CredentialId, key: str | None) -> Batch | None:
         """Return what a reader holds under the same key."""
         token = None if key is None else self.records.batch_keys.get((reader, key))
-        return None if token is None or not self.records.batches[token].held else self._as_held(token)
+        if token is None or not self.records.batches[token].held:
+            return None
+        self.records.batches[token].is_repeated = True
+        return self._as_held(token)
 
     def _steer(self, message_id: MessageId, event: Event, **values: object) -> Question:
         with self.records.verb():
             entry = self.records.entry(message_id)
             self.records.move(entry, event, **values)
             return self.records.question(entry)
-
-    def _matching(self, which: QuestionFilter) -> list[Question]:
-        with self.records.verb():
-            if which.mailbox is not None:
-                self.records.box(which.mailbox)
-            tests: list[Callable[[Question], bool]] = [
-                lambda each: each.message.kind is Kind.QUESTION,
-                lambda each: not which.states or each.delivery.state in which.states,
-                lambda each: which.since is None or each.message.sent_at >= which.since,
-                lambda each: which.mailbox is None or each.delivery.mailbox == which.mailbox,
-            ]
-            questions = map(self.records.question, self.records.all_entries())
-            return [each for each in questions if all(test(each) for test in tests)]
 
 
 def _other_use() -> WarmlineError:

@@ -144,6 +144,8 @@ create table batch (
     settled_ids text check (json_valid(settled_ids)),
     unanswered_ids text check (json_valid(unanswered_ids)),
     idempotency_key text,
+    -- How often the reader asked for it again, by its key: what was seen again is not taken back from who left.
+    repeats integer not null default 0,
     check ((acknowledged_at is null) = (settled_ids is null) and (settled_ids is null) = (unanswered_ids is null))
 ) strict;
 create unique index batch_once on batch (reader, idempotency_key) where idempotency_key is not null;
