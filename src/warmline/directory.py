@@ -19,10 +19,13 @@ class Directory(Protocol):
     Unknown ids raise UnknownConversationError, UnknownMailboxError or UnknownCredentialError.
     """
 
-    async def new_conversation(self, conversation: Conversation) -> None:
-        """Make a conversation with its participants, as `add_participant` does.
+    async def new_conversation(
+        self, conversation: Conversation, credentials: Sequence[tuple[Credential, bytes]] = ()
+    ) -> None:
+        """Make a conversation with its participants, as `add_participant` does, and with their credentials.
 
-        Raises ConflictError if the id is taken.
+        Each credential, of one of these participants, comes with its token's SHA-256: all of it is there, or nothing.
+        Raises ConflictError if the conversation's id, or the id or token of a credential, is taken.
         """
 
     async def add_participant(self, participant: Participant) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, unique
@@ -10,7 +11,12 @@ from warmline.limits import Limits
 from warmline.model import MEMORY_MAILBOX_NAME, OWNER, THE_LINE, ConversationId, CredentialId, Mailbox
 
 RESERVED_NAMES = frozenset({OWNER, MEMORY_MAILBOX_NAME, THE_LINE})
-"""No participant that a credential is made for can be called so."""
+"""No participant that a credential is made for can be called so, nor what reads the same; see `is_reserved`."""
+
+
+def is_reserved(name: str) -> bool:
+    """Tell whether a name is the line's own, however its letters are typed: in capitals, wide, in circles."""
+    return unicodedata.normalize("NFKC", name).casefold() in RESERVED_NAMES
 
 
 @unique

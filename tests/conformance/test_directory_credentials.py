@@ -18,11 +18,12 @@ from store_cases import (
 from warmline.directory import Directory
 from warmline.errors import (
     ConflictError,
+    UnknownConversationError,
     UnknownCredentialError,
     UnknownMailboxError,
 )
 from warmline.limits import Limits
-from warmline.model import CredentialId, Message, State
+from warmline.model import ConversationId, CredentialId, Message, State
 from warmline.parties import Conversation, Credential, Participant, Right
 
 SECOND = timedelta(seconds=1)
@@ -60,6 +61,22 @@ async def test_a_credential_is_found_by_its_token_as_it_was_kept(line: Line, tea
         assert [line.directory.credential_of(a_hash(each.id)) for each in (plain, full)] == [plain, full]
         assert line.directory.credential_of(a_hash("another")) is None
         assert list(await line.directory.credentials()) == [full, plain]
+        line = await line.reopen()
+
+
+async def test_a_conversation_begins_with_its_credentials_or_not_at_all(line: Line) -> None:
+    made = Conversation(TEAM, line.clock.now(), participants=(Participant(TEAM, "ada"), Participant(TEAM, "bob")))
+    ada, bob = a_credential(line.clock, "ada", conversation=TEAM), a_credential(line.clock, "bob", conversation=TEAM)
+    await line.directory.new_conversation(made, [(ada, a_hash("ada")), (bob, a_hash("bob"))])
+    other = ConversationId("other")
+    clash = Conversation(other, line.clock.now(), participants=(Participant(other, "eve"), Participant(other, "ada")))
+    eve, again = a_credential(line.clock, "eve", conversation=other), replace(ada, conversation=other)
+    with pytest.raises(ConflictError):
+        await line.directory.new_conversation(clash, [(eve, a_hash("eve")), (again, a_hash("again"))])
+    for _ in range(2):
+        assert [line.directory.credential_of(a_hash(name)) for name in ("ada", "bob", "eve")] == [ada, bob, None]
+        with pytest.raises(UnknownConversationError):
+            await line.directory.conversation(other)
         line = await line.reopen()
 
 

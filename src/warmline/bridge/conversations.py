@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from warmline.bridge import rights, rules
-from warmline.bridge.credentials import Credentials, Grant, Minted
+from warmline.bridge.credentials import Credentials, Grant, Minted, hash_token
 from warmline.bridge.messages import Messages
 from warmline.bridge.parts import Parts
 from warmline.errors import InvalidInputError
@@ -60,9 +59,10 @@ class Conversations:
             raise InvalidInputError(f"a conversation has 1 to {self._settings.max_participants} participants")
         for each in participants:
             rules.check_name(each.name, self._settings)
-        await self._directory.new_conversation(conversation)
-        minting = (self._credentials.mint(each, Grant(is_person=each.is_person)) for each in participants)
-        return conversation, await asyncio.gather(*minting)
+        minted = [self._credentials.made(each, Grant(is_person=each.is_person)) for each in participants]
+        kept = [(each.credential, hash_token(each.token)) for each in minted]
+        await self._directory.new_conversation(conversation, kept)
+        return conversation, minted
 
     async def list(self, by: Credential, limit: int) -> Sequence[Conversation]:
         """List conversations, newest first: all for who administers, else the speaker's own."""

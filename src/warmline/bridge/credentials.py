@@ -112,7 +112,13 @@ class Credentials:
         return await self.mint(participant, grant)
 
     async def mint(self, participant: Participant, grant: Grant) -> Minted:
-        """Make a credential for a participant that is there; who may have that done was checked."""
+        """Keep a credential for a participant that is there; who may have that done was checked."""
+        minted = self.made(participant, grant)
+        await self._directory.add_credential(minted.credential, hash_token(minted.token))
+        return minted
+
+    def made(self, participant: Participant, grant: Grant) -> Minted:
+        """Make a credential that is still to be kept."""
         now = self._clock.now()
         credential = Credential(
             id=CredentialId(new_message_id(now)),
@@ -127,9 +133,7 @@ class Credentials:
             limits=grant.limits or self._settings.rate,
             expires_at=grant.expires_at,
         )
-        minted = Minted(credential, _new_token())
-        await self._directory.add_credential(credential, hash_token(minted.token))
-        return minted
+        return Minted(credential, _new_token())
 
     async def list(self, by: Credential) -> Sequence[Credential]:
         """List all, newest first; expired and revoked ones too."""

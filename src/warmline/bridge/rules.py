@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from warmline.errors import BodyTooLargeError, InvalidInputError
-from warmline.parties import RESERVED_NAMES
+from warmline.parties import is_reserved
 from warmline.settings import BridgeSettings
 
 
@@ -47,7 +47,7 @@ def check_name(name: str, settings: BridgeSettings) -> None:
         raise InvalidInputError(f"a name has 1 to {settings.max_name_characters} printable characters")
     if "/" in name or name != name.strip():
         raise InvalidInputError(f"the name {name!a} cannot be used: no / in it, and no space at its ends")
-    if name in RESERVED_NAMES:
+    if is_reserved(name):
         raise InvalidInputError(f"the name {name!a} is the line's own: choose another")
 
 

@@ -211,11 +211,11 @@ Deadline = Annotated[When | None, Field(description="at most 30 days away; the l
 
 def absolute(text: str) -> FilePath:
     """Read a path. A relative one would be below the folder of the daemon, which is none of the caller's."""
-    if "\0" in text:
-        raise InvalidInputError("a path holds no NUL byte: name a file")
     path = FilePath(text)
     if not path.is_absolute():
         raise InvalidInputError(f"{text!r} is no absolute path: name the whole of it")
+    if "\0" in text:
+        raise InvalidInputError("a path holds no NUL byte: name a file")
     return path
 
 

@@ -29,9 +29,11 @@ class SqliteDirectory:
         self._open_by_name: defaultdict[str, dict[Mailbox, None]] = defaultdict(dict)
         database.join(self)
 
-    async def new_conversation(self, conversation: Conversation) -> None:
+    async def new_conversation(
+        self, conversation: Conversation, credentials: Sequence[tuple[Credential, bytes]] = ()
+    ) -> None:
         """Make a conversation."""
-        await self._database.write(lambda tx: verbs.new_conversation(tx, conversation))
+        await self._database.write(lambda tx: verbs.new_conversation(tx, conversation, credentials))
 
     async def add_participant(self, participant: Participant) -> None:
         """Make sure that a participant and its mailbox exist."""

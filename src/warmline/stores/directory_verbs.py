@@ -39,16 +39,22 @@ from warmline.stores.rows import (
 from warmline.stores.transaction import Transaction
 
 
-def new_conversation(tx: Transaction, conversation: Conversation) -> None:
-    """Make a conversation with its participants and their mailboxes."""
+def new_conversation(
+    tx: Transaction, conversation: Conversation, credentials: Sequence[tuple[Credential, bytes]]
+) -> None:
+    """Make a conversation with its participants, their mailboxes and their credentials."""
     if tx.one("conversation", {"conversation": conversation.id}) is not None:
         raise ConflictError(f"there is a conversation {conversation.id!a} already")
+    for credential, token_hash in credentials:
+        _check_free(tx, credential, token_hash)
     created_at = micros(conversation.created_at)
     times = {"created_at": created_at, "closed_at": micros_or_none(conversation.closed_at)}
     tx.run("new_conversation", {"id": conversation.id, **times})
     for participant in conversation.participants:
         _join(tx, participant, created_at)
     tx.boxes_changed(conversation.id)
+    for credential, token_hash in credentials:
+        _keep(tx, credential, token_hash)
 
 
 def add_participant(tx: Transaction, participant: Participant) -> None:
@@ -193,6 +199,11 @@ def _check_new(tx: Transaction, credential: Credential, token_hash: bytes) -> No
     """Raises UnknownConversationError, UnknownMailboxError without a participant, ConflictError when taken."""
     _conversation(tx, credential.conversation)
     _participant(tx, credential.conversation, credential.name)
+    _check_free(tx, credential, token_hash)
+
+
+def _check_free(tx: Transaction, credential: Credential, token_hash: bytes) -> None:
+    """Raises ConflictError when the id or token is taken."""
     if tx.one("add_credential_taken", {"id": credential.id, "token_hash": token_hash}) is not None:
         raise ConflictError("there is a credential with this id or token already")
 

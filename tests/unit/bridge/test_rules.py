@@ -56,6 +56,14 @@ def test_a_name_with_spaces_at_its_ends_or_of_the_line_itself_is_refused(name: s
         rules.check_name(name, LIMITS)
 
 
+@pytest.mark.parametrize(
+    "name", ["Owner", "OWNER", "\uff4f\uff57\uff4e\uff45\uff52", "\u24dewner", "Warmline", "MEMORY"]
+)
+def test_a_name_of_the_line_itself_in_other_letters_is_refused(name: str) -> None:
+    with pytest.raises(InvalidInputError, match="the line's own"):
+        rules.check_name(name, LIMITS)
+
+
 @pytest.mark.parametrize("key", [None, "k", "k" * 200])
 def test_a_key_of_printable_ascii_is_taken(key: str | None) -> None:
     rules.check_key(key, LIMITS)

@@ -30,7 +30,7 @@ from warmline.operations.legacy.reading import (
     copy_legacy,
     open_legacy,
 )
-from warmline.parties import RESERVED_NAMES, Conversation, Credential, Participant, Right
+from warmline.parties import Conversation, Credential, Participant, Right, is_reserved
 
 AT_ONCE = 500
 """Messages in one transaction: others are served in between."""
@@ -200,7 +200,7 @@ def _names(old: OldConversation, oddities: Counter[str]) -> dict[str, str]:
     wanted = {session.letter: _clean(session.role) for session in old.sessions}
     same = len(set(wanted.values())) < len(wanted)
     names = {
-        letter: name if name and name not in RESERVED_NAMES and not same else f"{name or 'session'} ({letter})"
+        letter: name if name and not is_reserved(name) and not same else f"{name or 'session'} ({letter})"
         for letter, name in wanted.items()
     }
     renamed = sum(names[session.letter] != session.role for session in old.sessions)

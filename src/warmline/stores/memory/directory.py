@@ -19,14 +19,20 @@ class MemoryDirectory:
     def __init__(self, records: Records) -> None:
         self._records = records
 
-    async def new_conversation(self, conversation: Conversation) -> None:
+    async def new_conversation(
+        self, conversation: Conversation, credentials: Sequence[tuple[Credential, bytes]] = ()
+    ) -> None:
         """Make a conversation."""
         with self._records.verb():
             if conversation.id in self._records.conversations:
                 raise ConflictError(f"there is a conversation {conversation.id!a} already")
+            for each in credentials:
+                self._check_free(*each)
             self._records.conversations[conversation.id] = replace(conversation, participants=())
             for participant in conversation.participants:
                 self._records.add_participant(participant)
+            for each in credentials:
+                self._add(*each)
 
     async def add_participant(self, participant: Participant) -> None:
         """Make sure that a participant exists."""
@@ -165,10 +171,13 @@ class MemoryDirectory:
     def _add(self, credential: Credential, token_hash: bytes) -> None:
         self._known(credential.conversation)
         self._records.participant(credential.conversation, credential.name)
-        if credential.id in self._records.credentials or token_hash in self._records.token_hashes:
-            raise ConflictError("there is a credential of this id or token already")
+        self._check_free(credential, token_hash)
         self._records.credentials[credential.id] = credential
         self._records.token_hashes[token_hash] = credential.id
+
+    def _check_free(self, credential: Credential, token_hash: bytes) -> None:
+        if credential.id in self._records.credentials or token_hash in self._records.token_hashes:
+            raise ConflictError("there is a credential of this id or token already")
 
     def _credential(self, credential: CredentialId) -> Credential:
         try:
