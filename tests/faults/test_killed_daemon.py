@@ -67,7 +67,7 @@ def test_fifty_kills_under_load_lose_nothing_and_answer_nothing_twice(real_home:
         assert answer["outcome"] == "answered", (key, answer)
         again = client.call("POST", "/v1/questions", {"question": QUESTION}, key=key)
         assert again["id"] == question_id
-    states = Counter(client.call("GET", "/v1/status")["questions"])
+    states = Counter(client.call("GET", "/v1/status")["messages"])
     assert states["dead"] == states["expired"] == 0
     assert states["settled"] >= len(accepted)
     real_home.run("stop")

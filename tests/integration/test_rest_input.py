@@ -245,3 +245,9 @@ def test_an_unknown_field_is_422_and_its_name_is_shown_safely(owner: Speaker, na
     assert is_refused_well(reply)
     assert reply.status == 422
     assert len(reply.body) < 1000
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"question": ' + b"9" * 5000 + b"}", b'{"question": "\xff"}'])
+def test_a_body_that_cannot_be_read_is_refused_with_what_to_send(owner: Speaker, body: bytes) -> None:
+    reply = owner.call("POST", "/v1/questions", raw=body)
+    assert (reply.status, reply.json["detail"][:36]) == (400, "the body is no JSON that can be read")

@@ -37,6 +37,9 @@ STOPS_SHOWN = timedelta(hours=24)
 
 MAX_SHOWN_CHARACTERS = 100
 
+UNREADABLE = "the body is no JSON that can be read: send one object in UTF-8, with numbers and depths of human size"
+"""The one thing that the framework itself answers 400 to, in words that help."""
+
 health = APIRouter(tags=["daemon"])
 
 
@@ -58,7 +61,7 @@ async def status(request: Request, by: By, line: AnyLine) -> StatusView:
         started_at=datetime.fromisoformat(owner.started_at),
         home=str(line.home.path),
         address=request.app.state.address,
-        questions=await line.bridge.questions.tally(),
+        messages=await line.bridge.questions.tally(),
         waiting=line.bridge.waiting,
         receiving=line.bridge.receiving,
         stops=[stop_view(stop) for stop in stops],
@@ -126,7 +129,8 @@ async def _on_http(request: Request, error: Exception) -> Response:
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         error.headers = {"Allow": ", ".join(_allowed(request.url.path))}
     title = next((known.phrase for known in HTTPStatus if known == error.status_code), "HTTP error")
-    return _problem(error.status_code, title, str(error.detail), error.headers)
+    detail = UNREADABLE if error.status_code == HTTPStatus.BAD_REQUEST else str(error.detail)
+    return _problem(error.status_code, title, detail, error.headers)
 
 
 async def _on_bug(_: Request, error: Exception) -> Response:  # the server logs it

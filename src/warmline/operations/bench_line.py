@@ -28,7 +28,8 @@ from warmline.settings import DaemonSettings
 
 WARM_UP = 20
 TIMEOUT_SECONDS = 60
-UNLIMITED = 1_000_000_000
+RATE = 1_000_000_000
+"""Messages a minute, an hour and a day that the bench gives its participants: none is to be stopped by it."""
 NANOSECONDS_PER_MS = 1e6
 
 
@@ -40,6 +41,7 @@ class LineFigures:
     p50_ms: float
     p99_ms: float
     request_p50_ms: float
+    messages_per_minute_allowed: int
     floor: Floor
 
     def as_json(self) -> dict[str, object]:
@@ -87,6 +89,7 @@ def run(folder: Path | None, *, messages: int, on_step: Callable[[str], None]) -
         p50_ms=statistics.median(times),
         p99_ms=times[int(len(times) * 0.99)],
         request_p50_ms=statistics.median(requests),
+        messages_per_minute_allowed=RATE,
         floor=floor,
     )
 
@@ -105,7 +108,7 @@ def receive_for_ever(home: Path, token: str) -> None:
 
 def _participants(owner: Speaker) -> list[str]:
     conversation = owner.call("POST", "/v1/conversations", {"between": ["first", "second"]})["id"]
-    limits = {"per_minute": UNLIMITED, "per_hour": UNLIMITED, "per_day": UNLIMITED}
+    limits = {"per_minute": RATE, "per_hour": RATE, "per_day": RATE}
     return [
         owner.call("POST", "/v1/credentials", {"name": name, "conversation": conversation, **limits})["token"]
         for name in ("sender", "receiver")

@@ -131,5 +131,6 @@ def _line(options: argparse.Namespace) -> int:
     print(
         f"send -> the other's receive returns, {figures.messages:,} messages:"
         f" p50 {figures.p50_ms:.2f} ms, p99 {figures.p99_ms:.2f} ms"
+        f" (with a rate of {figures.messages_per_minute_allowed:,} a minute, where a credential has 60)"
     )
     return 0

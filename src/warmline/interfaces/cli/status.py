@@ -13,7 +13,7 @@ from warmline.interfaces.cli.output import BOLD, YELLOW, counted, local_time, on
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the commands."""
     status = commands.add_parser(
-        "status", help="how the daemon, its questions and its memory stand", description=_status.__doc__
+        "status", help="how the daemon, its messages and its memory stand", description=_status.__doc__
     )
     stop = commands.add_parser(
         "stop", help="let the daemon finish and leave; nothing is lost", description=_stop.__doc__
@@ -24,7 +24,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _status(options: argparse.Namespace) -> int:
-    """Show how the daemon, its questions and its memory stand; exit code 1 when none runs. Starts none."""
+    """Show how the daemon, its messages and its memory stand; exit code 1 when none runs. Starts none."""
     from warmline.interfaces.cli.client import client_for
 
     status = client_for(options.home, start=False).call("GET", "/v1/status")
@@ -41,7 +41,7 @@ def _show(status: dict[str, Any]) -> None:
         "daemon": f"pid {status['pid']}, version {status['version']}, up {str(up).partition('.')[0]}",
         "home": one_line(status["home"]),
         "listens": f"its Unix socket{' and ' + status['address'] if status['address'] else '; the TCP port is taken'}",
-        "questions": ", ".join(f"{count} {state}" for state, count in status["questions"].items() if count) or "none",
+        "messages": ", ".join(f"{count} {state}" for state, count in status["messages"].items() if count) or "none",
         "waiting": f"{counted(status['waiting'], 'caller')}, {status['receiving']:,} of them for messages",
         "memory": ", ".join(counted(status[f"{noun}s"], noun) for noun in ("root", "file", "line")),
         "resident": f"{status['rss_bytes'] / 2**20:.0f} MB",

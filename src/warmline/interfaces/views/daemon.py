@@ -30,7 +30,7 @@ class StatusView(BaseModel):
     started_at: datetime
     home: str
     address: str | None = Field(description="the TCP address it listens on, if any")
-    questions: dict[State, int] = Field(description="how many deliveries stand in each state")
+    messages: dict[State, int] = Field(description="how many deliveries stand in each state")
     waiting: int = Field(description="callers that wait now: for an answer, for messages, for changes")
     receiving: int = Field(description="of which for messages")
     stops: list[StopView] = Field(description="loops and floods that were stopped in the last 24 hours, latest first")
