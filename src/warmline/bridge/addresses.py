@@ -76,6 +76,10 @@ class Addresses:
         home = None if conversation is None and rights.administers(by) else conversation or by.conversation
         if home is not None:
             await self._directory.conversation(home)
-        known = sorted({state.mailbox.name for state in await self._directory.mailboxes(home)})
+        there = {state.mailbox for state in await self._directory.mailboxes(home)}
+        closed = sorted(mailbox.conversation for mailbox in there if mailbox.name == name)
+        if closed:
+            return f"the mailbox {name!a} is in a closed conversation: {', '.join(closed[:MAX_SHOWN])}"
+        known = sorted({mailbox.name for mailbox in there})
         shown = ", ".join(known[:MAX_SHOWN]) + (" ..." if len(known) > MAX_SHOWN else "")
         return f"there is no mailbox {name[: MAX_SHOWN * 10]!a}; known: {shown or 'none'}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from warmline.errors import InvalidInputError, StoreError, UnknownRootError, UnsafePathError
+from warmline.errors import InvalidInputError, StoreDamagedError, StoreError, UnknownRootError, UnsafePathError
 from warmline.memory.catalog import Catalog, Root, split_shown, translating
 from warmline.memory.files import check_root
 from warmline.memory.indexing import run_indexer
@@ -176,7 +176,11 @@ class Memory:
         def search() -> Found:
             return self._searcher.search(question, limit, within)
 
-        found = await self._on_thread(search)
+        try:
+            found = await self._on_thread(search)
+        except StoreDamagedError as error:
+            await self._make_index_again(search, error)
+            found = await self._on_thread(search)
         if found.changed and not self._writing.locked():
             async with self._writing:
                 names = tuple(dict.fromkeys(file.root for file in found.changed))
@@ -186,6 +190,15 @@ class Memory:
                     logger.warning("memory not refreshed", extra={"reason": str(error)})
             found = await self._on_thread(search)
         return found
+
+    async def _make_index_again(self, search: Callable[[], Found], error: StoreDamagedError) -> None:
+        """Index all roots anew when the index is of an older version or damaged: it holds nothing but what they do."""
+        async with self._writing:
+            try:
+                await self._on_thread(search)  # somebody else may have made it meanwhile
+            except StoreDamagedError:
+                logger.warning("index made again", extra={"reason": str(error)})
+                await self._index(IndexRequest(refresh=tuple(self._roots)), _ignore_progress)
 
     async def _on_thread(self, work: Callable[[], _T]) -> _T:
         def translated() -> _T:

@@ -128,6 +128,15 @@ async def test_another_conversation_is_unknown(scene: Scene) -> None:
         await scene.ask(docs, "code")
 
 
+async def test_a_name_that_is_left_in_closed_conversations_only_is_said_to_be(scene: Scene) -> None:
+    docs, _ = await scene.begin("docs", "ada")
+    await scene.bridge.conversations.close(THE_OWNER, docs.conversation)
+    with pytest.raises(
+        UnknownMailboxError, match=f"^the mailbox 'docs' is in a closed conversation: {docs.conversation}$"
+    ):
+        await scene.bridge.questions.ask(THE_OWNER, "Which port?", mailbox="docs")
+
+
 async def test_a_closed_conversation_takes_no_question(scene: Scene) -> None:
     docs, _ = await scene.begin("docs", "code")
     await scene.bridge.conversations.close(THE_OWNER, docs.conversation)
