@@ -102,6 +102,19 @@ class Client:
             self.close()
             raise errors.DaemonError(f"the daemon was lost: see {self.home.log}, then do it again") from error
 
+    def work(self, method: str, path: str, body: object, show: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        """Have long work done, show its progress, and return its report. Raises as `stream`, and what it came to."""
+        report: dict[str, Any] | None = None
+        for step in self.stream(method, path, body):
+            if "problem" in step:
+                raise error_of(step["problem"])
+            if "progress" in step:
+                show(step["progress"])
+            report = step.get("report", report)
+        if report is None:
+            raise errors.DaemonError(f"the daemon was lost: see {self.home.log}, then do it again")
+        return report
+
     def search(self, question: str, top: int) -> dict[str, Any]:
         """Search the memory."""
         from urllib.parse import urlencode

@@ -6,7 +6,6 @@ import argparse
 from datetime import timedelta
 from typing import Any
 
-from warmline.errors import DaemonError
 from warmline.interfaces.cli.arguments import absolute_path, add_json, duration
 from warmline.interfaces.cli.output import counted, hint, one_line, show_json
 
@@ -33,20 +32,12 @@ def _legacy(options: argparse.Namespace) -> int:
 
     Old ids stay, and old tokens work as credentials until they expire.
     """
-    from warmline.interfaces.cli.client import client_for, error_of
+    from warmline.interfaces.cli.client import client_for
     from warmline.interfaces.cli.progress import message_bar
 
     body = {"path": options.file} | ({"extend_days": options.extend / DAY} if options.extend else {})
-    report: dict[str, Any] | None = None
     with message_bar() as show:
-        for step in client_for(options.home).stream("POST", "/v1/store/import-legacy", body):
-            if "problem" in step:
-                raise error_of(step["problem"])
-            if "progress" in step:
-                show(step["progress"])
-            report = step.get("report", report)
-    if report is None:
-        raise DaemonError("the daemon was lost: see daemon.log in its home, then import again: it goes on")
+        report = client_for(options.home).work("POST", "/v1/store/import-legacy", body, show)
     show_json(report) if options.json else _show(report)
     return 0
 

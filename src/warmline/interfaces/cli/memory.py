@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from warmline.errors import DaemonError, InvalidInputError
+from warmline.errors import InvalidInputError
 from warmline.interfaces.cli.answers import span
 from warmline.interfaces.cli.arguments import absolute_path, add_json, whole
 from warmline.interfaces.cli.output import BOLD, DIM, counted, harmless, hint, one_line, paint, show_json, size
@@ -54,19 +54,11 @@ def _refresh(options: argparse.Namespace) -> int:
 
 
 def _index(options: argparse.Namespace, path: str, body: object) -> int:
-    from warmline.interfaces.cli.client import client_for, error_of
+    from warmline.interfaces.cli.client import client_for
     from warmline.interfaces.cli.progress import progress_bar
 
-    report: dict[str, Any] | None = None
     with progress_bar() as show:
-        for step in client_for(options.home).stream("POST", path, body):
-            if "problem" in step:
-                raise error_of(step["problem"])
-            if "progress" in step:
-                show(step["progress"])
-            report = step.get("report", report)
-    if report is None:
-        raise DaemonError("the daemon was lost: see daemon.log in its home, then do it again")
+        report = client_for(options.home).work("POST", path, body, show)
     show_json(report) if options.json else _show_report(report)
     return 0
 
