@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from manual_clock import ManualClock
@@ -17,6 +17,7 @@ from warmline.model import (
     DEFAULT_CONVERSATION,
     MEMORY_MAILBOX,
     OWNER,
+    THE_LINE,
     Answer,
     Batch,
     Citation,
@@ -32,8 +33,9 @@ from warmline.model import (
     Outcome,
     State,
 )
-from warmline.parties import Conversation, Credential, Participant, Right
+from warmline.parties import Conversation, Credential, Participant, Right, Stop
 from warmline.protocols import Store
+from warmline.settings import StoreSettings
 
 MAX_LAPSES = 3
 DEADLINE = timedelta(minutes=10)
@@ -44,6 +46,11 @@ TEAM = ConversationId("team")
 ADAS, BOBS, CLEOS = (Mailbox(TEAM, name) for name in ("ada", "bob", "cleo"))
 
 _numbers = itertools.count(1)
+
+MAX_HOPS = StoreSettings().max_hops
+DEFAULT = Limits(per_minute=60, per_hour=1_000, per_day=10_000)
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
 
 
 def new_id(clock: ManualClock) -> MessageId:
@@ -259,3 +266,21 @@ LEASE_VERBS: Mapping[str, Callable[[Line, Lease], Awaitable[None]]] = {
     "bury": _bury,
 }
 """The verbs that present a lease."""
+
+
+async def chain(line: Line, speakers: Sequence[Credential], length: int) -> list[Message]:
+    """Let these speakers reply to each other in turn."""
+    said: list[Message] = []
+    for number in range(length):
+        to = speakers[(number + 1) % len(speakers)]
+        in_reply_to = said[-1].id if said else None
+        said.append(await line.say(speakers[number % len(speakers)], Mailbox(TEAM, to.name), in_reply_to=in_reply_to))
+    return said
+
+
+async def stops(line: Line) -> Sequence[Stop]:
+    return await line.directory.stops(BEGINNING)
+
+
+async def notices(line: Line, mailbox: Mailbox) -> list[Message]:
+    return [message for message in await line.inbox(mailbox) if message.sender == THE_LINE]

@@ -80,3 +80,13 @@ async def ada(line: Line) -> Credential:
 @pytest.fixture
 async def bob(line: Line) -> Credential:
     return await line.join("bob")
+
+
+@pytest.fixture
+async def cleo(line: Line) -> Credential:
+    return await line.join("cleo")
+
+
+@pytest.fixture
+async def person(line: Line) -> Credential:
+    return await line.join("pia", is_person=True)

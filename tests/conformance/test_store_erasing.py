@@ -27,11 +27,6 @@ UNKNOWN = Mailbox(TEAM, "nobody")
 EVERYONE = (ADAS, BOBS, CLEOS)
 
 
-@pytest.fixture
-async def cleo(line: Line) -> Credential:
-    return await line.join("cleo")
-
-
 def states(post: Post) -> dict[str, State]:
     return {delivery.mailbox.name: delivery.state for delivery in post.deliveries}
 

@@ -2,53 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from store_cases import ADAS, BOBS, CLEOS, TEAM, Line, a_note, a_question, an_answer, new_id
+from store_cases import (
+    ADAS,
+    BOBS,
+    CLEOS,
+    MAX_HOPS,
+    SECOND,
+    TEAM,
+    Line,
+    a_note,
+    a_question,
+    an_answer,
+    chain,
+    new_id,
+    notices,
+    stops,
+)
 from warmline.errors import (
     LoopStoppedError,
 )
-from warmline.limits import Limits
-from warmline.model import OWNER_MAILBOX, THE_LINE, Kind, Mailbox, Message
-from warmline.parties import Credential, Stop, StopKind
-from warmline.settings import StoreSettings
-
-MAX_HOPS = StoreSettings().max_hops
-DEFAULT = Limits(per_minute=60, per_hour=1_000, per_day=10_000)
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-async def cleo(line: Line) -> Credential:
-    return await line.join("cleo")
-
-
-@pytest.fixture
-async def person(line: Line) -> Credential:
-    return await line.join("pia", is_person=True)
-
-
-async def chain(line: Line, speakers: Sequence[Credential], length: int) -> list[Message]:
-    """Let these speakers reply to each other in turn."""
-    said: list[Message] = []
-    for number in range(length):
-        to = speakers[(number + 1) % len(speakers)]
-        in_reply_to = said[-1].id if said else None
-        said.append(await line.say(speakers[number % len(speakers)], Mailbox(TEAM, to.name), in_reply_to=in_reply_to))
-    return said
-
-
-async def stops(line: Line) -> Sequence[Stop]:
-    return await line.directory.stops(BEGINNING)
-
-
-async def notices(line: Line, mailbox: Mailbox) -> list[Message]:
-    return [message for message in await line.inbox(mailbox) if message.sender == THE_LINE]
+from warmline.model import OWNER_MAILBOX, Kind, Mailbox
+from warmline.parties import Credential, StopKind
 
 
 async def test_what_a_machine_begins_has_one_hop_in_a_trace_of_its_own(line: Line, ada: Credential) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from store_cases import BOBS, LEASE, TEAM, Line, a_note
+from store_cases import BOBS, DEFAULT, LEASE, MAX_HOPS, SECOND, TEAM, Line, a_note, chain, notices, stops
 from warmline.errors import (
     BudgetSpentError,
     ConflictError,
@@ -19,42 +18,8 @@ from warmline.errors import (
     UnknownMailboxError,
 )
 from warmline.limits import Limits
-from warmline.model import OWNER_MAILBOX, THE_LINE, ConversationId, Kind, Mailbox, Message
-from warmline.parties import Conversation, Credential, Participant, Stop, StopKind
-from warmline.settings import StoreSettings
-
-MAX_HOPS = StoreSettings().max_hops
-DEFAULT = Limits(per_minute=60, per_hour=1_000, per_day=10_000)
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-async def cleo(line: Line) -> Credential:
-    return await line.join("cleo")
-
-
-@pytest.fixture
-async def person(line: Line) -> Credential:
-    return await line.join("pia", is_person=True)
-
-
-async def chain(line: Line, speakers: Sequence[Credential], length: int) -> list[Message]:
-    """Let these speakers reply to each other in turn."""
-    said: list[Message] = []
-    for number in range(length):
-        to = speakers[(number + 1) % len(speakers)]
-        in_reply_to = said[-1].id if said else None
-        said.append(await line.say(speakers[number % len(speakers)], Mailbox(TEAM, to.name), in_reply_to=in_reply_to))
-    return said
-
-
-async def stops(line: Line) -> Sequence[Stop]:
-    return await line.directory.stops(BEGINNING)
-
-
-async def notices(line: Line, mailbox: Mailbox) -> list[Message]:
-    return [message for message in await line.inbox(mailbox) if message.sender == THE_LINE]
+from warmline.model import OWNER_MAILBOX, THE_LINE, ConversationId, Kind, Mailbox
+from warmline.parties import Conversation, Credential, Participant, StopKind
 
 
 async def burst(line: Line, by: Credential, most: int = 1_000) -> int:
