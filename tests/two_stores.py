@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from manual_clock import ManualClock
+from sealing import SEALS
 from warmline.directory import Directory
 from warmline.errors import WarmlineError
 from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX, THE_LINE, Batch, BatchToken, Lease, Message, MessageId
@@ -122,7 +123,7 @@ class TwoStores:
             self.both(lambda side, which=conversation: side.directory.mailboxes(which))  # type: ignore[misc]
 
     def _on_file(self) -> Side:
-        store = SqliteStore(Path(self._folder.name) / "store.db", self._limits, self.clock)
+        store = SqliteStore(Path(self._folder.name) / "store.db", self._limits, self.clock, SEALS)
         return Side(store, SqliteDirectory(store.database), {})
 
     async def _open(self) -> None:

@@ -20,6 +20,7 @@ from warmline.memory.citations import FileVerifier
 from warmline.memory.memory import Memory
 from warmline.model import MEMORY_MAILBOX
 from warmline.protocols import Clock, Service
+from warmline.security.keys import make_seals, read_seals
 from warmline.settings import Settings
 from warmline.stores.directory import SqliteDirectory
 from warmline.stores.importing import SqliteImporter
@@ -69,7 +70,8 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
     StoreVersionError, and has then changed nothing.
     """
     clock = SystemClock()
-    store = SqliteStore(home.store, settings.store, clock)
+    seals = read_seals(home.seal_keys) if home.seal_keys.exists() or home.store.exists() else make_seals(home.seal_keys)
+    store = SqliteStore(home.store, settings.store, clock, seals)
     directory = SqliteDirectory(store.database)
     async with AsyncExitStack() as closing:
         await store.open()

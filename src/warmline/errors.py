@@ -27,9 +27,11 @@ WarmlineError
 │   ├── StoreFullError          no room on the disk: try again when there is
 │   ├── StoreDamagedError
 │   ├── StoreVersionError       written by a newer version
+│   ├── WrongKeyError           the store is encrypted under another key, or under none, or no key was named
 │   └── StoreClosedError
 └── DaemonError                 the daemon could not start or be reached
-    └── AlreadyRunningError     another daemon owns this home
+    ├── AlreadyRunningError     another daemon owns this home
+    └── UnsafeKeyError          a key that is needed is gone, damaged, or open to others
 
 The text of an error is one line for a person: what was wrong, and what to do. It never holds a
 message's body or a credential.
@@ -150,6 +152,10 @@ class StoreVersionError(StoreError):
     """The store was written by a newer version."""
 
 
+class WrongKeyError(StoreError):
+    """The store is encrypted under another key, or under none, or it is and no key was named."""
+
+
 class StoreClosedError(StoreError):
     """The store was closed."""
 
@@ -160,3 +166,7 @@ class DaemonError(WarmlineError):
 
 class AlreadyRunningError(DaemonError):
     """Another daemon owns this home."""
+
+
+class UnsafeKeyError(DaemonError):
+    """A key that is needed is gone, damaged, or can be read by others: nothing goes on without it."""

@@ -63,6 +63,11 @@ class Home:
         return self.path / "owner.token"
 
     @property
+    def seal_keys(self) -> Path:
+        """The keys of the seals."""
+        return self.path / "seal.keys"
+
+    @property
     def held(self) -> Path:
         """The folder in which the command line keeps what its `inbox` was handed and still holds."""
         return self.path / "held"

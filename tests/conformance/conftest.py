@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from manual_clock import ManualClock
+from sealing import SEALS
 from store_cases import MAX_LAPSES, OTHER_MAILBOX, Line
 from warmline.directory import Directory
 from warmline.model import MEMORY_MAILBOX
@@ -44,7 +45,7 @@ async def _on_file(clock: ManualClock, path: Path) -> AsyncIterator[Line]:
     async def open_line() -> Line:
         for store in opened:
             await store.close()
-        opened.append(SqliteStore(path, SETTINGS, clock))
+        opened.append(SqliteStore(path, SETTINGS, clock, SEALS))
         directory = SqliteDirectory(opened[-1].database)
         await opened[-1].open()
         return Line(opened[-1], directory, clock, open_line)

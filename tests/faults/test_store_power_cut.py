@@ -14,6 +14,7 @@ import pytest
 
 from manual_clock import ManualClock
 from power_cut import Disk, DiskVFS
+from sealing import SEALS
 from store_cases import LEASE, a_question, an_answer
 from warmline.errors import StoreError
 from warmline.model import MEMORY_MAILBOX, Lease, Message, State
@@ -79,7 +80,7 @@ def disk(chance: random.Random) -> Iterator[Disk]:
 async def test_every_accepted_question_and_every_given_answer_survives(disk: Disk, tmp_path: Path) -> None:
     clock, told = ManualClock(), Told()
     before, after = tmp_path / "before", tmp_path / "after"
-    store = SqliteStore(before / "store.db", SETTINGS, clock, vfs="power cut")
+    store = SqliteStore(before / "store.db", SETTINGS, clock, SEALS, vfs="power cut")
     async with asyncio.timeout(5):
         with suppress(StoreError):  # the power may go while the file is made
             await _work_until_the_cut(store, clock, told)
@@ -89,7 +90,7 @@ async def test_every_accepted_question_and_every_given_answer_survives(disk: Dis
     after.mkdir()
     disk.restore(after)
 
-    restored = SqliteStore(after / "store.db", SETTINGS, clock)
+    restored = SqliteStore(after / "store.db", SETTINGS, clock, SEALS)
     await restored.open()
     for message, position in told.accepted.values():
         question = await restored.get(message.id)

@@ -17,6 +17,7 @@ import apsw
 import pytest
 
 from manual_clock import ManualClock
+from sealing import SEALS
 from store_cases import ADAS, BOBS, CLEOS, LEASE, TEAM, Line, a_note, an_answer
 from warmline.errors import ConflictError, StoreDamagedError, StoreError, UnknownMessageError
 from warmline.model import MEMORY_MAILBOX, Message, MessageId, Post, State
@@ -90,7 +91,7 @@ def _unpacked(path: Path) -> bytes:
 @pytest.fixture
 async def shelf(tmp_path: Path) -> AsyncIterator[Shelf]:
     clock = ManualClock()
-    store = SqliteStore(tmp_path / "store.db", StoreSettings(archive_units=UNITS), clock)
+    store = SqliteStore(tmp_path / "store.db", StoreSettings(archive_units=UNITS), clock, SEALS)
     directory = SqliteDirectory(store.database)
     await store.open()
 

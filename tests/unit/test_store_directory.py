@@ -14,6 +14,7 @@ import apsw
 import pytest
 
 from manual_clock import ManualClock
+from sealing import SEALS
 from store_cases import a_question, an_answer
 from warmline.directory import Directory
 from warmline.errors import ConflictError, ConversationClosedError, StoreClosedError, UnknownMailboxError
@@ -47,7 +48,7 @@ class Opened:
         self.clock = ManualClock()
 
     async def open(self) -> Directory:
-        self.store = SqliteStore(self.path, StoreSettings(), self.clock)
+        self.store = SqliteStore(self.path, StoreSettings(), self.clock, SEALS)
         self.directory: Directory = SqliteDirectory(self.store.database)
         await self.store.open()
         return self.directory

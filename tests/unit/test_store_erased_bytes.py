@@ -12,6 +12,7 @@ import apsw
 import pytest
 
 from manual_clock import ManualClock
+from sealing import SEALS
 from store_cases import LEASE, a_question, an_answer
 from warmline.errors import StoreError
 from warmline.model import MEMORY_MAILBOX, Message
@@ -29,7 +30,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 async def store(tmp_path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "store.db", StoreSettings(), clock)
+    store = SqliteStore(tmp_path / "store.db", StoreSettings(), clock, SEALS)
     await store.open()
     yield store
     await store.close()

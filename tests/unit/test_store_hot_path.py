@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from manual_clock import ManualClock
+from sealing import SEALS
 from store_cases import LEASE, a_credential, a_note, a_question, an_answer
 from warmline.limits import Limits
 from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX, OWNER, OWNER_MAILBOX, CredentialId
@@ -47,7 +48,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 async def watched(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Watched]:
-    store = SqliteStore(tmp_path / "store.db", StoreSettings(), clock)
+    store = SqliteStore(tmp_path / "store.db", StoreSettings(), clock, SEALS)
     await store.open()
     yield Watched(store, clock)
     await store.close()
@@ -103,7 +104,7 @@ async def test_who_held_something_before_the_store_was_opened_is_known_to(
     await watched.store.add(a_note(clock, owner, "hello"), OWNER_MAILBOX)
     await watched.store.receive(OWNER_MAILBOX, owner, 10, LEASE)
     await watched.store.close()
-    store = SqliteStore(tmp_path / "store.db", StoreSettings(), clock)
+    store = SqliteStore(tmp_path / "store.db", StoreSettings(), clock, SEALS)
     await store.open()
     again = Watched(store, clock)
     await store.add(a_question(clock), MEMORY_MAILBOX, by=owner)

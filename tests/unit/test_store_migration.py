@@ -11,6 +11,7 @@ import apsw
 import pytest
 
 from manual_clock import ManualClock
+from sealing import SEALS
 from store_cases import a_question
 from warmline.model import MEMORY_MAILBOX, OWNER_MAILBOX, THE_LINE, CitationStatus, Mailbox, MessageId, State
 from warmline.parties import AnsweredBy, Policy
@@ -105,7 +106,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def store(path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(path, StoreSettings(), ManualClock())
+    store = SqliteStore(path, StoreSettings(), ManualClock(), SEALS)
     SqliteDirectory(store.database)
     await store.open()
     yield store
@@ -167,7 +168,7 @@ async def test_the_owner_has_a_mailbox_that_only_persons_answer(store: SqliteSto
 
 async def test_what_dies_from_now_on_puts_a_notice_to_the_owner(path: Path) -> None:
     clock = ManualClock()
-    store = SqliteStore(path, StoreSettings(), clock)
+    store = SqliteStore(path, StoreSettings(), clock, SEALS)
     await store.open()
     clock.advance(timedelta(days=1))
     await store.sweep()

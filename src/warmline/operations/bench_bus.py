@@ -28,6 +28,7 @@ from warmline.dispatch.timekeeper import Timekeeper
 from warmline.model import MEMORY_MAILBOX, Citation, Claim, Draft, Message, Outcome, Recollection
 from warmline.operations.floor import Floor, FloorMeter
 from warmline.operations.syncs import COUNTING, CountingVfs
+from warmline.security.seals import KEY_BYTES, Seals
 from warmline.settings import BridgeSettings, DispatchSettings, StoreSettings
 from warmline.stores.directory import SqliteDirectory
 from warmline.stores.sqlite import SqliteStore
@@ -36,6 +37,7 @@ PATIENCE = timedelta(seconds=60)
 QUESTION = "Which port does the exporter listen on? " * 5
 ANSWER = "x" * 1000
 WARM_UP = 50
+SEALS = Seals({1: secrets.token_bytes(KEY_BYTES)})
 LEASES = 500
 
 
@@ -123,7 +125,7 @@ def _bridge(store: SqliteStore, clock: SystemClock) -> Bridge:
 @asynccontextmanager
 async def _line(path: Path, workers: int, vfs: str | None = None) -> AsyncIterator[Bridge]:
     clock = SystemClock()
-    store = SqliteStore(path, StoreSettings(), clock, vfs=vfs)
+    store = SqliteStore(path, StoreSettings(), clock, SEALS, vfs=vfs)
     bridge = _bridge(store, clock)
     await store.open()
     instant = _Instant()
@@ -183,7 +185,7 @@ async def _lease(path: Path, settled: int) -> LeaseFigure:
         await _ask_in_turn(bridge, 1)
     _multiply(path, settled)
     clock = SystemClock()
-    store = SqliteStore(path, StoreSettings(), clock)
+    store = SqliteStore(path, StoreSettings(), clock, SEALS)
     bridge = _bridge(store, clock)
     await store.open()
     times = []

@@ -16,8 +16,10 @@ import apsw
 from warmline.errors import StoreClosedError, UnknownMailboxError
 from warmline.model import Mailbox
 from warmline.protocols import Clock
+from warmline.security.seals import Seals
 from warmline.settings import StoreSettings
 from warmline.stores.archive import SqliteArchive
+from warmline.stores.ledger import Ledger
 from warmline.stores.opening import open_reader, open_writer, translated
 from warmline.stores.transaction import Box, News, Transaction, read_boxes
 from warmline.stores.writer import Job, Undo, Writer
@@ -41,10 +43,13 @@ class Part(Protocol):
 class Database:
     """Runs verbs on the file at `path`, which nobody else may write. May be opened again after it was closed."""
 
-    def __init__(self, path: Path, settings: StoreSettings, clock: Clock, *, vfs: str | None = None) -> None:
+    def __init__(
+        self, path: Path, settings: StoreSettings, clock: Clock, seals: Seals, *, vfs: str | None = None
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self._path = path
+        self._seals = seals
         self._vfs = vfs
         self.archive = SqliteArchive(self, path.with_name("archive"))
         self._parts: list[Part] = []
@@ -62,10 +67,11 @@ class Database:
 
     async def open(self) -> None:
         """Open or make the file, start the threads, load the parts."""
-        self._connection = await asyncio.to_thread(open_writer, self._path, self.settings, self._vfs)
+        self._connection = await asyncio.to_thread(open_writer, self._path, self.settings, self._seals, self._vfs)
+        self._ledger = Ledger(self._connection, self._seals)
         self._reading = await asyncio.to_thread(open_reader, self._path, self._vfs)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="store reader")
-        self._writer = Writer(self._connection, self.clock, self.settings.max_batch, self._tell)
+        self._writer = Writer(self._connection, self._ledger, self.clock, self.settings.max_batch, self._tell)
         self._boxes = await self.read(read_boxes)
         for part in self._parts:
             await part.load()
@@ -141,7 +147,7 @@ class Database:
             cursor = self._reading.cursor()
             cursor.execute("begin")  # one snapshot for all of a verb's statements
             try:
-                return verb(Transaction(cursor, 0))
+                return verb(Transaction(cursor, 0, self._ledger))
             finally:
                 cursor.execute("commit")
         except (apsw.Error, OverflowError, UnicodeEncodeError) as error:

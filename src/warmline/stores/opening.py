@@ -19,7 +19,9 @@ from warmline.errors import (
     StoreVersionError,
     WarmlineError,
 )
+from warmline.security.seals import Seals
 from warmline.settings import StoreSettings
+from warmline.stores.ledger import begin
 from warmline.stores.queries import load_migrations
 
 APPLICATION_ID = 0x57_41_52_4D
@@ -34,7 +36,7 @@ STATEMENTS = 64
 _ANY_TABLE = "select 1 from sqlite_schema limit 1"
 
 
-def open_writer(path: Path, settings: StoreSettings, vfs: str | None = None) -> apsw.Connection:
+def open_writer(path: Path, settings: StoreSettings, seals: Seals, vfs: str | None = None) -> apsw.Connection:
     """Open the one connection that writes, on a file that is ours, whole, and of this version.
 
     The file is made (0600, its folder 0700) or migrated when needed. Raises StoreDamagedError or
@@ -62,7 +64,7 @@ def open_writer(path: Path, settings: StoreSettings, vfs: str | None = None) -> 
         connection.pragma("secure_delete", "on")  # what is erased, or moved by a migration, leaves no bytes behind
         # Stable plans: without this, a partial index makes SQLite plan anew whenever a parameter is bound.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-        _migrate(connection)
+        _migrate(connection, seals)
     except apsw.Error as error:
         with suppress(apsw.Error):  # the failure that matters is the first
             connection.close()
@@ -151,8 +153,8 @@ def _open_to_look(path: Path, vfs: str | None) -> apsw.Connection:
     return apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI, vfs=vfs)
 
 
-def _migrate(connection: apsw.Connection) -> None:
-    """Bring the schema to the newest version, in one transaction."""
+def _migrate(connection: apsw.Connection, seals: Seals) -> None:
+    """Bring the schema to the newest version, in one transaction; what it holds is in the ledger from then on."""
     version = connection.pragma("user_version")
     steps = [(number, script) for number, script in load_migrations() if number > version]
     if not steps:
@@ -161,4 +163,5 @@ def _migrate(connection: apsw.Connection) -> None:
         for number, script in steps:
             connection.execute(script)
             connection.pragma("user_version", number)
+        begin(connection, seals)
         connection.pragma("application_id", APPLICATION_ID)

@@ -27,6 +27,7 @@ from warmline.model import (
 )
 from warmline.parties import Credential
 from warmline.protocols import Accepted, Clock, QuestionFilter
+from warmline.security.seals import Seals
 from warmline.settings import StoreSettings
 from warmline.stores import batches, posts, verbs
 from warmline.stores.accepting import sent
@@ -46,8 +47,10 @@ class SqliteStore:
     database is what it stands on, for a SqliteDirectory to stand on too: opened and closed with the store.
     """
 
-    def __init__(self, path: Path, settings: StoreSettings, clock: Clock, *, vfs: str | None = None) -> None:
-        self.database = Database(path, settings, clock, vfs=vfs)
+    def __init__(
+        self, path: Path, settings: StoreSettings, clock: Clock, seals: Seals, *, vfs: str | None = None
+    ) -> None:
+        self.database = Database(path, settings, clock, seals, vfs=vfs)
         self.database.join(self)
         self._settings = settings
         self._ends = EndWaits()

@@ -1,0 +1,1 @@
+"""What trust is made of: keys and seals, redaction, fences. Every part may use it."""

@@ -1,0 +1,86 @@
+"""The file of the seals' keys: outside the store, readable by its owner alone (0600), one key a line.
+
+A line is the key's number, a space and 64 hexadecimal digits. The highest number seals; the others are kept, so
+that what they sealed can be verified. A key is never taken out.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from warmline.errors import UnsafeKeyError
+from warmline.security.seals import KEY_BYTES, Seals
+
+FIRST = 1
+
+
+def make_seals(path: Path) -> Seals:
+    """Make the file with a first key, durably, and return its seals. Raises UnsafeKeyError when it is there."""
+    if path.exists():
+        raise UnsafeKeyError(f"the keys {path} are there already")
+    keys = {FIRST: secrets.token_bytes(KEY_BYTES)}
+    _write(path, keys)
+    return Seals(keys)
+
+
+def read_seals(path: Path) -> Seals:
+    """Return the seals of the file's keys.
+
+    Raises UnsafeKeyError when it is gone, damaged, another's, or open to others.
+    """
+    return Seals(_read(path))
+
+
+def rotate(path: Path) -> int:
+    """Add a key, under which everything is sealed from the next start on; return its number. Raises UnsafeKeyError."""
+    keys = _read(path)
+    number = max(keys) + 1
+    _write(path, {**keys, number: secrets.token_bytes(KEY_BYTES)})
+    return number
+
+
+def check_private(path: Path) -> None:
+    """Raises UnsafeKeyError unless the file is the user's own, regular, and closed to everyone else."""
+    try:
+        found = path.lstat()
+    except OSError as error:
+        raise UnsafeKeyError(f"{path} is needed, and cannot be read ({error.strerror}): restore it") from error
+    if found.st_uid != os.getuid() or not path.is_file() or path.is_symlink():
+        raise UnsafeKeyError(f"{path} is no regular file of yours: put back the one that was there")
+    if found.st_mode & 0o077:
+        raise UnsafeKeyError(f"{path} can be read by others: run `chmod 600 {path}`, and consider who has seen it")
+
+
+def _read(path: Path) -> dict[int, bytes]:
+    check_private(path)
+    keys = {}
+    try:
+        for line in path.read_text(encoding="ascii").splitlines():
+            number, digits = line.split(" ")
+            keys[int(number)] = bytes.fromhex(digits)
+    except (OSError, ValueError) as error:
+        raise UnsafeKeyError(f"{path} holds no keys as this program wrote them: restore it from a copy") from error
+    if not keys or any(number < FIRST or len(key) != KEY_BYTES for number, key in keys.items()):
+        raise UnsafeKeyError(f"{path} holds no keys as this program wrote them: restore it from a copy")
+    return keys
+
+
+def _write(path: Path, keys: dict[int, bytes]) -> None:
+    """Replace the file, durably."""
+    draft = path.with_suffix(".new")
+    text = "".join(f"{number} {key.hex()}\n" for number, key in sorted(keys.items()))
+    try:
+        with open(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:  # noqa: PTH123
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise UnsafeKeyError(f"the keys {path} cannot be written ({error.strerror})") from error
