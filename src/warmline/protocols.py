@@ -51,10 +51,11 @@ class Service(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The receipt of an `add`: the question, and whether this call made it."""
+    """The receipt of an `add`: the question, whether this call made it, which kinds of secrets were masked in it."""
 
     question: Question
     created: bool
+    redacted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,11 @@ SENDABLE = frozenset({Kind.NOTE, Kind.CONTROL})
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The receipt of a `send`: the message with its deliveries, and whether this call made it."""
+    """The receipt of a `send`: the message with its deliveries, whether this call made it, what was masked in it."""
 
     post: Post
     created: bool
+    redacted: tuple[str, ...] = ()
 
 
 class Messages:
