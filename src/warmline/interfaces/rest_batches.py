@@ -38,6 +38,7 @@ from warmline.interfaces.views.messages import (
     post_view,
 )
 from warmline.model import BatchToken, Claim, ConversationId, Outcome
+from warmline.security.fence import Fence
 from warmline.settings import MemorySettings
 
 receiving = APIRouter(prefix="/v1/mailboxes", tags=["mailboxes"])
@@ -63,6 +64,9 @@ class Received(Form):
         str | None,
         Field(min_length=1, max_length=MAX_ID_CHARACTERS, description="the token of a batch to acknowledge first"),
     ] = None
+    fenced: Annotated[
+        bool, Field(strict=True, description="show each message also as a block for a prompt, under one nonce")
+    ] = False
 
 
 class Extended(Form):
@@ -136,7 +140,7 @@ async def receive(
         except UnauthorizedError:  # revoked or expired while it waited
             await bridge.batches.release(by, batch.token)
             raise
-    return batch_view(batch)
+    return batch_view(batch, Fence() if received.fenced else None)
 
 
 @batches.post("/{token}/acknowledge", responses=problems(403, 404, 409, 507))
