@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -91,7 +92,7 @@ async def check_messages(speaker: LegacySpeaker, bridge: AnyBridge) -> LegacyMes
     with this call, and not before. `message` is as it was sent; hand a model `preamble` and each `fenced`.
     """
     found = await bridge.legacy.check_messages(speaker.conversation_id, speaker.session_id, speaker.token)
-    return legacy_messages_view(found)
+    return await asyncio.to_thread(legacy_messages_view, found)  # long texts would hold others up
 
 
 @legacy.post("/update_my_status", responses=problems(403, 404, *WRITES))

@@ -145,14 +145,14 @@ _LOOKS_LIKE_A_MARK = re.compile(
 class _Folding(dict[int, str]):
     """A character as the eye, or a normalisation, may take it, for `str.translate`: in small plain letters, or gone.
 
-    What was looked up is kept, but for the rare million beyond the first 65,536.
+    The first 65,536 that were looked up are kept: all that any language needs, in some megabytes.
     """
 
     def __missing__(self, code: int) -> str:
         apart = unicodedata.normalize("NFKD", chr(code)).casefold()
         seen = "".join(each for each in apart if unicodedata.category(each) not in {"Mn", "Me", "Cf"})
         folded = seen.translate(_ALIKE)
-        if code < 0x10000:
+        if len(self) < 0x10000:
             self[code] = folded
         return folded
 
