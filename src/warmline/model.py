@@ -31,6 +31,9 @@ MEMORY_MAILBOX_NAME = "memory"
 THE_LINE = "warmline"
 """The sender of notices."""
 
+IMPORTED = "imported:"
+"""How the trace of a message from an old bridge begins, its own id after it. No sender chooses a trace."""
+
 WITHHELD = "[withheld: the store holds something else than what was sent; see `warmline audit verify`]"
 """The body of a message that is not intact."""
 
@@ -235,7 +238,8 @@ class Message:
     this one included. deadline_at is what the sender asked for. memories names the roots that a question
     may be answered from; None is all. metadata is a small JSON object of the sender's, as text. Erased, body
     is empty and metadata None. is_intact is False when the store holds something else than the line wrote
-    there: body, metadata and answer are then withheld, and nobody is handed it. All times are aware and in UTC.
+    there: body, metadata and answer are then withheld, and nobody is handed it. The trace is the id of the message that
+    it began with, after IMPORTED for one from an old bridge. All times are aware and in UTC.
     """
 
     id: MessageId

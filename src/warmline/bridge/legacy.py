@@ -19,6 +19,7 @@ from warmline.bridge.parts import Parts
 from warmline.errors import ForbiddenError, InvalidInputError, LeaseLostError
 from warmline.model import ConversationId, Lease
 from warmline.parties import Conversation, Credential, Participant
+from warmline.security.trust import trust_in
 
 OTHER_SESSION = {"a": "b", "b": "a"}
 
@@ -140,6 +141,7 @@ class Legacy:
             "from_session": OTHER_SESSION[session_id],
             "to_session": session_id,
             "sender": message.sender,
+            "trust": trust_in(message),
             "kind": message.kind,
             "message": message.body,
             "metadata": json.loads(message.metadata) if message.metadata else {},

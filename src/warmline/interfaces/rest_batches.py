@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -38,6 +39,7 @@ from warmline.interfaces.views.messages import (
     post_view,
 )
 from warmline.model import BatchToken, Claim, ConversationId, Outcome
+from warmline.security.fence import Fence
 from warmline.settings import MemorySettings
 
 receiving = APIRouter(prefix="/v1/mailboxes", tags=["mailboxes"])
@@ -63,6 +65,9 @@ class Received(Form):
         str | None,
         Field(min_length=1, max_length=MAX_ID_CHARACTERS, description="the token of a batch to acknowledge first"),
     ] = None
+    fenced: Annotated[
+        bool, Field(strict=True, description="show each message also as a block for a prompt, under one nonce")
+    ] = False
 
 
 class Extended(Form):
@@ -136,6 +141,8 @@ async def receive(
         except UnauthorizedError:  # revoked or expired while it waited
             await bridge.batches.release(by, batch.token)
             raise
+    if received.fenced:
+        return await asyncio.to_thread(batch_view, batch, Fence())  # a hundred long texts would hold others up
     return batch_view(batch)
 
 

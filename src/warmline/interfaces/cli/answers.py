@@ -21,13 +21,17 @@ EXIT_CODES = {"answered": 0, "insufficient_evidence": 3, None: 4}
 EXIT_FAILED = 1
 
 
-def show_answer(answer: dict[str, Any], *, as_json: bool) -> int:
+def show_answer(answer: dict[str, Any], *, as_json: bool, fenced: bool = False) -> int:
     """Print an answer, or the ticket when there is none yet, and return the exit code of `ask`."""
     if as_json:
         show_json(answer)
     elif answer["outcome"] is None:
         print(answer["id"])
         hint(f"no answer yet ({answer['state']}): come back with `warmline ticket {answer['id']} --wait 30`")
+    elif fenced:
+        from warmline.interfaces.cli.fenced import Reading
+
+        Reading().answer(answer)
     else:
         _show(answer)
     return EXIT_CODES.get(answer["outcome"], EXIT_FAILED)

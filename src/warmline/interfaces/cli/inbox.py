@@ -80,6 +80,7 @@ def _inbox(options: argparse.Namespace) -> int:
     printed, such as when this command was killed, comes back and says so. Exit code 4: nothing came.
     """
     from warmline.interfaces.cli.client import client_for
+    from warmline.interfaces.cli.fenced import Reading
 
     client = client_for(options.home)
     batch = _receive(client, options)
@@ -92,8 +93,9 @@ def _inbox(options: argparse.Namespace) -> int:
     kept = [each for each in batch["messages"] if options.keep or each["kind"] == "question"]
     _remember(client, batch, kept)
     if not options.json:
+        reading = Reading()
         for each in batch["messages"]:
-            _show(each)
+            reading.message(each)
     sys.stdout.flush()  # what nobody could read is not acknowledged
     path = f"/v1/batches/{segment(batch['token'])}"
     if len(kept) < len(batch["messages"]):
@@ -132,18 +134,6 @@ def _remember(client: Client, batch: dict[str, Any], kept: list[dict[str, Any]])
 
     if kept:
         remember(client, batch["token"], (each["id"] for each in kept))
-
-
-def _show(message: dict[str, Any]) -> None:
-    from warmline.interfaces.cli.posts import show_body, show_head
-
-    words = [message["kind"]]
-    if message["in_reply_to"]:
-        words.append(f"for {message['in_reply_to']}")
-    if message["redelivered"]:
-        words.append(f"handed over {message['deliveries']} times")
-    show_head(message, f"{message['sender']} -> {message['mailbox']}", words)
-    show_body(message)
 
 
 def _explain(kept: list[dict[str, Any]], batch: dict[str, Any]) -> None:

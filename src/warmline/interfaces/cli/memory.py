@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from warmline.errors import InvalidInputError
 from warmline.interfaces.cli.answers import span
-from warmline.interfaces.cli.arguments import absolute_path, add_json, whole
+from warmline.interfaces.cli.arguments import absolute_path, add_fenced, add_json, is_fenced, whole
 from warmline.interfaces.cli.output import BOLD, DIM, counted, harmless, hint, one_line, paint, show_json, size
 
 SHOWN_SKIPS = 20
@@ -38,6 +39,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     search.add_argument("question", nargs="*", help="what to look for")
     search.add_argument("--top", type=whole(1, 1000), metavar="N", default=10, help="at most this many (10)")
     search.add_argument("--batch", type=Path, metavar="FILE", help='lines of {"qid", "question"}; - is standard input')
+    add_fenced(search)
     for command, run in ((add, _add), (refresh, _refresh), (remove, _remove), (listing, _list), (search, _search)):
         add_json(command)
         command.set_defaults(run=run)
@@ -119,8 +121,17 @@ def _search(options: argparse.Namespace) -> int:
     if options.json:
         show_json(found)
         return 0
+    show: Callable[[dict[str, Any]], None] = _show_passage
+    if is_fenced(options):
+        from warmline.interfaces.cli.fenced import Reading
+
+        show = Reading().passage
     for passage in found["passages"]:
-        print(f"{paint(span(passage), BOLD)}  {paint(format(passage['score'], '.2f'), DIM)}")
-        print("\n".join(f"  {line}" for line in harmless(passage["text"]).split("\n")))
+        show(passage)
     hint(f"{counted(len(found['passages']), 'line')} in {found['ms']:.1f} ms, confidence {found['confidence']:.2f}")
     return 0
+
+
+def _show_passage(passage: dict[str, Any]) -> None:
+    print(f"{paint(span(passage), BOLD)}  {paint(format(passage['score'], '.2f'), DIM)}")
+    print("\n".join(f"  {line}" for line in harmless(passage["text"]).split("\n")))

@@ -11,6 +11,8 @@ from pydantic import BaseModel, Field
 
 from warmline import errors
 from warmline.model import ENDED, Answer, Citation, Delivery, Outcome, Question, State
+from warmline.security.fence import Trust
+from warmline.security.trust import trust_in_answer
 
 
 class CitationView(BaseModel):
@@ -47,6 +49,7 @@ class AnswerView(BaseModel):
     text: str | None
     citations: list[CitationView]
     author: str | None
+    trust: Trust | None = Field(description="how far its author is trusted; unknown: it says what the memory holds")
     timings_ms: dict[str, float]
     question: str
     receipt: ReceiptView
@@ -88,6 +91,7 @@ def answer_view(question: Question, places: Places) -> AnswerView:
         text=answer.text if answer else None,
         citations=[citation_view(citation, places) for citation in answer.citations] if answer else [],
         author=answer.author if answer else None,
+        trust=trust_in_answer(answer) if answer else None,
         timings_ms=dict(answer.timings_ms) if answer else {},
         question=question.message.body,
         receipt=_receipt_view(question),

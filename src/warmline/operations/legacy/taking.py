@@ -21,7 +21,7 @@ from typing import TypeVar
 from warmline.directory import ImportedAudit, ImportedMessage, Importer
 from warmline.ids import message_id_of
 from warmline.limits import Limits
-from warmline.model import ConversationId, CredentialId, Kind, Mailbox, Message
+from warmline.model import IMPORTED, ConversationId, CredentialId, Kind, Mailbox, Message
 from warmline.operations.legacy.reading import (
     LegacyDatabase,
     OldAudit,
@@ -150,7 +150,7 @@ class _Taking:
             kind=Kind.NOTE,
             body=old.body,
             sent_at=sent_at,
-            trace=message_id,
+            trace=f"{IMPORTED}{message_id}",
             metadata=old.metadata,
         )
         mailbox = Mailbox(conversation, self._names[old.conversation, old.recipient])

@@ -4,6 +4,9 @@
 alter table message add column seal blob;
 alter table message add column erased_seal blob;
 
+-- What an old bridge held is known by its trace; see IMPORTED in model.py.
+update message set trace = 'imported:' || trace where trace in (select message_id from imported_message);
+
 -- timed_at is stored now: of a virtual column the preupdate hook cannot tell.
 create table delivery_3 (
     message_id text not null references message (id),
