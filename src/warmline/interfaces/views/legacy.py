@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from warmline.interfaces.views.questions import Redacted
+
 Session = Literal["a", "b"]
 
 
@@ -32,6 +34,7 @@ class LegacySentView(BaseModel):
     from_session: Session
     to_session: Session
     timestamp: datetime
+    redacted: Redacted
 
 
 class LegacyMessageView(BaseModel):
@@ -63,3 +66,9 @@ class LegacyStatusView(BaseModel):
     role: str
     status: str | None
     last_heartbeat: datetime | None
+
+
+class LegacyReportedView(LegacyStatusView):
+    """What a session just said about itself."""
+
+    redacted: Redacted
