@@ -171,7 +171,7 @@ async def test_bodies_under_one_key_are_compared_as_they_are_kept(scene: Scene) 
 async def test_a_secret_as_a_key_or_a_name_is_refused_and_not_repeated(scene: Scene) -> None:
     docs, _ = await scene.begin("docs", "code")
     for attempt in (
-        scene.bridge.questions.ask(docs, "why?", mailbox="code", idempotency_key=f"k-{AWS}"),
+        scene.bridge.questions.ask(docs, "why?", mailbox="code", idempotency_key=f"k {AWS}"),
         scene.bridge.messages.send(docs, "code", "so", idempotency_key=AWS),
         scene.bridge.batches.receive(docs, patience=PATIENCE, key=AWS),
         scene.bridge.conversations.new(THE_OWNER, ["lead", AWS]),
