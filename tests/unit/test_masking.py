@@ -8,11 +8,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leaks import AWS, GITHUB, MASKED_GITHUB, holds_raw
+from leaks import AWS, GITHUB, MASKED_GITHUB, OTHER_AWS, holds_raw
 from warmline.security.masking import Masking
 from warmline.security.redaction import Redacted, redact, redact_aside
 
-texts = st.lists(st.sampled_from([AWS, GITHUB, " ", "\n", '"', "\\", "a", "é"]), max_size=4).map(" ".join)
+texts = st.lists(st.sampled_from([AWS, OTHER_AWS, GITHUB, " ", "\n", '"', "\\", "a", "é"]), max_size=4).map(" ".join)
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),

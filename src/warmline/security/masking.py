@@ -69,7 +69,7 @@ class Masking:
         path, quote = await self.text(citation.path), await self.text(citation.quote)
         if (path, quote) == (citation.path, citation.quote):
             return citation
-        return replace(citation, path=path, quote=quote, redacted=True)
+        return replace(citation, path=path, quote=quote, file_digest="", span_digest="", redacted=True)
 
     def _noted(self, redacted: Redacted) -> Redacted:
         self._kinds.update(dict.fromkeys(redacted.kinds))

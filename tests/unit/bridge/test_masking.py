@@ -111,10 +111,10 @@ async def test_a_quote_with_a_secret_is_checked_as_the_file_has_it_and_kept_mask
     assert answer.text == f"By {MASKED_AWS}."
     true, other, masked, plain, gone = answer.citations
     assert (true.status, true.quote) == (CitationStatus.VERIFIED, f"signs with {MASKED_AWS} since")
-    assert true.first_line == 3
+    assert (true.first_line, true.file_digest, true.span_digest) == (3, "", "")
     assert other.status is not CitationStatus.VERIFIED
     assert masked.status is not CitationStatus.VERIFIED  # the file does not hold the mask
-    assert (plain.status, plain.redacted) == (CitationStatus.VERIFIED, False)
+    assert (plain.status, plain.redacted, bool(plain.span_digest)) == (CitationStatus.VERIFIED, False, True)
     assert (gone.path, gone.redacted) == (f"notes/{MASKED_GITHUB}", True)
     assert true.redacted
     assert other.redacted
