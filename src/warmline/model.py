@@ -188,7 +188,8 @@ class Citation:
 
     The digests are lower-case hexadecimal SHA-256 of the file's bytes and of the cited lines' bytes
     at the moment of the check; both are empty when there was no such file or no such lines. redacted: the
-    quote was checked as the file has it, and is kept and shown with a secret in it masked.
+    quote was checked as the file has it, and is kept and shown with a secret in it masked. Both digests are then
+    empty, too: a short secret could be guessed, and the guess checked against them.
     """
 
     path: str

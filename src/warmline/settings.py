@@ -146,6 +146,9 @@ class MemorySettings:
     max_listed_skips: int = 1000
     """Skipped files that a report names; it counts all of them."""
 
+    max_listed_secrets: int = 1000
+    """Files with secrets that a report names; it counts all of them."""
+
     batch_bytes: int = 64 * 1024 * 1024
     """Of text, committed to the index together: what a killed indexer has to read again at most."""
 

@@ -67,7 +67,7 @@ def test_an_old_database_comes_along_and_a_second_time_adds_nothing(home: RealHo
     second = home.json("import", "legacy", str(old))
     new = {"new_conversations": 3, "new_messages": MESSAGES, "new_audit_rows": 3}
     totals: dict[str, object] = {"conversations": 3, "credentials": 6, "valid_credentials": 0, "messages": MESSAGES}
-    totals |= {"unread": MESSAGES // 4, "statuses": 6, "audit_rows": 3, "oddities": {}}
+    totals |= {"unread": MESSAGES // 4, "statuses": 6, "audit_rows": 3, "redacted": 0, "oddities": {}}
     assert first == totals | new
     assert second == totals | dict.fromkeys(new, 0)
     shown = posts(home, conversation_id(1))

@@ -15,7 +15,15 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 moments = st.datetimes(datetime(1970, 1, 1), datetime(9999, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  # bounds are naive
 numbers = st.integers(-(2**31), 2**31)
 citations = st.builds(
-    Citation, texts, numbers, numbers, texts, st.sampled_from(CitationStatus), file_digest=texts, span_digest=texts
+    Citation,
+    texts,
+    numbers,
+    numbers,
+    texts,
+    st.sampled_from(CitationStatus),
+    file_digest=texts,
+    span_digest=texts,
+    redacted=st.booleans(),
 )
 answers = st.builds(
     Answer,
@@ -53,6 +61,15 @@ def messages(draw: st.DrawFn) -> Message:
 @given(answers)
 def test_an_answer_is_the_same_after_its_json(answer: Answer) -> None:
     assert answer_from_json(answer.text, answer_to_json(answer)) == answer
+
+
+def test_an_answer_of_before_redaction_reads_as_one_that_is_not_redacted() -> None:
+    kept = (
+        '{"outcome":"answered","author":"memory","citations":[["notes/a.md",3,4,"the words","verified","f0","0f"]],'
+        '"timings_ms":{},"usage":{}}'
+    )
+    cited = Citation("notes/a.md", 3, 4, "the words", CitationStatus.VERIFIED, "f0", "0f", redacted=False)
+    assert answer_from_json("the words", kept).citations == (cited,)
 
 
 @given(messages())

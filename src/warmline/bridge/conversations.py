@@ -12,6 +12,7 @@ from warmline.bridge import rights, rules
 from warmline.bridge.credentials import Credentials, Grant, Minted, hash_token
 from warmline.bridge.messages import Messages
 from warmline.bridge.parts import Parts
+from warmline.bridge.saying import Saying
 from warmline.errors import InvalidInputError
 from warmline.model import MEMORY_MAILBOX, ConversationId, Post
 from warmline.parties import Conversation, Credential, MailboxState, Participant, Policy, Right, Stop
@@ -27,10 +28,19 @@ class Presence:
     is_waiting: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """The receipt of a report: the participant as it now stands, and what was masked in its status."""
+
+    participant: Participant
+    redacted: tuple[str, ...] = ()
+
+
 class Conversations:
     """The verbs on conversations. One that the speaker does not belong to is like one that is not there."""
 
     def __init__(self, parts: Parts, credentials: Credentials, messages: Messages) -> None:
+        self._parts = parts
         self._directory = parts.directory
         self._clock = parts.clock
         self._settings = parts.settings
@@ -104,10 +114,12 @@ class Conversations:
         rights.check(by, Right.ADMINISTER)
         return await self._directory.close_conversation(conversation, self._clock.now())
 
-    async def report(self, by: Credential, status: str = "") -> Participant:
+    async def report(self, by: Credential, status: str = "") -> Reported:
         """Note that the speaker lives, and what it says about itself; an empty status leaves what it said."""
-        rules.check_status(status, self._settings)
-        return await self._directory.report(by.conversation, by.name, self._clock.now(), status or None)
+        said = Saying(self._parts)
+        status = await said.status(status)
+        noted = await self._directory.report(by.conversation, by.name, self._clock.now(), status or None)
+        return Reported(noted, said.redacted)
 
     async def who(self, by: Credential, conversation: ConversationId) -> Sequence[Presence]:
         """List the participants, by name, and which of them wait for a message now."""

@@ -171,6 +171,8 @@ class Credentials:
             raise InvalidInputError("a credential expires at a later time, with a time zone")
         if not grant.rights:
             raise InvalidInputError("a credential without rights is of no use: name at least one")
+        for name in (*(grant.mailboxes or ()), *grant.reads, *(grant.memories or ())):
+            rules.check_no_secret(name, "name")
 
     async def _found(self, by: Credential, id_or_name: str) -> Credential:
         """Return the credential of this id, or the only one of this name that was not revoked."""

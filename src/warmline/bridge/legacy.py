@@ -86,6 +86,7 @@ class Legacy:
             "from_session": session_id,
             "to_session": partner.legacy_session,
             "timestamp": _written(sent.post.message.sent_at),
+            "redacted": list(sent.redacted),
         }
 
     async def check_messages(self, conversation_id: str, session_id: str, token: str) -> Result:
@@ -110,7 +111,8 @@ class Legacy:
     async def update_my_status(self, conversation_id: str, session_id: str, token: str, status: str) -> Result:
         """Say what this session does now; it is a heartbeat, too."""
         by, _ = await self._pair(conversation_id, session_id, token)
-        return _status(await self._conversations.report(by, status), session_id)
+        reported = await self._conversations.report(by, status)
+        return {**_status(reported.participant, session_id), "redacted": list(reported.redacted)}
 
     async def check_partner_status(self, conversation_id: str, session_id: str, token: str) -> Result:
         """Return what the other session said about itself last, and when it was last seen."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from warmline.bridge import rights, rules
 from warmline.bridge.parts import Parts
+from warmline.bridge.saying import Saying
 from warmline.errors import ConflictError, ForbiddenError, UnknownMessageError
 from warmline.ids import new_message_id
 from warmline.model import MEMORY_MAILBOX, ConversationId, Kind, Mailbox, Message, MessageId, Question, State
@@ -36,12 +38,14 @@ class Questions:
     ) -> Accepted:
         """Put a question on the line; it is durable when this returns. mailbox of None is the memory.
 
-        The same key with the same body is the same question again, whatever its state. Raises
+        Secrets are masked before anything is kept; the receipt says which kinds. The same key with the same body
+        is the same question again, whatever its state: bodies are compared as they are kept. Raises
         InvalidInputError, BodyTooLargeError, ForbiddenError, IdempotencyConflictError, UnknownMailboxError,
         AmbiguousMailboxError, RateLimitedError, LoopStoppedError, ConversationClosedError or StoreError.
         """
         rights.check(by, Right.ASK)
-        rules.check_body(body, "question", self._settings)
+        said = Saying(self._parts)
+        body = await said.body(body, "question")
         rules.check_key(idempotency_key, self._settings)
         to = await self._asked(by, mailbox, conversation)
         now = self._parts.clock.now()
@@ -58,7 +62,7 @@ class Questions:
             deadline_at=rules.checked_deadline(deadline_at, now, self._settings) or now + self._patience(to),
             memories=_scope(by) if to == MEMORY_MAILBOX else None,
         )
-        return await self._store.add(question, to, by=by)
+        return replace(await self._store.add(question, to, by=by), redacted=said.redacted)
 
     async def wait(self, by: Credential, message_id: MessageId, patience: timedelta) -> Question:
         """Wait until the question has ended, at most as long as patience; return it as it then stands.

@@ -32,10 +32,14 @@ from warmline.interfaces.rest_store import store
 from warmline.interfaces.views.daemon import HealthView, StatusView, stop_view
 from warmline.interfaces.views.problems import ProblemView
 from warmline.operations.resident import resident_bytes
+from warmline.security.redaction import redact
 
 STOPS_SHOWN = timedelta(hours=24)
 
 MAX_SHOWN_CHARACTERS = 100
+
+MAX_READ_CHARACTERS = 4096
+"""Of a name that the request made up, which a secret may begin in: what is cut off later would not look like one."""
 
 UNREADABLE = "the body is no JSON that can be read: send one object in UTF-8, with numbers and depths of human size"
 """The one thing that the framework itself answers 400 to, in words that help."""
@@ -121,7 +125,7 @@ async def _on_invalid(_: Request, error: Exception) -> Response:
 
 def _shown(part: object) -> str:
     """Show a name that the request made up, safely and not at length."""
-    return ascii(str(part)[:MAX_SHOWN_CHARACTERS])[1:-1]
+    return ascii(redact(str(part)[:MAX_READ_CHARACTERS]).text[:MAX_SHOWN_CHARACTERS])[1:-1]
 
 
 async def _on_http(request: Request, error: Exception) -> Response:

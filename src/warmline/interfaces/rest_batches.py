@@ -34,9 +34,11 @@ from warmline.interfaces.views.messages import (
     AcknowledgedView,
     BatchView,
     PostView,
+    SentView,
     acknowledged_view,
     batch_view,
     post_view,
+    sent_view,
 )
 from warmline.model import BatchToken, Claim, ConversationId, Outcome
 from warmline.security.fence import Fence
@@ -167,12 +169,12 @@ async def extend(token: Token, extended: Extended, by: By, bridge: AnyBridge) ->
 @batches.post(f"{MESSAGE}/reply", responses=problems(403, 404, 409, 429, *WRITES))
 async def reply(
     *, token: Token, message_id: MessageIdInPath, replied: Replied, by: By, bridge: AnyBridge, places: AnyPlaces
-) -> PostView:
+) -> SentView:
     """Answer a question, with citations that are checked; or reply to a note. Either is settled with that.
 
     Shows the question with its answer, or the reply.
     """
-    post = await bridge.batches.reply(
+    done = await bridge.batches.reply(
         by,
         token,
         message_id,
@@ -181,15 +183,15 @@ async def reply(
         outcome=replied.outcome,
         metadata=replied.metadata,
     )
-    return post_view(post, places)
+    return sent_view(done, places)
 
 
 @batches.post(f"{MESSAGE}/refuse", responses=problems(403, 404, 409, *WRITES))
 async def refuse(
     *, token: Token, message_id: MessageIdInPath, refused: Refused, by: By, bridge: AnyBridge, places: AnyPlaces
-) -> PostView:
+) -> SentView:
     """Refuse a question, which its asker learns as the answer; or a note, which dies and tells its sender."""
-    return post_view(await bridge.batches.refuse(by, token, message_id, refused.reason), places)
+    return sent_view(await bridge.batches.refuse(by, token, message_id, refused.reason), places)
 
 
 @batches.post(f"{MESSAGE}/escalate", responses=problems(403, 404, 409, *WRITES))

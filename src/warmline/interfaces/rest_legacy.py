@@ -23,6 +23,7 @@ from warmline.interfaces.rest_shared import (
 from warmline.interfaces.views.legacy import (
     LegacyConversationView,
     LegacyMessagesView,
+    LegacyReportedView,
     LegacySentView,
     LegacyStatusView,
     Session,
@@ -96,10 +97,10 @@ async def check_messages(speaker: LegacySpeaker, bridge: AnyBridge) -> LegacyMes
 
 
 @legacy.post("/update_my_status", responses=problems(403, 404, *WRITES))
-async def update_my_status(said: LegacyStatus, bridge: AnyBridge) -> LegacyStatusView:
+async def update_my_status(said: LegacyStatus, bridge: AnyBridge) -> LegacyReportedView:
     """Say what this session does now; it is a heartbeat, too."""
     noted = await bridge.legacy.update_my_status(said.conversation_id, said.session_id, said.token, said.status)
-    return LegacyStatusView.model_validate(noted)
+    return LegacyReportedView.model_validate(noted)
 
 
 @legacy.post("/check_partner_status", responses=problems(403, 404, 413))

@@ -16,12 +16,15 @@ import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
+from traceback import format_exception
+from types import TracebackType
 from typing import Any
 
 from warmline.errors import StoreError, StoreFullError, WarmlineError
 from warmline.memory.catalog import translating
 from warmline.memory.report import Progress, request_from_json
 from warmline.memory.writing import Indexer
+from warmline.security.redaction import redact
 
 PROGRESS_INTERVAL_SECONDS = 0.1
 CANCELLED = 3
@@ -67,9 +70,15 @@ def _trouble(folder: Path, error: Exception) -> dict[str, Any]:
     }
 
 
+def _say_what_broke(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Write a bug's traceback where the starter's log is, and no secret of a file with it."""
+    sys.stderr.write(redact("".join(format_exception(kind, error, trace))).text)
+
+
 def main() -> int:
     """Do one request. Exit status 0: a report was written; 1: an error was."""
     os.umask(0o077)
+    sys.excepthook = _say_what_broke
     folder, settings, request = request_from_json(json.loads(sys.stdin.buffer.readline()))
     threading.Thread(target=_leave_with_the_starter, daemon=True).start()
     output = _Output()

@@ -35,10 +35,20 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretFile:
+    """A file that holds what looks like secrets: as it is shown, of which kinds, each once, and how many."""
+
+    path: str
+    kinds: tuple[str, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class IndexReport:
     """What a run did. Counts are files; lines and size_bytes are those of the files indexed by this run.
 
-    skipped lists at most settings.max_listed_skips of skipped_count.
+    skipped lists at most settings.max_listed_skips of skipped_count. secret_files lists at most
+    settings.max_listed_secrets of secret_file_count, of the files that were indexed by this run.
     """
 
     roots: tuple[str, ...] = ()
@@ -50,6 +60,8 @@ class IndexReport:
     lines: int = 0
     size_bytes: int = 0
     seconds: float = 0.0
+    secret_files: tuple[SecretFile, ...] = ()
+    secret_file_count: int = 0
 
 
 OnProgress = Callable[[Progress], None]
@@ -68,4 +80,6 @@ def request_from_json(data: Mapping[str, Any]) -> tuple[Path, MemorySettings, In
 def report_from_json(data: Mapping[str, Any]) -> IndexReport:
     """Undo `asdict` of a report."""
     skipped = tuple(Skipped(**entry) for entry in data["skipped"])
-    return IndexReport(**{**data, "skipped": skipped, "roots": tuple(data["roots"])})
+    secret_files = tuple(SecretFile(each["path"], tuple(each["kinds"]), each["count"]) for each in data["secret_files"])
+    read = {"roots": tuple(data["roots"]), "skipped": skipped, "secret_files": secret_files}
+    return IndexReport(**{**data, **read})

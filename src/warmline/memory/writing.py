@@ -23,7 +23,8 @@ from warmline.memory import index
 from warmline.memory.catalog import Catalog, FileRow, shown_path
 from warmline.memory.documents import FileText
 from warmline.memory.files import FoundFile, NotTextError, Skipped, read_text, walk
-from warmline.memory.report import IndexReport, IndexRequest, OnProgress, Progress
+from warmline.memory.report import IndexReport, IndexRequest, OnProgress, Progress, SecretFile
+from warmline.security.redaction import find_secrets
 from warmline.settings import MemorySettings
 
 INDEX_FOLDER = "index"
@@ -40,6 +41,7 @@ class _Tally:
     skipped: list[Skipped] = field(default_factory=list)
     lines: int = 0
     size_bytes: int = 0
+    secret_files: list[SecretFile] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -123,6 +125,8 @@ class Indexer:
             tally.lines,
             tally.size_bytes,
             seconds,
+            tuple(tally.secret_files[: self._settings.max_listed_secrets]),
+            len(tally.secret_files),
         )
 
     def _sync(self, root: str, private: Sequence[Path]) -> None:
@@ -175,7 +179,9 @@ class Indexer:
             return
         if known:
             self._batch.replaced.append(known.id)
-        text = FileText(data, shown_path(root, found.relative), self._next_id)
+        shown = shown_path(root, found.relative)
+        self._look_for_secrets(data, shown)
+        text = FileText(data, shown, self._next_id)
         for document in text.documents():
             self._writer.add_document(document)
         self._batch.rows.append(
@@ -190,6 +196,12 @@ class Indexer:
         self._batch.size_bytes += len(data)
         if self._batch.size_bytes >= self._settings.batch_bytes:
             self._commit()
+
+    def _look_for_secrets(self, data: bytes, shown: str) -> None:
+        """Note a file that holds some: who added it may not have known."""
+        kinds = [finding.kind for finding in find_secrets(data.decode())]
+        if kinds:
+            self._tally.secret_files.append(SecretFile(shown, tuple(dict.fromkeys(kinds)), len(kinds)))
 
     def _commit(self) -> None:
         """Make the batch part of the memory, in the order that the head of this file gives."""

@@ -177,6 +177,7 @@ def answer_to_json(answer: Answer) -> str:
                     c.status,
                     c.file_digest,
                     c.span_digest,
+                    c.redacted,
                 )
                 for c in answer.citations
             ],
@@ -194,8 +195,8 @@ def answer_from_json(text: str, rest: str) -> Answer:
         text=text,
         author=said["author"],
         citations=tuple(
-            Citation(path, first, last, quote, CitationStatus(status), file_digest, span_digest)
-            for path, first, last, quote, status, file_digest, span_digest in said["citations"]
+            Citation(path, first, last, quote, CitationStatus(status), *rest)  # without redacted before version 4
+            for path, first, last, quote, status, *rest in said["citations"]
         ),
         timings_ms=said["timings_ms"],
         usage=said["usage"],

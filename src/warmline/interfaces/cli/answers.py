@@ -42,11 +42,16 @@ def _show(answer: dict[str, Any]) -> None:
     if answer["citations"]:
         print()
     for citation in answer["citations"]:
-        style = GREEN if citation["status"] in {"verified", "moved"} else YELLOW
-        print(f"  {paint(span(citation), BOLD)}  {paint(citation['status'], style)}")
+        print(f"  {paint(span(citation), BOLD)}  {found(citation)}")
     total = answer["timings_ms"].get("total")
     took = f" in {total:.0f} ms" if total is not None else ""
     hint(f"{answer['outcome']} by {answer['author']}{took} · ticket {answer['id']}")
+
+
+def found(citation: dict[str, Any]) -> str:
+    """Write what the check of a citation found, and whether a secret is masked in what it shows."""
+    style = GREEN if citation["status"] in {"verified", "moved"} else YELLOW
+    return paint(citation["status"], style) + (", redacted" if citation["redacted"] else "")
 
 
 def span(place: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from warmline.errors import DaemonError, StoreError
 from warmline.interfaces.cli.answers import show_answer
 from warmline.interfaces.cli.arguments import add_fenced, add_json, duration, is_fenced, message_id, moment, spoken
-from warmline.interfaces.cli.output import complain, hint
+from warmline.interfaces.cli.output import complain, hint, tell_masked
 
 if TYPE_CHECKING:
     from warmline.interfaces.cli.client import Client
@@ -67,9 +67,10 @@ def _ask(options: argparse.Namespace) -> int:
         body["deadline_at"] = options.deadline.isoformat()
     client = client_for(options.home)
     key = secrets.token_hex(16) if options.key is None else options.key
-    answer = client.call("POST", "/v1/questions", body, key=key)
+    asked = answer = client.call("POST", "/v1/questions", body, key=key)
+    tell_masked(asked["redacted"])
     if answer["outcome"] is None and options.wait:
-        answer = _wait(client, answer, options.wait)
+        answer = {**_wait(client, asked, options.wait), "redacted": asked["redacted"]}
     code = show_answer(answer, as_json=options.json, fenced=is_fenced(options))
     if answer["outcome"] == "insufficient_evidence" and options.to is None and not options.json:
         hint("see what it holds: `warmline memory list`")

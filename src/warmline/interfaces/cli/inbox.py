@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from warmline.errors import InvalidInputError, LeaseLostError
 from warmline.interfaces.cli.arguments import add_json, duration, message_id, segment, spoken, whole
-from warmline.interfaces.cli.output import hint, local_time, show_json
+from warmline.interfaces.cli.output import hint, local_time, show_json, tell_masked
 
 if TYPE_CHECKING:
     from warmline.interfaces.cli.client import Client
@@ -182,6 +182,7 @@ def _act(options: argparse.Namespace, verb: str, body: dict[str, Any] | None) ->
         forget(client, message)
         raise LeaseLostError(f"you do not hold {message} any more: look for it with `warmline inbox --keep`") from error
     forget(client, message)
+    tell_masked(done.get("redacted", ()))
     show_json(done or {"id": message}) if options.json else _report(done, message, verb)
     return 0
 

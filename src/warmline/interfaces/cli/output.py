@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TextIO
 
@@ -18,14 +19,22 @@ _BREAKS = str.maketrans({"\n": "\\n", "\t": "\\t"})
 
 
 def complain(text: str) -> None:
-    """Write one line to standard error."""
-    _to_stderr(f"warmline: {one_line(text)}")
+    """Write one line to standard error, which may be a log: a secret in it is masked."""
+    from warmline.security.redaction import redact  # half a command's time, which only who fails pays
+
+    _to_stderr(f"warmline: {one_line(redact(text).text)}")
 
 
 def hint(text: str) -> None:
     """Write what may help to standard error, out of the way of what a script captures, after what was said before."""
     sys.stdout.flush()
     _to_stderr(paint(text, DIM, sys.stderr))
+
+
+def tell_masked(kinds: Sequence[str]) -> None:
+    """Tell who said something, on standard error, which kinds of secrets were masked in it, if any."""
+    if kinds:
+        _to_stderr(f"warmline: masked before it was stored: {', '.join(kinds)}")
 
 
 def _to_stderr(text: str) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from warmline.interfaces.cli.answers import span
+from warmline.interfaces.cli.answers import found, span
 from warmline.interfaces.cli.columns import in_columns
-from warmline.interfaces.cli.output import BOLD, DIM, GREEN, YELLOW, local_time, one_line, paint
+from warmline.interfaces.cli.output import BOLD, DIM, local_time, one_line, paint
 
 SHOWN_RECIPIENTS = 5
 
@@ -22,8 +22,7 @@ def show_progress(post: dict[str, Any]) -> None:
 def show_citations(citations: Sequence[dict[str, Any]]) -> None:
     """Print where the quoted words stand, and what the check found."""
     for citation in citations:
-        style = GREEN if citation["status"] in {"verified", "moved"} else YELLOW
-        print(f"  {paint(span(citation), BOLD)}  {paint(citation['status'], style)}")
+        print(f"  {paint(span(citation), BOLD)}  {found(citation)}")
 
 
 def show_receipts(receipts: Sequence[dict[str, Any]]) -> None:

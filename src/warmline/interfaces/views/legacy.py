@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from warmline.interfaces.fencing import fenced_message
+from warmline.interfaces.views.questions import Redacted
 from warmline.security.fence import Fence, Trust
 
 Session = Literal["a", "b"]
@@ -36,6 +37,7 @@ class LegacySentView(BaseModel):
     from_session: Session
     to_session: Session
     timestamp: datetime
+    redacted: Redacted
 
 
 class LegacyMessageView(BaseModel):
@@ -77,3 +79,9 @@ def legacy_messages_view(found: Mapping[str, Any]) -> LegacyMessagesView:
     fence = Fence()
     messages = [{**each, "fenced": fenced_message(fence, each)} for each in found["messages"]]
     return LegacyMessagesView.model_validate({**found, "preamble": fence.preamble(), "messages": messages})
+
+
+class LegacyReportedView(LegacyStatusView):
+    """What a session just said about itself."""
+
+    redacted: Redacted

@@ -9,8 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from warmline.bridge.batches import Replied
+from warmline.bridge.messages import Sent
 from warmline.interfaces.fencing import fenced_message
-from warmline.interfaces.views.questions import CitationView, Places, citation_view
+from warmline.interfaces.views.questions import CitationView, Places, Redacted, citation_view
 from warmline.model import Acknowledged, Answer, Batch, Delivery, Kind, Lease, Message, Outcome, Post, State
 from warmline.security.fence import Fence, Trust
 from warmline.security.trust import trust_in, trust_in_answer
@@ -84,6 +86,12 @@ class PostView(MessageView):
     answer: GivenAnswerView | None
 
 
+class SentView(PostView):
+    """The receipt of a message, reply or refusal: it as it stands, and what was masked in what was said."""
+
+    redacted: Redacted
+
+
 class PostsView(BaseModel):
     """Messages, in the order in which the line accepted them."""
 
@@ -142,6 +150,11 @@ def post_view(post: Post, places: Places) -> PostView:
         receipts=[delivery_view(delivery, post.message.kind) for delivery in post.deliveries],
         answer=_given_answer_view(answer, places) if answer else None,
     )
+
+
+def sent_view(sent: Sent | Replied, places: Places) -> SentView:
+    """Show what was just said."""
+    return SentView(**dict(post_view(sent.post, places)), redacted=list(sent.redacted))
 
 
 def receipts_view(post: Post) -> ReceiptsView:

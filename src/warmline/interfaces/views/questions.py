@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
 from warmline import errors
 from warmline.model import ENDED, Answer, Citation, Delivery, Outcome, Question, State
+from warmline.protocols import Accepted
 from warmline.security.fence import Trust
 from warmline.security.trust import trust_in_answer
 
@@ -24,6 +25,7 @@ class CitationView(BaseModel):
     quote: str
     status: Literal["verified", "moved", "changed", "unsupported"]
     absolute_path: str | None = Field(description="where the file lies on the daemon's machine; null when it is gone")
+    redacted: bool = Field(description="it was checked as the file has it, and is shown with a secret in it masked")
 
 
 class ReceiptView(BaseModel):
@@ -53,6 +55,17 @@ class AnswerView(BaseModel):
     timings_ms: dict[str, float]
     question: str
     receipt: ReceiptView
+
+
+Redacted = Annotated[
+    list[str], Field(description="the kinds of secrets that were masked in what was said, before it was stored")
+]
+
+
+class AskedView(AnswerView):
+    """The receipt of a question: it as it stands, and what was masked in it."""
+
+    redacted: Redacted
 
 
 class QuestionsView(BaseModel):
@@ -98,6 +111,11 @@ def answer_view(question: Question, places: Places) -> AnswerView:
     )
 
 
+def asked_view(accepted: Accepted, places: Places) -> AskedView:
+    """Show a question that was just put on the line."""
+    return AskedView(**dict(answer_view(accepted.question, places)), redacted=list(accepted.redacted))
+
+
 def _stand_in(delivery: Delivery) -> Answer | None:
     if delivery.state not in ENDED:
         return None
@@ -117,6 +135,7 @@ def citation_view(citation: Citation, places: Places) -> CitationView:
         quote=citation.quote,
         status=citation.status.value,
         absolute_path=places.absolute(citation.path),
+        redacted=citation.redacted,
     )
 
 

@@ -30,6 +30,7 @@ class ImportReportView(BaseModel):
     statuses: int
     audit_rows: int
     new_audit_rows: int
+    redacted: int = Field(description="conversations, messages and audit rows in which secrets were masked")
     oddities: dict[str, int] = Field(description="what had to be mended or left out, and how often")
 
 
