@@ -35,6 +35,9 @@ PASSED_ON = ("HOME", "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER
 
 READY = b"ready\n"
 
+BACKLOG = 4096
+"""Connections that wait to be accepted: what Linux allows. Those beyond would come again a second later."""
+
 PAUSE_SECONDS = 0.02
 PROBE_SECONDS = 0.5
 """Longer than `owner_of` holds the lock to look whether it is free."""
@@ -173,7 +176,7 @@ def listen_unix(home: Home) -> socket.socket:
         raise
     finally:
         os.umask(before)
-    listener.listen(1024)
+    listener.listen(BACKLOG)
     listener.setblocking(False)
     return listener
 
@@ -200,7 +203,7 @@ def listen_tcp(settings: DaemonSettings) -> socket.socket | None:
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     try:
         listener.bind(address)
-        listener.listen(1024)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         if error.errno in {errno.EADDRINUSE, errno.EACCES}:

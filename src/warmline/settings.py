@@ -176,7 +176,7 @@ class MemorySettings:
 class DoorSettings:
     """Limits on who comes in over HTTP, known or not."""
 
-    unix_connections: int = 1024
+    unix_connections: int = 10_000
     """At once on the home's socket: each agent that waits holds one. No stranger can take them: it is 0600."""
 
     tcp_connections: int = 512
@@ -208,6 +208,9 @@ class DoorSettings:
 
     head_patience: timedelta = timedelta(seconds=10)
     """From the connection, or a head's first byte, to its last: a slow network takes three seconds."""
+
+    idle_patience: timedelta = timedelta(minutes=1)
+    """Between the requests of one who is known; a stranger has no longer than for a head."""
 
     body_grace: timedelta = timedelta(seconds=10)
     """Before a body is measured; a stranger's has to be there by then."""

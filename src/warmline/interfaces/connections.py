@@ -7,6 +7,8 @@ that falls silent or reads nothing) ends here, before any handler and without a 
 from __future__ import annotations
 
 import asyncio
+import math
+from collections import deque
 from collections.abc import Callable
 from enum import Enum, auto
 from http import HTTPStatus
@@ -14,7 +16,7 @@ from typing import Protocol
 
 import httptools
 from uvicorn import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from warmline.interfaces.views.problems import ProblemView
@@ -65,8 +67,9 @@ class Connection(HttpToolsProtocol):
         """Ends it while it is not made: in its handshake."""
 
         self._limits = host.limits
+        self.timeout_keep_alive = math.ceil(host.limits.head_patience.total_seconds())
         self._is_made = False
-        self._unanswered = 0
+        self._unanswered: deque[RequestResponseCycle] = deque()
         self._phase = Phase.HEAD
         self._since = self.loop.time()
         self._received = 0
@@ -76,12 +79,13 @@ class Connection(HttpToolsProtocol):
     @property
     def is_idle(self) -> bool:
         """Whether no request is worked on or on its way."""
-        return self._phase is Phase.IDLE and self._unanswered == 0
+        return self._phase is Phase.IDLE and not self._unanswered
 
     def welcome(self) -> None:
         """Note that a credential was shown: this is no stranger, and makes room for none."""
         if not self.is_known:
             self.is_known = True
+            self.timeout_keep_alive = math.ceil(self._limits.idle_patience.total_seconds())
             self.host.welcome(self)
 
     def abort(self) -> None:
@@ -126,10 +130,18 @@ class Connection(HttpToolsProtocol):
         self._expect(Phase.HEAD)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
+        """Forget the connection, and let go of what holds it: thousands may end at once, and none waits for a collector."""
         self.host.left(self)
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
+        for cycle in self._unanswered:  # uvicorn tells the last one only
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self._unanswered.clear()
+        self.pipeline.clear()
+        self.app_state = {}
+        self.abandon = None
+        del self.scope, self.cycle
 
     def data_received(self, data: bytes) -> None:
         """Read on, within bounds."""
@@ -152,7 +164,7 @@ class Connection(HttpToolsProtocol):
     @property
     def _is_discarding(self) -> bool:
         """Whether what comes is of no use to anybody: a peer that hears a refusal first sends its body to the end."""
-        return self._phase is Phase.NOTHING or (self._phase is Phase.BODY and self._unanswered == 0)
+        return self._phase is Phase.NOTHING or (self._phase is Phase.BODY and not self._unanswered)
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -164,8 +176,8 @@ class Connection(HttpToolsProtocol):
         """Check the whole head, and let the request in."""
         self._check_head()
         self._expect(Phase.BODY)
-        self._unanswered += 1
         super().on_headers_complete()
+        self._unanswered.append(self.cycle)
 
     def on_message_complete(self) -> None:
         """End a request."""
@@ -174,7 +186,7 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Go on reading; time starts anew for a peer that could not send before."""
-        self._unanswered -= 1
+        self._unanswered.popleft()
         if self.flow.read_paused:
             self._expect(self._phase)
         super().on_response_complete()

@@ -7,6 +7,7 @@ doors close, the store closes.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -92,6 +93,7 @@ async def serve(
             doors = Doors(create_api(line, owner, tcp), line.bridge.credentials.authenticate, settings.doors)
             server = _Server(_config(doors), _entrances(unix, tcp, settings.doors))
             serving = asyncio.create_task(server.serve([]), name="http")
+            gc.freeze()  # what is there now stays: to look at it again and again holds everybody up
             on_ready(address)
             logger.info("serving", extra={"home": str(home.path), "address": address or "-"})
             try:
