@@ -1,8 +1,7 @@
 """Attack a real daemon over TCP while good clients go on asking: `make test-doors`.
 
-Prints what they wait before, during and after each attack, and the daemon's memory and descriptors. Exits with 1
-when the p99 of any of them during an attack is more than five times that before, when memory or descriptors do not come
-back, or when the log holds a traceback or is flooded. Names of attacks may be given; `--seconds N` for each (20; fuzz 60).
+Prints what they wait before, during and after each attack, and the daemon's memory and descriptors. Exits with 1 when
+the p99 of any during an attack is more than five times that before, when memory or descriptors do not come back, or when the log holds a traceback or is flooded. Names of attacks may be given; `--seconds N` for each (20; fuzz 60).
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from attacks import attacks

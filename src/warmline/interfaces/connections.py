@@ -130,7 +130,7 @@ class Connection(HttpToolsProtocol):
         self._expect(Phase.HEAD)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection, and let go of what holds it: thousands may end at once, and none waits for a collector."""
+        """Forget the connection, and let go of what holds it: thousands that end at once wait for no collector."""
         self.host.left(self)
         self._unset_keepalive_if_required()
         super().connection_lost(exc)

@@ -144,11 +144,11 @@ class Entrance:
             )
         except OSError:  # the peer's doing, as is all that goes wrong in a handshake: not worth a line in the log
             self.left(connection)
+            peer.close()
         except asyncio.CancelledError:
             self.left(connection)
-            raise
-        finally:
             peer.close()
+            raise
 
     def _watch(self) -> None:
         """Look at every connection, and again in a while, until there are none."""

@@ -128,6 +128,7 @@ def _config(doors: Doors) -> uvicorn.Config:
     return uvicorn.Config(
         doors,
         log_config=None,
+        proxy_headers=False,
         access_log=False,
         lifespan="off",
         ws="none",
