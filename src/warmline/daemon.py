@@ -10,6 +10,7 @@ import errno
 import fcntl
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -33,6 +34,9 @@ PASSED_ON = ("HOME", "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER
 """All of the starter's environment that a started daemon sees."""
 
 READY = b"ready\n"
+
+BACKLOG = 4096
+"""Connections that wait to be accepted: what Linux allows. Those beyond would come again a second later."""
 
 PAUSE_SECONDS = 0.02
 PROBE_SECONDS = 0.5
@@ -172,7 +176,7 @@ def listen_unix(home: Home) -> socket.socket:
         raise
     finally:
         os.umask(before)
-    listener.listen(1024)
+    listener.listen(BACKLOG)
     listener.setblocking(False)
     return listener
 
@@ -180,13 +184,26 @@ def listen_unix(home: Home) -> socket.socket:
 def listen_tcp(settings: DaemonSettings) -> socket.socket | None:
     """Listen on settings.host and port, or return None when the port is taken. Port 0 picks a free one.
 
-    Raises DaemonError when the host is no address of this machine.
+    A name stands for its first address; `::` for those of IPv6 alone. Raises DaemonError when the host is no
+    address of this machine, or one that others reach while nothing says how: by a certificate or unencrypted.
     """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((settings.host, settings.port))
-        listener.listen(1024)
+        family, kind, _, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (socket.gaierror, UnicodeError) as error:
+        raise DaemonError(f"cannot listen on {settings.host!a}: there is no address of that name") from error
+    if not (is_loopback(str(address[0])) or settings.tls_cert or settings.unencrypted):
+        raise DaemonError(
+            f"other machines reach {settings.host}: give --tls-cert and --tls-key, or say --unencrypted as well"
+        )
+    listener = socket.socket(family, kind)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    try:
+        listener.bind(address)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         if error.errno in {errno.EADDRINUSE, errno.EACCES}:
@@ -194,6 +211,20 @@ def listen_tcp(settings: DaemonSettings) -> socket.socket | None:
         raise DaemonError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
     listener.setblocking(False)
     return listener
+
+
+def is_loopback(address: str) -> bool:
+    """Tell whether only this machine reaches the address."""
+    return address.startswith("127.") or address == "::1"
+
+
+def allow_descriptors(wanted: int) -> int:
+    """Raise this process's soft limit of open files to what is wanted, as far as the hard one allows; return it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else soft
 
 
 def announce(descriptor: int, refusal: str | None) -> None:

@@ -20,8 +20,10 @@ WarmlineError
 │   └── LoopStoppedError        too many machine-made messages in one trace
 ├── UnauthorizedError           no credential, or not one of this line, or not any more
 ├── ForbiddenError              the credential has not this right, or not this scope
+├── MisdirectedError            the request was meant for another host than this daemon
 ├── RateLimitedError            too many messages; says when to try again
-│   └── BudgetSpentError        ... for this day
+│   ├── BudgetSpentError        ... for this day
+│   └── TooManyRequestsError    ... or requests, at this moment
 ├── AnswererError               an answerer could not answer this time
 ├── StoreError                  the store cannot work now; what was accepted is safe
 │   ├── StoreFullError          no room on the disk: try again when there is
@@ -130,6 +132,14 @@ class RateLimitedError(WarmlineError):
 
 class BudgetSpentError(RateLimitedError):
     """The credential's messages of this UTC day are spent."""
+
+
+class MisdirectedError(WarmlineError):
+    """The request names a host that is not this daemon."""
+
+
+class TooManyRequestsError(RateLimitedError):
+    """More requests are worked on, or held back, than the doors let in at once."""
 
 
 class AnswererError(WarmlineError):

@@ -20,6 +20,7 @@ from warmline.app import Line
 from warmline.daemon import Owner
 from warmline.errors import WarmlineError
 from warmline.interfaces.doors import problem_response
+from warmline.interfaces.entrances import Tcp
 from warmline.interfaces.rest_batches import batches, receiving
 from warmline.interfaces.rest_conversations import conversations, mailboxes
 from warmline.interfaces.rest_credentials import credentials
@@ -57,6 +58,7 @@ async def healthz() -> HealthView:
 async def status(request: Request, by: By, line: AnyLine) -> StatusView:
     """Tell how the daemon, its line and its memory stand. Wants the right to administer."""
     owner: Owner = request.app.state.owner
+    tcp: Tcp | None = request.app.state.tcp
     stops = await line.bridge.conversations.stops(by, datetime.now(UTC) - STOPS_SHOWN)
     stats = await line.memory.stats()
     return StatusView(
@@ -64,7 +66,9 @@ async def status(request: Request, by: By, line: AnyLine) -> StatusView:
         version=owner.version,
         started_at=datetime.fromisoformat(owner.started_at),
         home=str(line.home.path),
-        address=request.app.state.address,
+        address=tcp.address if tcp else None,
+        tls=tcp is not None and tcp.tls is not None,
+        exposed=tcp is not None and tcp.is_exposed,
         messages=await line.bridge.questions.tally(),
         waiting=line.bridge.waiting,
         receiving=line.bridge.receiving,
@@ -91,7 +95,7 @@ ROUTERS = (
 )
 
 
-def create_api(line: Line, owner: Owner, address: str | None) -> FastAPI:
+def create_api(line: Line, owner: Owner, tcp: Tcp | None) -> FastAPI:
     """Make the ASGI application of a running line. It checks no credential: that is the doors' work."""
     api = FastAPI(
         title="Warmline",
@@ -101,7 +105,7 @@ def create_api(line: Line, owner: Owner, address: str | None) -> FastAPI:
         docs_url=None,  # pages for a browser, which has no token to show
         redoc_url=None,
     )
-    api.state.line, api.state.owner, api.state.address = line, owner, address
+    api.state.line, api.state.owner, api.state.tcp = line, owner, tcp
     for router in ROUTERS:
         api.include_router(router)
     api.add_exception_handler(WarmlineError, _on_error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from pathlib import Path
 
 from warmline.interfaces.cli.arguments import duration, whole
 from warmline.settings import Settings
@@ -12,9 +13,17 @@ from warmline.settings import Settings
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
     serve = commands.add_parser("serve", help="run the daemon in the foreground", description=_serve.__doc__)
-    serve.add_argument("--host", type=_host, metavar="ADDRESS", help="the IPv4 address to listen on (127.0.0.1)")
+    serve.add_argument("--host", type=_host, metavar="ADDRESS", help="the address or name to listen on (127.0.0.1)")
     serve.add_argument(
         "--port", type=whole(0, 65535), metavar="N", help="the TCP port to listen on; 0 picks a free one (9276)"
+    )
+    serve.add_argument("--tls-cert", type=_file, metavar="FILE", help="serve TLS over TCP by this certificate (PEM)")
+    serve.add_argument("--tls-key", type=_file, metavar="FILE", help="its key (PEM, mode 0600)")
+    serve.add_argument(
+        "--unencrypted",
+        action="store_true",
+        default=None,
+        help="let other machines in without TLS: who listens in reads all",
     )
     serve.add_argument("--log-format", choices=("text", "json"), default="text", help="for people or for programs")
     serve.add_argument("--json", dest="log_format", action="store_const", const="json", help="the same as json logs")
@@ -30,6 +39,10 @@ def _host(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("an empty host would be every network: write 0.0.0.0 for that")
     return text
+
+
+def _file(text: str) -> Path:
+    return Path(text).expanduser().absolute()
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -69,6 +82,9 @@ def _settings(settings: Settings, options: argparse.Namespace) -> Settings:
         "host": options.host,
         "port": options.port,
         "idle_leave": options.idle_leave,
+        "tls_cert": options.tls_cert,
+        "tls_key": options.tls_key,
+        "unencrypted": options.unencrypted,
     }
     said = {name: value for name, value in chosen.items() if value is not None}
     return dataclasses.replace(settings, daemon=dataclasses.replace(settings.daemon, **said))

@@ -30,6 +30,8 @@ class StatusView(BaseModel):
     started_at: datetime
     home: str
     address: str | None = Field(description="the TCP address it listens on, if any")
+    tls: bool = Field(description="whether all is TLS over TCP")
+    exposed: bool = Field(description="whether other machines reach the address and may speak without TLS")
     messages: dict[State, int] = Field(description="how many deliveries stand in each state")
     waiting: int = Field(description="callers that wait now: for an answer, for messages, for changes")
     receiving: int = Field(description="of which for messages")

@@ -24,6 +24,7 @@ STATUS: tuple[tuple[type[errors.WarmlineError], HTTPStatus], ...] = (
     (errors.InvalidInputError, HTTPStatus.BAD_REQUEST),
     (errors.UnauthorizedError, HTTPStatus.UNAUTHORIZED),
     (errors.ForbiddenError, HTTPStatus.FORBIDDEN),
+    (errors.MisdirectedError, HTTPStatus.MISDIRECTED_REQUEST),
     (errors.RateLimitedError, HTTPStatus.TOO_MANY_REQUESTS),
     (errors.NotFoundError, HTTPStatus.NOT_FOUND),
     (errors.ConflictError, HTTPStatus.CONFLICT),
