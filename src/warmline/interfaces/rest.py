@@ -61,6 +61,7 @@ async def status(request: Request, by: By, line: AnyLine) -> StatusView:
         started_at=datetime.fromisoformat(owner.started_at),
         home=str(line.home.path),
         address=request.app.state.address,
+        closed_at_start=request.app.state.closed,
         messages=await line.bridge.questions.tally(),
         waiting=line.bridge.waiting,
         receiving=line.bridge.receiving,
@@ -87,8 +88,11 @@ ROUTERS = (
 )
 
 
-def create_api(line: Line, owner: Owner, address: str | None) -> FastAPI:
-    """Make the ASGI application of a running line. It checks no credential: that is the doors' work."""
+def create_api(line: Line, owner: Owner, address: str | None, *, closed: int) -> FastAPI:
+    """Make the ASGI application of a running line. It checks no credential: that is the doors' work.
+
+    closed is how many files and folders were closed to others when it started.
+    """
     api = FastAPI(
         title="Warmline",
         version=__version__,
@@ -97,7 +101,7 @@ def create_api(line: Line, owner: Owner, address: str | None) -> FastAPI:
         docs_url=None,  # pages for a browser, which has no token to show
         redoc_url=None,
     )
-    api.state.line, api.state.owner, api.state.address = line, owner, address
+    api.state.line, api.state.owner, api.state.address, api.state.closed = line, owner, address, closed
     for router in ROUTERS:
         api.include_router(router)
     api.add_exception_handler(WarmlineError, _on_error)

@@ -23,6 +23,8 @@ from warmline.home import Home
 from warmline.interfaces.doors import Doors
 from warmline.interfaces.rest import create_api
 from warmline.operations.legacy.taking import clear_copies
+from warmline.security import load as load_trust
+from warmline.security.permissions import close_to_others
 from warmline.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -54,8 +56,13 @@ async def serve(
     """Serve until SIGTERM, SIGINT or a shutdown message, or until there is nothing to do when leave_when_idle.
 
     on_ready is called once, with the TCP address or None, when questions can come in. Raises
-    DaemonError or StoreError when the home or the store cannot be used.
+    DaemonError or StoreError when the home or the store cannot be used, ImportError when a part of trust cannot be
+    loaded: before anything is opened.
     """
+    load_trust()
+    closed = close_to_others(home.path)
+    if closed:
+        logger.warning("closed to others", extra={"files": len(closed), "last": str(closed[-1])})
     clear_copies(home.path)
     leaving = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -72,7 +79,7 @@ async def serve(
             listeners.append(closing.enter_context(tcp))
             address = _address(tcp)
         async with open_line(home, settings, leaving) as line:
-            doors = Doors(create_api(line, owner, address), line.bridge.credentials.authenticate)
+            doors = Doors(create_api(line, owner, address, closed=len(closed)), line.bridge.credentials.authenticate)
             server = _Server(_config(doors))
             serving = asyncio.create_task(server.serve(listeners), name="http")
             on_ready(address)

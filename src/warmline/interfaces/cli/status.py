@@ -48,6 +48,9 @@ def _show(status: dict[str, Any]) -> None:
     }
     for name, value in rows.items():
         print(f"{paint(f'{name:<10}', BOLD)} {value}")
+    if status["closed_at_start"]:
+        said = f"at the start, {counted(status['closed_at_start'], 'file or folder', 'files and folders')} to others"
+        print(f"{paint('closed    ', YELLOW)} {said}: the log names the last")
     for stop in status["stops"]:
         print(f"{paint('stopped   ', YELLOW)} {_stopped(stop)}")
 

@@ -30,6 +30,9 @@ class StatusView(BaseModel):
     started_at: datetime
     home: str
     address: str | None = Field(description="the TCP address it listens on, if any")
+    closed_at_start: int = Field(
+        description="files and folders of the home that had rights for others, and have none now"
+    )
     messages: dict[State, int] = Field(description="how many deliveries stand in each state")
     waiting: int = Field(description="callers that wait now: for an answer, for messages, for changes")
     receiving: int = Field(description="of which for messages")
