@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from poisoned import poisoned
 from real_home import RealHome
 from talk import Talk
 from warmline import security
@@ -21,23 +22,12 @@ UNDER_NO_UMASK = ("sh", "-c", 'umask 0; exec "$@"', "sh")
 FOLDER = Path(security.__path__[0])
 OURS = sorted(f"{security.__name__}.{path.stem}" for path in FOLDER.glob("*.py") if path.stem != "__init__")
 
-REFUSE_TO_IMPORT = """
-import os, sys
-
-class Poison:
-    def find_spec(self, name, path=None, target=None):
-        if name == os.environ["POISONED"]:
-            raise ImportError(f"{name} is broken")
-
-sys.meta_path.insert(0, Poison())
-"""
-
 
 def foreign_modules() -> list[str]:
-    """Name what the parts of trust import from elsewhere, and the driver with the ciphers."""
+    """Name what the parts of trust import from elsewhere as they are loaded, and the driver with the ciphers."""
     named = {"apsw"}
     for path in FOLDER.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_bytes())):
+        for node in ast.parse(path.read_bytes()).body:
             if isinstance(node, ast.Import):
                 named |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
@@ -129,7 +119,6 @@ def test_whatever_the_umask_nothing_is_made_open(tmp_path: Path, notes: Path, wa
 def test_a_part_of_trust_that_cannot_be_loaded_stops_the_daemon_with_its_name(
     real_home: RealHome, tmp_path: Path, module: str
 ) -> None:
-    (tmp_path / "sitecustomize.py").write_text(REFUSE_TO_IMPORT, "utf-8")
     read_end, write_end = os.pipe()
     with os.fdopen(read_end, "rb") as announced:
         done = subprocess.run(
@@ -141,7 +130,7 @@ def test_a_part_of_trust_that_cannot_be_loaded_stops_the_daemon_with_its_name(
             timeout=60,
             check=False,
             pass_fds=[write_end],
-            env={**os.environ, "PYTHONPATH": str(tmp_path), "POISONED": module},
+            env=poisoned(tmp_path, module),
         )
         os.close(write_end)
         said = refusal(done)
