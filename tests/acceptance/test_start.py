@@ -23,17 +23,21 @@ FOLDER = Path(security.__path__[0])
 OURS = sorted(f"{security.__name__}.{path.stem}" for path in FOLDER.glob("*.py") if path.stem != "__init__")
 
 
+EXTRAS = {"cryptography", "keyring"}
+"""Needed by an encrypted home alone."""
+
+
 def foreign_modules() -> list[str]:
-    """Name what the parts of trust import from elsewhere as they are loaded, and the driver with the ciphers."""
+    """Name what the parts of trust import from elsewhere, whenever they do, and the driver with the ciphers."""
     named = {"apsw"}
     for path in FOLDER.glob("*.py"):
-        for node in ast.parse(path.read_bytes()).body:
+        for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.Import):
                 named |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
                 named.add(node.module)
     roots = {name.partition(".")[0] for name in named}
-    return sorted(roots - {*sys.stdlib_module_names, "warmline"})
+    return sorted(roots - {*sys.stdlib_module_names, "warmline", *EXTRAS})
 
 
 def modes(folder: Path) -> dict[str, int]:
@@ -137,3 +141,12 @@ def test_a_part_of_trust_that_cannot_be_loaded_stops_the_daemon_with_its_name(
         assert f"cannot be loaded ({module} is broken)" in said
         assert f"warmline: {announced.read().decode()}" == f"{said}\n"
     assert not real_home.home.store.exists()
+
+
+def test_a_redaction_that_finds_nothing_stops_the_daemon(real_home: RealHome, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "from warmline.security import redaction\nredaction.redact = redaction.Redacted\n", "utf-8"
+    )
+    assert "warmline.security.redaction finds no secret" in refusal(
+        real_home.run("serve", "--port", "0", PYTHONPATH=str(tmp_path))
+    )
