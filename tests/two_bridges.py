@@ -173,7 +173,7 @@ class Warmline:
 
     def shows_that_something_was_changed(self) -> bool:
         shown = self.home.json("conversation", "show", self.talk.id)["messages"]
-        return [each["intact"] for each in shown] == [False] and not self.audit_is_whole()
+        return [each["intact"] for each in shown if each["sender"] == "a"] == [False] and not self.audit_is_whole()
 
     def audit_is_whole(self) -> bool:
         kept = ("--head", str(self._head)) if self._head.exists() else ()
