@@ -2,9 +2,12 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 RUN := .venv/bin
+LOCK := $(RUN)/uv pip compile pyproject.toml --quiet --no-config --upgrade --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --annotation-style line \
+	--custom-compile-command 'make lock'
 
 help:  ## print this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 demo: .venv/installed  ## see it work: a throw-away home, three questions, nothing left running
 	@$(RUN)/warmline demo
@@ -39,6 +42,13 @@ bench: .venv/installed  ## the figures, printed with the floor of the same run
 	$(RUN)/warmline bench line
 	$(RUN)/warmline bench waiters
 
+lock: .venv/tested  ## pin the newest versions that pyproject.toml allows, with their hashes
+	$(LOCK) --all-extras --output-file requirements-dev.lock
+	$(LOCK) --constraint requirements-dev.lock --output-file requirements.lock
+
+audit-dependencies: .venv/tested  ## ask an advisory database about all that requirements*.lock pin
+	scripts/audit-dependencies.sh requirements.lock requirements-dev.lock
+
 wheel: .venv/installed  ## build the wheel that pipx installs
 	$(RUN)/pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
 
@@ -57,4 +67,5 @@ clean:  ## remove what these targets made
 	@scripts/make-venv.sh dev,proofs
 	@touch $@ .venv/tested .venv/installed
 
-.PHONY: help demo install test test-api soak explore lint types layers bench wheel clean
+.PHONY: help demo install test test-api soak explore lint types layers bench lock audit-dependencies \
+	wheel clean

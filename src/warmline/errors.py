@@ -33,6 +33,7 @@ WarmlineError
 │   └── StoreClosedError
 └── DaemonError                 the daemon could not start or be reached
     ├── AlreadyRunningError     another daemon owns this home
+    ├── UnsafeHomeError         others could have read or changed what lies in the home
     └── UnsafeKeyError          a key that is needed is gone, damaged, or open to others
 
 The text of an error is one line for a person: what was wrong, and what to do. It never holds a
@@ -176,6 +177,10 @@ class DaemonError(WarmlineError):
 
 class AlreadyRunningError(DaemonError):
     """Another daemon owns this home."""
+
+
+class UnsafeHomeError(DaemonError):
+    """Others could have read or changed what lies in the home, or what lies there is not the user's own."""
 
 
 class UnsafeKeyError(DaemonError):

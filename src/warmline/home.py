@@ -9,14 +9,19 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shlex
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from warmline.errors import DaemonError, InvalidInputError
+from warmline.errors import DaemonError, InvalidInputError, UnsafeHomeError
 
 HOME_VARIABLE = "WARMLINE_HOME"
+
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 _TOKEN = re.compile(r"[0-9a-f]{64}")
 
@@ -85,11 +90,25 @@ class Home:
             ) from error
 
     def make(self) -> None:
-        """Make the directory, closed to others (0700). Raises DaemonError when that is not possible."""
+        """Make the directory, closed to others (0700), if it is not there.
+
+        Raises DaemonError when that is not possible, and UnsafeHomeError when others could have written to it.
+        """
         with self.usable():
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if self.path.stat().st_mode & 0o077:
-                self.path.chmod(0o700)
+            self._check_owner()
+
+    def _check_owner(self) -> None:
+        found = self.path.stat()
+        if found.st_uid != os.geteuid():
+            raise UnsafeHomeError(f"the home {self.path} belongs to another user: name one of your own by --home")
+        if found.st_mode & OTHERS and not any(self.path.iterdir()):
+            self.path.chmod(0o700)  # nobody has left anything there
+        elif found.st_mode & OTHERS_WRITE:
+            raise UnsafeHomeError(
+                f"others can write to the home {self.path}: see that what lies there is yours, then run"
+                f" `chmod -R go= {shlex.quote(str(self.path))}`, or name another by --home"
+            )
 
     def read_token(self) -> str:
         """Return the owner's credential, made on first use. Its file is readable by the owner alone (0600).

@@ -69,6 +69,7 @@ async def status(request: Request, by: By, line: AnyLine) -> StatusView:
         address=tcp.address if tcp else None,
         tls=tcp is not None and tcp.tls is not None,
         exposed=tcp is not None and tcp.is_exposed,
+        closed_at_start=request.app.state.closed,
         messages=await line.bridge.questions.tally(),
         waiting=line.bridge.waiting,
         receiving=line.bridge.receiving,
@@ -95,8 +96,11 @@ ROUTERS = (
 )
 
 
-def create_api(line: Line, owner: Owner, tcp: Tcp | None) -> FastAPI:
-    """Make the ASGI application of a running line. It checks no credential: that is the doors' work."""
+def create_api(line: Line, owner: Owner, tcp: Tcp | None, *, closed: int) -> FastAPI:
+    """Make the ASGI application of a running line. It checks no credential: that is the doors' work.
+
+    closed is how many files and folders were closed to others when it started.
+    """
     api = FastAPI(
         title="Warmline",
         version=__version__,
@@ -105,7 +109,7 @@ def create_api(line: Line, owner: Owner, tcp: Tcp | None) -> FastAPI:
         docs_url=None,  # pages for a browser, which has no token to show
         redoc_url=None,
     )
-    api.state.line, api.state.owner, api.state.tcp = line, owner, tcp
+    api.state.line, api.state.owner, api.state.tcp, api.state.closed = line, owner, tcp, closed
     for router in ROUTERS:
         api.include_router(router)
     api.add_exception_handler(WarmlineError, _on_error)

@@ -26,6 +26,8 @@ from warmline.interfaces.doors import Doors
 from warmline.interfaces.entrances import Entrance, Tcp
 from warmline.interfaces.rest import create_api
 from warmline.operations.legacy.taking import clear_copies
+from warmline.security import load as load_trust
+from warmline.security.permissions import close_to_others
 from warmline.settings import DoorSettings, Settings
 
 LEAST_ROOM = 16
@@ -77,8 +79,13 @@ async def serve(
     """Serve until SIGTERM, SIGINT or a shutdown message, or until there is nothing to do when leave_when_idle.
 
     on_ready is called once, with the TCP address or None, when questions can come in. Raises
-    DaemonError or StoreError when the home or the store cannot be used.
+    DaemonError or StoreError when the home or the store cannot be used, ImportError when a part of trust cannot be
+    loaded: before anything is opened.
     """
+    load_trust()
+    closed = close_to_others(home.path)
+    if closed:
+        logger.warning("closed to others", extra={"files": len(closed), "last": str(closed[-1])})
     clear_copies(home.path)
     leaving = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -90,7 +97,8 @@ async def serve(
         closing.callback(home.socket.unlink, missing_ok=True)
         address = tcp.address if tcp else None
         async with open_line(home, settings, leaving) as line:
-            doors = Doors(create_api(line, owner, tcp), line.bridge.credentials.authenticate, settings.doors)
+            api = create_api(line, owner, tcp, closed=len(closed))
+            doors = Doors(api, line.bridge.credentials.authenticate, settings.doors)
             server = _Server(_config(doors), _entrances(unix, tcp, settings.doors))
             serving = asyncio.create_task(server.serve([]), name="http")
             gc.freeze()  # what is there now stays: to look at it again and again holds everybody up

@@ -29,7 +29,7 @@ from warmline.interfaces.cli import (
     store,
 )
 from warmline.interfaces.cli.arguments import Parser, check_encoding
-from warmline.interfaces.cli.output import complain
+from warmline.interfaces.cli.output import complain, explained
 from warmline.interfaces.cli.streams import open_streams, silence
 
 COMMANDS = (
@@ -66,8 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = run(options)
         sys.stdout.flush()
         return code
-    except WarmlineError as error:
-        complain(str(error))
+    except (WarmlineError, ImportError) as error:
+        complain(explained(error))
         return EXIT_BAD_INPUT if isinstance(error, InvalidInputError | NotFoundError) else EXIT_ERROR
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

@@ -25,6 +25,13 @@ def complain(text: str) -> None:
     _to_stderr(f"warmline: {one_line(redact(text).text)}")
 
 
+def explained(error: Exception) -> str:
+    """Say what was wrong and what to do, in one line; of an import, that nothing goes on without that part."""
+    if isinstance(error, ImportError):
+        return f"a part of Warmline cannot be loaded ({error}), and nothing goes on without it: install Warmline again"
+    return str(error)
+
+
 def hint(text: str) -> None:
     """Write what may help to standard error, out of the way of what a script captures, after what was said before."""
     sys.stdout.flush()
@@ -64,9 +71,9 @@ def one_line(text: str) -> str:
     return harmless(text).translate(_BREAKS)
 
 
-def counted(number: int, noun: str) -> str:
-    """Write `1 file`, `2,000 files`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def counted(number: int, noun: str, nouns: str = "") -> str:
+    """Write `1 file`, `2,000 files`; nouns where an s does not make them several."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {nouns or f'{noun}s'}"
 
 
 def local_time(text: str) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 from warmline.interfaces.cli.arguments import duration, whole
+from warmline.interfaces.cli.output import explained
 from warmline.settings import Settings
 
 
@@ -47,15 +50,10 @@ def _file(text: str) -> Path:
 
 def _serve(options: argparse.Namespace) -> int:
     """Run the daemon until SIGTERM or Ctrl-C; answers in progress get ten seconds to finish."""
-    import uvloop
-
-    from warmline import __version__, daemon
+    from warmline import daemon
     from warmline.errors import WarmlineError
-    from warmline.home import find_home
-    from warmline.interfaces.cli.logs import set_up_logging
-    from warmline.interfaces.serve import serve
 
-    home = find_home(options.home)
+    os.umask(0o077)  # nothing that the daemon or its indexer makes has rights for others
     announced = False
 
     def on_ready(_: str | None) -> None:
@@ -65,16 +63,28 @@ def _serve(options: argparse.Namespace) -> int:
             daemon.announce(options.announce, None)
 
     try:
-        with daemon.own(home, __version__) as owner:
-            set_up_logging(options.log_format, home.log if options.background else None)
-            settings = _settings(Settings(), options)
-            leaves = options.background or options.idle_leave is not None
-            uvloop.run(serve(home, settings, owner, leave_when_idle=leaves, on_ready=on_ready))
-    except (WarmlineError, OSError) as error:
+        _serve_home(options, on_ready)
+    except (WarmlineError, OSError, ImportError) as error:
         if options.announce is not None and not announced:
-            daemon.announce(options.announce, str(error))
+            daemon.announce(options.announce, explained(error))
         raise
     return 0
+
+
+def _serve_home(options: argparse.Namespace, on_ready: Callable[[str | None], None]) -> None:
+    import uvloop
+
+    from warmline import __version__, daemon
+    from warmline.home import find_home
+    from warmline.interfaces.cli.logs import set_up_logging
+    from warmline.interfaces.serve import serve
+
+    home = find_home(options.home)
+    with daemon.own(home, __version__) as owner:
+        set_up_logging(options.log_format, home.log if options.background else None)
+        settings = _settings(Settings(), options)
+        leaves = options.background or options.idle_leave is not None
+        uvloop.run(serve(home, settings, owner, leave_when_idle=leaves, on_ready=on_ready))
 
 
 def _settings(settings: Settings, options: argparse.Namespace) -> Settings:

@@ -52,6 +52,9 @@ def _show(status: dict[str, Any]) -> None:
         print(
             f"{paint('UNENCRYPTED', YELLOW)} other machines reach {status['address']}, and all can be read on the way"
         )
+    if status["closed_at_start"]:
+        said = f"at the start, {counted(status['closed_at_start'], 'file or folder', 'files and folders')} to others"
+        print(f"{paint('closed    ', YELLOW)} {said}: the log names the last")
     for stop in status["stops"]:
         print(f"{paint('stopped   ', YELLOW)} {_stopped(stop)}")
 
