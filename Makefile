@@ -33,11 +33,15 @@ types: .venv/tested  ## mypy, strict
 layers: .venv/tested  ## who may import whom
 	$(RUN)/lint-imports
 
+scan-secrets: .venv/installed  ## look for secrets in every file that git tracks
+	@git ls-files -z | xargs -0 $(RUN)/warmline redact --test
+
 bench: .venv/installed  ## the figures, printed with the floor of the same run
 	$(RUN)/warmline bench bus --history 1000000
 	$(RUN)/warmline bench recall
 	$(RUN)/warmline bench line
 	$(RUN)/warmline bench waiters
+	$(RUN)/warmline bench redaction
 
 wheel: .venv/installed  ## build the wheel that pipx installs
 	$(RUN)/pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
@@ -57,4 +61,4 @@ clean:  ## remove what these targets made
 	@scripts/make-venv.sh dev,proofs
 	@touch $@ .venv/tested .venv/installed
 
-.PHONY: help demo install test test-api soak explore lint types layers bench wheel clean
+.PHONY: help demo install test test-api soak explore lint types layers scan-secrets bench wheel clean

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from warmline.security.secret_rule import FREE, LONGEST_LOOK, WORD, Rule
+from warmline.security.secret_rule import FREE, FREE_OF_DASHES, LONGEST_LOOK, NEAR, WORD, Rule
 from warmline.security.secret_shapes import is_issued, is_key_material, is_varied
 
 _ALNUM = "[A-Za-z0-9]"
@@ -50,7 +50,7 @@ ISSUED_RULES = (
     Rule(
         "aws-secret-key",
         ("aws", "secretaccesskey", "secret_access_key", "secret-access-key", "secret access key"),
-        r"[^\n]{3,64}?(?<![A-Za-z0-9/+=])(?P<secret>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
+        rf"{NEAR}{{3,64}}?(?<![A-Za-z0-9/+=])(?P<secret>[A-Za-z0-9/+]{{40}})(?![A-Za-z0-9/+=])",
         "AWS IAM: 40 characters of base64, known only by what stands before it on its line",
         is_key_material,
     ),
@@ -144,7 +144,7 @@ ISSUED_RULES = (
     Rule(
         "jwt",
         ("eyj",),
-        rf"{FREE}eyJ{WORD}{{10,4096}}+(?:\.{WORD}{{4,8192}}+){{1,4}}+",
+        rf"{FREE_OF_DASHES}eyJ{WORD}{{10,4096}}+(?:\.{WORD}{{4,8192}}+){{1,4}}+",
         'RFC 7519, RFC 7515, RFC 7516: a header that begins with `{"`, and two or four more parts',
         is_issued,
         rest="[A-Za-z0-9_.-]",
@@ -177,7 +177,7 @@ ISSUED_RULES = (
     Rule(
         "twilio-token",
         ("twilio",),
-        rf"[^\n]{{6,100}}?(?<![A-Za-z0-9])(?P<secret>{_HEX}{{32}})(?![A-Za-z0-9])",
+        rf"{NEAR}{{6,100}}?(?<![A-Za-z0-9])(?P<secret>{_HEX}{{32}})(?![A-Za-z0-9])",
         "Twilio: auth tokens, 32 hexadecimal digits, known only by what stands before them on their line",
         is_issued,
     ),
@@ -193,7 +193,7 @@ ISSUED_RULES = (
     Rule(
         "discord-token",
         ("discord", "bot "),
-        rf"[^\n]{{3,80}}?(?<![A-Za-z0-9_.-])(?P<secret>[MNO][A-Za-z0-9_-]{{22,28}}\.{WORD}{{6,7}}\.{WORD}{{27,40}})",
+        rf"{NEAR}{{3,80}}?(?<![A-Za-z0-9_.-])(?P<secret>[MNO][A-Za-z0-9_-]{{22,28}}\.{WORD}{{6,7}}\.{WORD}{{27,40}})",
         "Discord: a bot's id in base64, a time and an HMAC",
         is_issued,
     ),

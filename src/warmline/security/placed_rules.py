@@ -4,35 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from warmline.security.secret_rule import LONGEST_LOOK, Rule
-from warmline.security.secret_shapes import is_basic, is_chosen, is_password, is_random
+from warmline.security.secret_rule import LONGEST_LOOK, NEAR, Rule
+from warmline.security.secret_shapes import is_basic, is_chosen, is_drawn, is_password, is_random
 
 _BEARER = r"[A-Za-z0-9._~+/=|:-]"
 _IN_URL = r"[^\s/?#\"'`<>\\]"
 _USER = r"[^\s/?#@:\"'`<>\\]{0,128}+"
 
-_NO_SECRETS = (
+_OTHERWISE = (
     "name|file|filename|path|dir|url|uri|type|count|limit|id|ids|field|length|len|hash|sha256|digest|size|regex|pattern"
     "|policy|class|handler|prefix|format|version|hint|label|index|expiry|expires|at|in|ttl|algorithm|manager|provider"
     "|scope|scopes|endpoint|bytes|bits|kind|ref"
 )
-_NAMES_NO_SECRET = rf"(?:.*[_.-])?(?i:{_NO_SECRETS})|.*(?:{_NO_SECRETS.title()})"
+_NAMED_OTHERWISE = rf"(?:.*[_.-])?(?i:{_OTHERWISE})|.*(?:{_OTHERWISE.title()})"
 """`password_file`, `tokenCount`: what a key of that end holds is no secret."""
 
 _TURNS_A_PAGE = r"(?<!(?i:next))(?<!(?i:page))(?<!(?i:next[_-]))(?<!(?i:page[_-]))"
 _CLOSED = r"(?:\\{0,3}[\"'`])?\]?(?: ?\)| ?:[ \t]?(?:str|String|string))?"
 _IS = (
     r"(?:(?:[ \t](?:for|of|to)[ \t][\w ./@-]{1,40}?)?"  # the password for the staging database is ...
-    r"(?:[ \t]{0,8}(?::=|=>|->|={1,3}|:)[ \t]{0,8}|[ \t]+(?:is|was)(?:[ \t]?:)?[ \t]+)"
+    r"(?:[ \t]{0,8}(?::=|=>|->|={1,3}|:)[ \t]{0,8}|[ \t]{1,8}(?:is|was)(?:[ \t]?:)?[ \t]{1,8})"
     r"|>"  # <password>...
-    r"|[ \t]+(?=[\"'`])"  # the password "..."
+    r"|[ \t]{1,8}(?=[\"'`])"  # the password "..."
     r"|,?\s{1,40}[\"']?value[\"']?[ \t]?[:=][ \t]{0,4}"  # name: PASSWORD, value: ...
     r"|(?(flag)[ \t]{1,4}|(?!)))"  # --password ...
 )
-_IN_QUOTES = r"[bruf]{0,2}(?P<quote>\\{0,3}[\"'`])(?P<quoted>(?:(?!(?P=quote))(?:\\.|[^\s\\]|\\))"
+_IN_QUOTES = r"[bruf]{0,2}(?P<quote>\\{0,3}[\"'`])(?P<quoted>(?:(?!(?P=quote)|\[redacted )(?:\\.|[^\s\\]|\\))"
 _RUN = rf"[^\s\"'`<>&;,|\\]{{1,{LONGEST_LOOK}}}+"
 _GOES_ON = r"[&;,|](?![\w .-]{0,40}=|\s|\Z)"  # neither another `key=` nor nothing follows
-_BARE = rf"(?P<bare>(?![$%<({{\[*\\]){_RUN}(?:{_GOES_ON}{_RUN}){{0,4}}+)"
+_BARE = rf"(?P<bare>(?![$<({{\[*\\]){_RUN}(?:{_GOES_ON}{_RUN}){{0,4}}+)"
 
 
 def _keyed(kind: str, calls: tuple[str, ...], *, at_least: int, test: Callable[[str], bool]) -> Rule:
@@ -40,13 +40,13 @@ def _keyed(kind: str, calls: tuple[str, ...], *, at_least: int, test: Callable[[
     key = "(?i:" + "|".join(call.replace("_", "[_-]?") for call in calls) + ")"
     form = (
         rf"{_TURNS_A_PAGE}(?:(?<=-)(?P<flag>)|){key}(?P<key>[A-Za-z0-9_.-]{{0,40}}+){_CLOSED}{_IS}"
-        rf"(?:{_IN_QUOTES}{{{at_least},{LONGEST_LOOK}}}+)|(?=\S{{{at_least}}}){_BARE}(?![(\[]))"
+        rf"(?:{_IN_QUOTES}{{{at_least},{LONGEST_LOOK}}}+)(?!\[redacted )|(?=\S{{{at_least}}}){_BARE}(?![(\[]))"
     )
     literals = tuple(
         dict.fromkeys(way for call in calls for way in (call, call.replace("_", ""), call.replace("_", "-")))
     )
     source = "the names that programs, .env files, YAML, JSON, libpq and ODBC give to secrets"
-    return Rule(kind, literals, form, source, test, rest=r"[^\s\"'`]", unless=_NAMES_NO_SECRET)
+    return Rule(kind, literals, form, source, test, rest=r"[^\s\"'`]", unless=_NAMED_OTHERWISE)
 
 
 PLACED_RULES = (
@@ -77,7 +77,7 @@ PLACED_RULES = (
     Rule(
         "basic-auth",
         ("curl",),
-        rf"curl[^\n]{{0,200}}?\s(?:-u|--user)[ =]?[\"']?[^\s:\"']{{1,64}}:(?P<secret>[^\s\"']{{3,{LONGEST_LOOK}}}+)",
+        rf"curl{NEAR}{{0,200}}?\s(?:-u|--user)[ =]?[\"']?[^\s:\"']{{1,64}}:(?P<secret>[^\s\"']{{3,{LONGEST_LOOK}}}+)",
         "curl(1): -u user:password",
         is_chosen,
         rest=r"[^\s\"']",
@@ -85,7 +85,7 @@ PLACED_RULES = (
     Rule(
         "password",
         ("machine ",),
-        rf"machine[ \t]+\S{{1,100}}\s{{1,20}}login\s+\S{{1,100}}\s{{1,20}}password[ \t]+"
+        rf"machine[ \t]{{1,8}}\S{{1,100}}\s{{1,20}}login\s{{1,20}}\S{{1,100}}\s{{1,20}}password[ \t]{{1,8}}"
         rf"(?P<secret>\S{{1,{LONGEST_LOOK}}}+)",
         "ftp(1): .netrc",
         is_chosen,
@@ -96,7 +96,7 @@ PLACED_RULES = (
         ("bearer",),
         rf"(?i:bearer)(?:[ \t]|%20|\+|[\"']?[:=][ \t]?[\"']?){{1,4}}(?P<secret>{_BEARER}{{16,{LONGEST_LOOK}}}+)",
         "RFC 6750",
-        is_random,
+        is_drawn,
         rest=_BEARER,
     ),
     Rule(
@@ -106,7 +106,7 @@ PLACED_RULES = (
         r"(?:(?i:bearer|token|apikey|bot|key)[ \t]{1,4})?"
         rf"(?P<secret>{_BEARER}{{8,{LONGEST_LOOK}}}+)",
         "RFC 9110, 11.6.2",
-        is_random,
+        is_drawn,
         rest=_BEARER,
     ),
     _keyed(

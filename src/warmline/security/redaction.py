@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -48,13 +48,23 @@ def find_secrets(text: str) -> list[Finding]:
 def redact(text: str) -> Redacted:
     """Mask secrets as `[redacted aws-access-key]`. What was masked is not masked again."""
     findings = find_secrets(text)
+    return Redacted(masked(text, findings), tuple(dict.fromkeys(each.kind for each in findings)))
+
+
+def masked(text: str, findings: Sequence[Finding]) -> str:
+    """Return the text with `mask(kind)` in the place of each finding."""
     if not findings:
-        return Redacted(text)
+        return text
     pieces, at = [], 0
     for kind, start, end in findings:
-        pieces += [text[at:start], f"[redacted {kind}]"]
+        pieces += [text[at:start], mask(kind)]
         at = end
-    return Redacted("".join((*pieces, text[at:])), tuple(dict.fromkeys(kind for kind, _, _ in findings)))
+    return "".join((*pieces, text[at:]))
+
+
+def mask(kind: str) -> str:
+    """Return what stands in a secret's place."""
+    return f"[redacted {kind}]"
 
 
 async def redact_aside(text: str) -> Redacted:

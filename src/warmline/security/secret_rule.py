@@ -10,17 +10,23 @@ from functools import cached_property
 LONGEST_LOOK = 256
 """Characters that a rule looks at to decide. What it found is then followed to its end, however far that is."""
 
-FREE = (
-    r"(?:(?<![A-Za-z0-9_])(?<![A-Za-z0-9]-)"  # no part of a longer word, of `task-` or of `my_key`
-    r"|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2})|(?<=\x1b\[[0-9]m)|(?<=\x1b\[[0-9]{2}m))"  # escapes end in a letter or digit
-)
-"""Where a token may begin."""
+_ESCAPED = r"(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2})|(?<=\x1b\[[0-9]m)|(?<=\x1b\[[0-9]{2}m)"
+"""Escapes end in a letter or a digit, and a token may follow them."""
+
+FREE = rf"(?:(?<![A-Za-z0-9_])(?<![A-Za-z0-9]-)|{_ESCAPED})"
+"""Where a token may begin: no part of a longer word, of `task-` or of `my_key`."""
+
+FREE_OF_DASHES = rf"(?:(?<![A-Za-z0-9_-])|{_ESCAPED})"
+"""Where a token may begin that none of its own characters precedes: a long one is looked at but once."""
 
 LONGEST_TEST = 64
 """Characters of a secret that its test is shown: enough to tell."""
 
 SECRETS = ("secret", "quoted", "bare")
 """The groups of a form that hold the secret."""
+
+NEAR = r"[^\n\[]"
+"""What may stand between a name and its secret on a line: never a mask, which would bring the two nearer together."""
 
 WORD = r"[A-Za-z0-9_-]"
 

@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections import Counter
-from math import log2
 
-_STAND_INS = re.compile(
-    r"(?i)example|changeme|change[-_]me|placeholder|replace|your[-_ ]?|insert|dummy|redacted|undefined|unknown"
-    r"|x{5}|\*{3}|\.{3}|…|<|>|\$\{|\$\(|^\$|\{\{|%[({]|#\{|^%s|^\{|environ|getenv|process\.env|^(?:none|null|nil|true|false|"
-    r"pass|password|passwd|passphrase|pwd|pw|secret|secrets|token|user|username|test|key|str|string|any|"
-    r"bytes|optional|required)\W*$"
+_STAND_INS = (
+    *("example", "changeme", "change_me", "change-me", "placeholder", "replace", "insert", "dummy", "redacted"),
+    *("your_", "your-", "yourpass", "yourtoken", "yoursecret", "yourkey", "yourapi", "undefined", "unknown"),
+    *("xxxxx", "***", "...", "\u2026", "<", ">", "${", "$(", "{{", "%(", "%{", "#{"),
+    *("environ", "getenv", "process.env"),
 )
-_WORDS = re.compile(r"(?:[A-Z][a-z]+|[a-z]{2,}|(?<![A-Z0-9])[A-Z]+(?![A-Z0-9])|[0-9]{1,4}|[^A-Za-z0-9])*+")
+_STANDS_ALONE = re.compile(
+    r"(?:none|null|nil|true|false|pass|password|passwd|passphrase|pwd|pw|secret|secrets|token|user|username|test|key"
+    r"|str|string|any|bytes|optional|required)\W*|[${].*|%s.*"
+)
+_WORD = r"(?:[A-Z][a-z]+|[a-z]{2,}|(?<![A-Z0-9])[A-Z]+(?![A-Z0-9]))"
+_WORDS = re.compile(rf"(?:{_WORD}|[0-9]{{1,4}}|[^A-Za-z0-9])*+")
+_ONE_WORD = re.compile(_WORD)
+_MIN_WORD = 3
+"""Letters of a word, on average: letters drawn by lot make shorter ones."""
+
 _CONSONANTS = re.compile(r"(?i)[bcdfghjklmnpqrstvwxz]{6}")
-_CODE = re.compile(
-    r"[A-Za-z_][\w.]*+[(\[{]|[A-Za-z_]\w*+(?:(?:\.|::|->)[A-Za-z_]\w*+)+\W*$|[./~]*+/|[a-z]+://|arn:|@|\\"
-)
+_CODE = re.compile(r"[A-Za-z_][\w.]*+[(\[{]|[A-Za-z_]\w*+(?:(?:\.|::|->)[A-Za-z_]\w*+)+\W*$|[./~]*+/|[a-z]+://|arn:|\\")
 _DIGIT, _LETTER, _UPPER, _LOWER = (re.compile(each) for each in (r"[0-9]", r"[A-Za-z]", r"[A-Z]", r"[a-z]"))
-_MIN_DISTINCT = 6
-_MIN_BITS = 2.7
-"""Of Shannon's entropy a character: eight characters that are all different have 3.0."""
+_DISTINCT = 6
+"""Different characters in what was drawn by lot: eight hexadecimal digits have 6.5 on average, sixteen 10."""
+
+_DISTINCT_OF_40 = 20
+"""Of 40 characters of base64, on average 30 differ."""
 
 
 def is_varied(value: str) -> bool:
     """Tell what was drawn by lot from `xxxx` and `0000`."""
-    return len(set(value)) >= _MIN_DISTINCT
+    return len(set(value)) >= _DISTINCT
 
 
 def is_issued(value: str) -> bool:
@@ -46,22 +53,26 @@ def is_password(value: str) -> bool:
     )
 
 
-def is_random(value: str) -> bool:
-    """Tell what a machine drew by lot from words, names, paths and stand-ins."""
+def is_drawn(value: str) -> bool:
+    """Tell what a machine drew by lot from words and stand-ins."""
     return (
         value.lower() != value.upper()
         and (bool(_DIGIT.search(value)) or value not in {value.lower(), value.upper()})
-        and bits_a_character(value) >= _MIN_BITS
+        and is_varied(value)
         and not is_stand_in(value)
-        and not _CODE.match(value)
         and not _is_words(value)
     )
+
+
+def is_random(value: str) -> bool:
+    """Do as `is_drawn`, and tell it from names in code and paths, too."""
+    return is_drawn(value) and not _CODE.match(value)
 
 
 def is_key_material(value: str) -> bool:
     """Tell base64 of random bytes, as a cloud's secret key is, from a digest in hexadecimal or a path."""
     mixed = _DIGIT.search(value) and _UPPER.search(value) and _LOWER.search(value)
-    return bool(mixed) and bits_a_character(value) >= 3.8 and not _is_words(value)
+    return bool(mixed) and len(set(value)) >= _DISTINCT_OF_40 and not _is_words(value)
 
 
 def is_basic(value: str) -> bool:
@@ -80,15 +91,13 @@ def is_chosen(value: str) -> bool:
 
 def is_stand_in(value: str) -> bool:
     """Tell what stands where a secret would: `changeme`, `<token>`, `${VAR}`, `os.environ[...]`."""
-    return bool(_STAND_INS.search(value))
-
-
-def bits_a_character(value: str) -> float:
-    """Shannon's entropy of the value's own characters; 0 when it is empty."""
-    size = len(value)
-    return -sum(count / size * log2(count / size) for count in Counter(value).values())
+    lowered = value.lower()
+    return any(map(lowered.__contains__, _STAND_INS)) or bool(_STANDS_ALONE.fullmatch(lowered))
 
 
 def _is_words(value: str) -> bool:
     """Whether words, abbreviations, short numbers and what joins them make up the whole value."""
-    return bool(_WORDS.fullmatch(value)) and not _CONSONANTS.search(value)
+    if not _WORDS.fullmatch(value) or _CONSONANTS.search(value):
+        return False
+    words = _ONE_WORD.findall(value)
+    return sum(map(len, words)) >= _MIN_WORD * len(words)
