@@ -36,11 +36,15 @@ types: .venv/tested  ## mypy, strict
 layers: .venv/tested  ## who may import whom
 	$(RUN)/lint-imports
 
+scan-secrets: .venv/installed  ## look for secrets in every file that git tracks
+	@git ls-files -z | xargs -0 $(RUN)/warmline redact --test
+
 bench: .venv/installed  ## the figures, printed with the floor of the same run
 	$(RUN)/warmline bench bus --history 1000000
 	$(RUN)/warmline bench recall
 	$(RUN)/warmline bench line
 	$(RUN)/warmline bench waiters
+	$(RUN)/warmline bench redaction
 
 lock: .venv/tested  ## pin the newest versions that pyproject.toml allows, with their hashes
 	$(LOCK) --all-extras --output-file requirements-dev.lock
@@ -67,5 +71,5 @@ clean:  ## remove what these targets made
 	@scripts/make-venv.sh dev,proofs
 	@touch $@ .venv/tested .venv/installed
 
-.PHONY: help demo install test test-api soak explore lint types layers bench lock audit-dependencies \
+.PHONY: help demo install test test-api soak explore lint types layers scan-secrets bench lock audit-dependencies \
 	wheel clean

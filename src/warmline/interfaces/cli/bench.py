@@ -1,4 +1,4 @@
-"""`bench bus`, `line`, `recall` and `waiters`: figures with their units, beside the floor of the same run."""
+"""`bench bus`, `line`, `recall`, `redaction` and `waiters`: figures with units, beside the floor of their run."""
 
 from __future__ import annotations
 
@@ -59,7 +59,13 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     line.add_argument("--messages", type=whole(1, 1_000_000), metavar="N", default=500, help="sent in turn (500)")
     line.add_argument("--folder", type=Path, metavar="DIR", help="whose disk counts (where temporary files live)")
     line.set_defaults(run=_line)
-    for each in (bus, line, recall, waiters):
+    redaction = benches.add_parser(
+        "redaction",
+        help="looking for secrets: processor time, of clean, dense and hostile text",
+        description=_redaction.__doc__,
+    )
+    redaction.set_defaults(run=_redaction)
+    for each in (bus, line, recall, redaction, waiters):
         add_json(each)
 
 
@@ -133,4 +139,19 @@ def _line(options: argparse.Namespace) -> int:
         f" p50 {figures.p50_ms:.2f} ms, p99 {figures.p99_ms:.2f} ms"
         f" (with a rate of {figures.messages_per_minute_allowed:,} a minute, where a credential has 60)"
     )
+    return 0
+
+
+def _redaction(options: argparse.Namespace) -> int:
+    """Measure what looking for secrets costs in processor time; medians, with the least of the same run."""
+    from warmline.operations import bench_redaction
+
+    figures = bench_redaction.run(on_step=hint)
+    if options.json:
+        show_json(figures.as_json())
+        return 0
+    print(f"a question of 200 B and an answer of 1 KB: {figures.exchange_us:.1f} us ({figures.exchange_least_us:.1f})")
+    print(f"text without secrets: {figures.clean_us_per_kb:.1f} us/KB ({figures.clean_least_us_per_kb:.1f})")
+    print(f"a secret on every line: {figures.dirty_us_per_kb:.1f} us/KB ({figures.dirty_least_us_per_kb:.1f})")
+    print(f"the worst of the hostile texts, 1 MiB of {figures.worst!r}: {figures.worst_seconds:.2f} s")
     return 0

@@ -24,6 +24,7 @@ from warmline.interfaces.cli import (
     memory,
     message,
     questions,
+    redact,
     serve,
     status,
     store,
@@ -35,7 +36,7 @@ from warmline.interfaces.cli.streams import open_streams, silence
 COMMANDS = (
     *(ask, questions, memory),
     *(message, inbox, conversation, mailbox, credential),
-    *(status, importing, store, serve, bench, demo, completion),
+    *(status, importing, store, redact, serve, bench, demo, completion),
 )
 """In the order of the help."""
 
