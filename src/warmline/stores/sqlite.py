@@ -267,6 +267,10 @@ class SqliteStore:
         """Count deliveries by state."""
         return await self.database.read(verbs.tally)
 
+    async def count_broken(self, since: datetime) -> int:
+        """Count what was not handed over because it was not intact."""
+        return await self.database.read(lambda tx: verbs.count_broken(tx, since))
+
     async def lapse_all(self) -> None:
         """Lapse every lease."""
         await self.database.write(lambda tx: verbs.lapse_all(tx, self._settings.max_lapses), synced=False)

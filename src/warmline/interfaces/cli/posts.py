@@ -41,6 +41,8 @@ def show_body(message: dict[str, Any]) -> None:
     if message["erased_at"]:
         print(paint(f"  erased at {local_time(message['erased_at'])}", DIM))
         return
+    if not message["intact"]:
+        print(paint("  not what was sent: something else wrote into the store", YELLOW))
     print("\n".join(f"  {line}" for line in harmless(message["body"]).rstrip("\n").split("\n")))
     if message["kind"] == "answer":
         show_citations((message.get("answer") or {}).get("citations", ()))

@@ -48,6 +48,9 @@ def _show(status: dict[str, Any]) -> None:
     }
     for name, value in rows.items():
         print(f"{paint(f'{name:<10}', BOLD)} {value}")
+    if status["broken"]:
+        found = f"{counted(status['broken'], 'message')} of the last 24 hours, not what was sent"
+        print(f"{paint('withheld  ', YELLOW)} {found}: see `warmline audit verify`")
     for stop in status["stops"]:
         print(f"{paint('stopped   ', YELLOW)} {_stopped(stop)}")
 

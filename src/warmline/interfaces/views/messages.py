@@ -61,7 +61,8 @@ class MessageView(BaseModel):
     conversation: str = Field(description="the sender's")
     sender: str
     kind: Kind
-    body: str = Field(description="empty once erased")
+    body: str = Field(description="empty once erased; withheld unless intact")
+    intact: bool = Field(description="whether it is what was sent; false when something else wrote into the store")
     metadata: dict[str, Any] | None
     sent_at: datetime
     deadline_at: datetime | None
@@ -205,6 +206,7 @@ def _said(message: Message) -> dict[str, Any]:
         "sender": message.sender,
         "kind": message.kind,
         "body": message.body,
+        "intact": message.is_intact,
         "metadata": None if message.metadata is None else json.loads(message.metadata),
         "sent_at": message.sent_at,
         "deadline_at": message.deadline_at,

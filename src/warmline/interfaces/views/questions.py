@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from warmline import errors
-from warmline.model import ENDED, Answer, Citation, Delivery, Outcome, Question, State
+from warmline.model import ENDED, WITHHELD, Answer, Citation, Delivery, Outcome, Question, State
 
 
 class CitationView(BaseModel):
@@ -49,6 +49,7 @@ class AnswerView(BaseModel):
     author: str | None
     timings_ms: dict[str, float]
     question: str
+    intact: bool = Field(description="whether question and answer are what was written; else they are withheld")
     receipt: ReceiptView
 
 
@@ -90,6 +91,7 @@ def answer_view(question: Question, places: Places) -> AnswerView:
         author=answer.author if answer else None,
         timings_ms=dict(answer.timings_ms) if answer else {},
         question=question.message.body,
+        intact=question.message.is_intact and (answer is None or answer.text != WITHHELD),
         receipt=_receipt_view(question),
     )
 
