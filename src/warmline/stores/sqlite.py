@@ -33,6 +33,7 @@ from warmline.stores import batches, posts, verbs
 from warmline.stores.accepting import sent
 from warmline.stores.batches import Reception
 from warmline.stores.database import Database
+from warmline.stores.ledger import Ledger
 from warmline.stores.rows import BatchRow, batch_of, lease_of, message_values, micros, time, time_or_none
 from warmline.stores.speaking import Refused, Speech
 from warmline.stores.transaction import News, Transaction
@@ -48,9 +49,16 @@ class SqliteStore:
     """
 
     def __init__(
-        self, path: Path, settings: StoreSettings, clock: Clock, seals: Seals, *, vfs: str | None = None
+        self,
+        path: Path,
+        settings: StoreSettings,
+        clock: Clock,
+        seals: Seals,
+        *,
+        vfs: str | None = None,
+        ledger: type[Ledger] = Ledger,
     ) -> None:
-        self.database = Database(path, settings, clock, seals, vfs=vfs)
+        self.database = Database(path, settings, clock, seals, vfs=vfs, ledger=ledger)
         self.database.join(self)
         self._settings = settings
         self._ends = EndWaits()
