@@ -158,7 +158,7 @@ class Database:
                 return verb(Transaction(cursor, 0, self._ledger))
             finally:
                 cursor.execute("commit")
-        except (apsw.Error, OverflowError, UnicodeEncodeError) as error:
+        except (apsw.Error, OverflowError, UnicodeError) as error:
             raise translated(error) from error
 
     def _tell(self, news: News) -> None:

@@ -18,7 +18,7 @@ from warmline.model import (
 )
 from warmline.stores.accepting import accept, sent
 from warmline.stores.notice_texts import ended_text
-from warmline.stores.rows import time
+from warmline.stores.rows import kind_of, time
 from warmline.stores.transaction import Transaction
 
 
@@ -55,7 +55,7 @@ def put_end_notices(tx: Transaction, ended: Iterable[tuple[str, int]]) -> None:
     for _, message_id, conversation, sender, kind, trace, hops, mailbox_name, state, reason in found:
         tx.news.said[conversation] = None
         if sender != THE_LINE:
-            body = ended_text(Kind(kind), message_id, mailbox_name, State(state), reason)
+            body = ended_text(kind_of(kind), message_id, mailbox_name, State(state), reason)
             mailbox = mailbox_of_sender(tx, conversation, sender)
             put_notice(tx, mailbox, body, trace=trace, hops=hops, about=MessageId(message_id))
 

@@ -109,6 +109,8 @@ def translated(error: Exception) -> Exception:
         return _translated(error)
     if isinstance(error, OverflowError):
         return InvalidInputError("a number is larger than the store can hold: 63 bits and a sign")
+    if isinstance(error, UnicodeDecodeError):
+        return StoreDamagedError("the store holds bytes that are no text: `warmline audit verify` says where")
     if isinstance(error, (UnicodeEncodeError, PydanticSerializationError)):
         return InvalidInputError("a text holds half a surrogate pair, which is no character: leave it out")
     return error

@@ -181,7 +181,7 @@ def _withheld(row: Row) -> Message:
         id=MessageId(message_id),
         conversation=ConversationId(conversation),
         sender=sender,
-        kind=Kind(kind) if kind in _KINDS else Kind.NOTE,
+        kind=kind_of(kind),
         body=WITHHELD,
         sent_at=time(sent_at) if 0 <= sent_at <= _LAST else _EPOCH,
         trace=trace,
@@ -190,6 +190,11 @@ def _withheld(row: Row) -> Message:
         answer=withheld_answer(sender) if is_answer else None,
         is_intact=False,
     )
+
+
+def kind_of(text: str) -> Kind:
+    """Return the kind of this name; what has no such name is a note."""
+    return Kind(text) if text in _KINDS else Kind.NOTE
 
 
 def withheld_answer(author: str) -> Answer:

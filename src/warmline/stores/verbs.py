@@ -93,8 +93,11 @@ def hand_over(tx: Transaction, box: Box, row: Row, grant: Grant) -> LeaseRow | N
 
 
 def read_message(tx: Transaction, message_id: str) -> Message | None:
-    """Read a message, which may be withheld."""
-    row = tx.one("message", {"message_id": message_id})
+    """Read a message, which may be withheld; None where it is gone, or holds bytes that are no text."""
+    try:
+        row = tx.one("message", {"message_id": message_id})
+    except UnicodeDecodeError:
+        return None
     return message_of(row, tx.seals) if row else None
 
 
