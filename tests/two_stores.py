@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from manual_clock import ManualClock
-from sealing import SEALS
+from sealing import SEALS, assert_ledger_is_true
 from warmline.directory import Directory
 from warmline.errors import WarmlineError
 from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX, THE_LINE, Batch, BatchToken, Lease, Message, MessageId
@@ -115,7 +115,8 @@ class TwoStores:
         self.runner.run(reopen())
 
     def compare_all(self) -> None:
-        """Compare all that can be listed."""
+        """Compare all that can be listed, and the file's ledger with its rows."""
+        assert_ledger_is_true(Path(self._folder.name) / "store.db")
         self.both(lambda side: side.store.questions(QuestionFilter(), 1000))
         self.both(lambda side: side.store.tally())
         for conversation in (DEFAULT_CONVERSATION, self._team.id):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -18,12 +18,15 @@ from warmline.dispatch.timekeeper import Timekeeper
 from warmline.home import Home
 from warmline.memory.citations import FileVerifier
 from warmline.memory.memory import Memory
-from warmline.model import MEMORY_MAILBOX
+from warmline.model import MEMORY_MAILBOX, CredentialId
 from warmline.protocols import Clock, Service
-from warmline.security.keys import make_seals, read_seals
+from warmline.security.keys import make_seals, read_seals, rotate
+from warmline.security.seals import Seals
 from warmline.settings import Settings
 from warmline.stores.directory import SqliteDirectory
 from warmline.stores.importing import SqliteImporter
+from warmline.stores.ledger import AuditEntry
+from warmline.stores.opening import holds_seals
 from warmline.stores.sqlite import SqliteStore
 
 
@@ -39,6 +42,8 @@ class Line:
     clock: Clock
     dispatcher: Dispatcher
     leaving: asyncio.Event
+    rotate_key: Callable[[CredentialId], Awaitable[int]]
+    """Seal under a new key from now on, and return its number. Raises UnsafeKeyError."""
 
     async def leave(self) -> None:
         """Let waits return with what is known, and give answers in progress the drain; release the rest."""
@@ -66,11 +71,11 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
     """Open the store and the memory of a home, and work on questions until the block ends.
 
     leaving is set when a control message asks for a shutdown. At the block's end answers in progress get
-    settings.dispatch.drain to finish; the rest is released. Raises StoreDamagedError or
+    settings.dispatch.drain to finish; the rest is released. Raises UnsafeKeyError, StoreDamagedError or
     StoreVersionError, and has then changed nothing.
     """
     clock = SystemClock()
-    seals = read_seals(home.seal_keys) if home.seal_keys.exists() or home.store.exists() else make_seals(home.seal_keys)
+    seals = await asyncio.to_thread(_open_seals, home)
     store = SqliteStore(home.store, settings.store, clock, seals)
     directory = SqliteDirectory(store.database)
     async with AsyncExitStack() as closing:
@@ -100,4 +105,25 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
         )
         importer = SqliteImporter(store.database)
         async with working(dispatcher, Timekeeper(store, clock), Retention(store, clock, settings.retention)):
-            yield Line(home, settings, bridge, memory, importer, clock, dispatcher, leaving)
+            rotate_key = _rotating(home, seals, store)
+            yield Line(home, settings, bridge, memory, importer, clock, dispatcher, leaving, rotate_key)
+
+
+def _open_seals(home: Home) -> Seals:
+    """Read the keys of the seals; make them beside a store that holds none. Raises UnsafeKeyError."""
+    if os.path.lexists(home.seal_keys) or holds_seals(home.store):
+        return read_seals(home.seal_keys)
+    home.make()
+    return make_seals(home.seal_keys)
+
+
+def _rotating(home: Home, seals: Seals, store: SqliteStore) -> Callable[[CredentialId], Awaitable[int]]:
+    rotating = asyncio.Lock()
+
+    async def rotate_key(by: CredentialId) -> int:
+        async with rotating:
+            number = await asyncio.to_thread(rotate, home.seal_keys, seals)
+        await store.database.write(lambda tx: tx.audit(AuditEntry("rotate_key", by, detail={"key": number})))
+        return number
+
+    return rotate_key

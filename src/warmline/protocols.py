@@ -239,6 +239,9 @@ class Store(Protocol):
     async def tally(self) -> dict[State, int]:
         """Count the deliveries in every state; every state is a key."""
 
+    async def count_broken(self, since: datetime) -> int:
+        """Count the deliveries that were buried at or after this time because their message was not intact."""
+
     async def lapse_all(self) -> None:
         """Lapse every lease that `lease` gave, whatever its time: a store's sole owner begins, so its holder is gone.
 

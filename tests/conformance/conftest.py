@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from manual_clock import ManualClock
-from sealing import SEALS
+from sealing import SEALS, assert_ledger_is_true
 from store_cases import MAX_LAPSES, OTHER_MAILBOX, Line
 from warmline.directory import Directory
 from warmline.model import MEMORY_MAILBOX
@@ -52,6 +52,7 @@ async def _on_file(clock: ManualClock, path: Path) -> AsyncIterator[Line]:
 
     yield await open_line()
     await opened[-1].close()
+    assert_ledger_is_true(path)
 
 
 @pytest.fixture(params=["memory", "sqlite"])

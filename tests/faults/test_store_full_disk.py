@@ -15,7 +15,7 @@ import apsw
 import pytest
 
 from manual_clock import ManualClock
-from sealing import SEALS
+from sealing import SEALS, assert_ledger_is_true
 from store_cases import LEASE, OTHER_MAILBOX, a_question, an_answer
 from warmline.errors import StoreFullError
 from warmline.model import MEMORY_MAILBOX, Message, State
@@ -149,6 +149,7 @@ async def test_what_was_accepted_survives_a_full_disk_and_work_goes_on_when_ther
         await again.open()
         assert (await again.tally())[State.SETTLED] == len(accepted) + 1
         await again.close()
+        assert_ledger_is_true(path)
 
 
 async def test_a_worker_that_waits_through_a_full_disk_gets_the_first_question_after_it(disk: SmallDisk) -> None:

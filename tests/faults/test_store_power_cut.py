@@ -14,7 +14,7 @@ import pytest
 
 from manual_clock import ManualClock
 from power_cut import Disk, DiskVFS
-from sealing import SEALS
+from sealing import SEALS, assert_ledger_is_true
 from store_cases import LEASE, a_question, an_answer
 from warmline.errors import StoreError
 from warmline.model import MEMORY_MAILBOX, Lease, Message, State
@@ -92,6 +92,7 @@ async def test_every_accepted_question_and_every_given_answer_survives(disk: Dis
 
     restored = SqliteStore(after / "store.db", SETTINGS, clock, SEALS)
     await restored.open()
+    assert_ledger_is_true(after / "store.db")
     for message, position in told.accepted.values():
         question = await restored.get(message.id)
         assert (question.message, question.delivery.position) == (message, position)
@@ -101,6 +102,7 @@ async def test_every_accepted_question_and_every_given_answer_survives(disk: Dis
         assert question.answer == answer.answer
     await _everything_else_is_answered(restored, clock, told)
     await restored.close()
+    assert_ledger_is_true(after / "store.db")
 
 
 async def _everything_else_is_answered(store: SqliteStore, clock: ManualClock, told: Told) -> None:

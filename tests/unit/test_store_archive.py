@@ -17,7 +17,7 @@ import apsw
 import pytest
 
 from manual_clock import ManualClock
-from sealing import SEALS
+from sealing import SEALS, assert_ledger_is_true
 from store_cases import ADAS, BOBS, CLEOS, LEASE, TEAM, Line, a_note, an_answer
 from warmline.errors import ConflictError, StoreDamagedError, StoreError, UnknownMessageError
 from warmline.model import MEMORY_MAILBOX, Message, MessageId, Post, State
@@ -106,6 +106,7 @@ async def shelf(tmp_path: Path) -> AsyncIterator[Shelf]:
     await line.join("cleo")
     yield Shelf(line, store, tmp_path, ada, bob)
     await store.close()
+    assert_ledger_is_true(tmp_path / "store.db")
 
 
 async def test_what_was_settled_or_cancelled_leaves_and_all_else_stays(shelf: Shelf) -> None:

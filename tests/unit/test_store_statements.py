@@ -12,7 +12,7 @@ from warmline.stores.queries import load_all_queries, load_migrations
 
 STATEMENTS = load_all_queries()
 
-READ_AT_OPEN = {"mailboxes", "credentials"}
+READ_AT_OPEN = {"mailboxes", "credentials", "ledger_audit_last", "ledger_tables"}
 """Once, and kept in memory from then on."""
 
 READ_BY_PEOPLE = {
@@ -34,7 +34,7 @@ ONCE_A_DAY = {"archive_batches", "archive_stops"}
 
 HOT = {
     "lease_first": ["SEARCH delivery USING INDEX delivery_due (mailbox_id=?)"],
-    "lease_message": ["SEARCH message USING INDEX sqlite_autoindex_message_1 (id=?)"],
+    "message": ["SEARCH message USING INDEX sqlite_autoindex_message_1 (id=?)"],
     "lease": ["SEARCH delivery USING PRIMARY KEY (message_id=? AND mailbox_id=?)"],
     "held": ["SEARCH delivery USING PRIMARY KEY (message_id=? AND mailbox_id=?)"],
     "settle": ["SEARCH delivery USING PRIMARY KEY (message_id=? AND mailbox_id=?)"],

@@ -126,6 +126,10 @@ class Questions:
         """Count the deliveries in every state."""
         return await self._store.tally()
 
+    async def count_broken(self, since: datetime) -> int:
+        """Count the messages that were not handed over since then because they were not intact."""
+        return await self._store.count_broken(since)
+
     async def _visible(self, by: Credential, message_id: MessageId) -> Question:
         unknown = f"there is no question {message_id}"
         try:

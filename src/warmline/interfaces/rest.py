@@ -59,7 +59,8 @@ async def status(request: Request, by: By, line: AnyLine) -> StatusView:
     """Tell how the daemon, its line and its memory stand. Wants the right to administer."""
     owner: Owner = request.app.state.owner
     tcp: Tcp | None = request.app.state.tcp
-    stops = await line.bridge.conversations.stops(by, datetime.now(UTC) - STOPS_SHOWN)
+    since = datetime.now(UTC) - STOPS_SHOWN
+    stops = await line.bridge.conversations.stops(by, since)
     stats = await line.memory.stats()
     return StatusView(
         pid=owner.pid,
@@ -74,6 +75,7 @@ async def status(request: Request, by: By, line: AnyLine) -> StatusView:
         waiting=line.bridge.waiting,
         receiving=line.bridge.receiving,
         stops=[stop_view(stop) for stop in stops],
+        broken=await line.bridge.questions.count_broken(since),
         roots=stats.roots,
         files=stats.files,
         lines=stats.lines,

@@ -27,6 +27,7 @@ from warmline.interfaces.views.store import (
     ArchivedView,
     ImportingView,
     ImportProgressView,
+    RotatedView,
     import_report_view,
 )
 from warmline.operations.legacy.taking import Terms, take_legacy
@@ -76,6 +77,12 @@ async def import_legacy(file: LegacyFile, line: AnyLine) -> StreamingResponse:
         return ImportingView(report=import_report_view(report))
 
     return in_steps(work, lambda problem: ImportingView(problem=problem))
+
+
+@store.post("/rotate-key", responses=problems(403, *WRITES))
+async def rotate_key(by: By, line: AnyLine) -> RotatedView:
+    """Seal under a new key from now on. The old ones are kept, to verify what they sealed."""
+    return RotatedView(key=await line.rotate_key(by.id), file=str(line.home.seal_keys))
 
 
 @store.post("/archive", responses=problems(403, *WRITES))

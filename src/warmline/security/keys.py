@@ -18,7 +18,7 @@ FIRST = 1
 
 def make_seals(path: Path) -> Seals:
     """Make the file with a first key, durably, and return its seals. Raises UnsafeKeyError when it is there."""
-    if path.exists():
+    if os.path.lexists(path):
         raise UnsafeKeyError(f"the keys {path} are there already")
     keys = {FIRST: secrets.token_bytes(KEY_BYTES)}
     _write(path, keys)
@@ -33,11 +33,15 @@ def read_seals(path: Path) -> Seals:
     return Seals(_read(path))
 
 
-def rotate(path: Path) -> int:
-    """Add a key, under which everything is sealed from the next start on; return its number. Raises UnsafeKeyError."""
+def rotate(path: Path, seals: Seals) -> int:
+    """Add a key to the file, then to its seals, which seal under it from then on; return its number.
+
+    One at a time. Raises UnsafeKeyError, and has then changed neither.
+    """
     keys = _read(path)
-    number = max(keys) + 1
-    _write(path, {**keys, number: secrets.token_bytes(KEY_BYTES)})
+    number, key = max(keys) + 1, secrets.token_bytes(KEY_BYTES)
+    _write(path, {**keys, number: key})
+    seals.take(number, key)
     return number
 
 
@@ -46,7 +50,9 @@ def check_private(path: Path) -> None:
     try:
         found = path.lstat()
     except OSError as error:
-        raise UnsafeKeyError(f"{path} is needed, and cannot be read ({error.strerror}): restore it") from error
+        raise UnsafeKeyError(
+            f"{path} is needed, and cannot be read ({error.strerror}): restore it from a copy"
+        ) from error
     if found.st_uid != os.getuid() or not path.is_file() or path.is_symlink():
         raise UnsafeKeyError(f"{path} is no regular file of yours: put back the one that was there")
     if found.st_mode & 0o077:

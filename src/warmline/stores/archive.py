@@ -39,7 +39,8 @@ class SqliteArchive:
             await asyncio.to_thread(self._files.keep_only, known)
             moved, after = 0, 0
             while units := await self._settled(before, after):
-                posts = sorted(chain.from_iterable(units), key=lambda each: each.number)
+                whole = filter(_is_intact, units)  # what is not stays where its traces are
+                posts = sorted(chain.from_iterable(whole), key=lambda each: each.number)
                 moved, after = moved + await self._move(posts), units[-1][0].number
             await self._database.write(lambda tx: verbs.forget(tx, micros(before)))
             return moved
@@ -67,6 +68,8 @@ class SqliteArchive:
 
     async def _move(self, posts: Sequence[Post]) -> int:
         """Write a file and let its rows go; when one of them was erased meanwhile, all is for the next run."""
+        if not posts:
+            return 0
         name = f"{posts[0].number:012d}-{posts[-1].number:012d}"
         await asyncio.to_thread(self._files.write, name, posts)
         has_left = await self._database.write(lambda tx: verbs.leave(tx, name, posts))
@@ -95,6 +98,10 @@ class SqliteArchive:
         name, post = found
         self._files.write(name, [_without(message_id, post.message, each, at) for each in self._files.read(name)])
         return _without(message_id, post.message, post, at)
+
+
+def _is_intact(unit: Sequence[Post]) -> bool:
+    return all(post.message.is_intact for post in unit)
 
 
 def _without(erased: MessageId, message: Message, post: Post, at: datetime) -> Post:

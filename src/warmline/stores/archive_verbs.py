@@ -17,7 +17,7 @@ from warmline.stores.transaction import Transaction
 def settled(tx: Transaction, before: int, after: int, limit: int) -> list[list[Post]]:
     """Return at most limit units that ended before, of messages with numbers above after, in order.
 
-    A unit is a message and, of a question, its answer.
+    A unit is a message and, of a question, its answer; what of it does not verify is withheld.
     """
     rows = tx.all("archive_units", {"before_at": before, "after": after, "limit": limit})
     return [[post(tx, each) for each in ids if each is not None] for ids in rows]

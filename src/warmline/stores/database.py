@@ -44,13 +44,21 @@ class Database:
     """Runs verbs on the file at `path`, which nobody else may write. May be opened again after it was closed."""
 
     def __init__(
-        self, path: Path, settings: StoreSettings, clock: Clock, seals: Seals, *, vfs: str | None = None
+        self,
+        path: Path,
+        settings: StoreSettings,
+        clock: Clock,
+        seals: Seals,
+        *,
+        vfs: str | None = None,
+        ledger: type[Ledger] = Ledger,
     ) -> None:
         self.settings = settings
         self.clock = clock
         self._path = path
         self._seals = seals
         self._vfs = vfs
+        self._make_ledger = ledger
         self.archive = SqliteArchive(self, path.with_name("archive"))
         self._parts: list[Part] = []
         self._boxes: dict[Mailbox, Box] = {}
@@ -68,7 +76,7 @@ class Database:
     async def open(self) -> None:
         """Open or make the file, start the threads, load the parts."""
         self._connection = await asyncio.to_thread(open_writer, self._path, self.settings, self._seals, self._vfs)
-        self._ledger = Ledger(self._connection, self._seals)
+        self._ledger = self._make_ledger(self._connection, self._seals)
         self._reading = await asyncio.to_thread(open_reader, self._path, self._vfs)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="store reader")
         self._writer = Writer(self._connection, self._ledger, self.clock, self.settings.max_batch, self._tell)
@@ -150,7 +158,7 @@ class Database:
                 return verb(Transaction(cursor, 0, self._ledger))
             finally:
                 cursor.execute("commit")
-        except (apsw.Error, OverflowError, UnicodeEncodeError) as error:
+        except (apsw.Error, OverflowError, UnicodeError) as error:
             raise translated(error) from error
 
     def _tell(self, news: News) -> None:

@@ -30,13 +30,13 @@ from warmline.stores.directory_rows import (
 from warmline.stores.rows import (
     MESSAGE_COLUMNS,
     Row,
-    answer_from_json,
     delivery_of,
     message_of,
     micros,
     micros_or_none,
 )
 from warmline.stores.transaction import Transaction
+from warmline.stores.verbs import read_answer
 
 
 def new_conversation(
@@ -101,9 +101,9 @@ def said(tx: Transaction, of: ConversationId, after: int, limit: int) -> Sequenc
     deliveries: defaultdict[str, list[Delivery]] = defaultdict(list)
     for row in tx.all("said_deliveries", which):
         deliveries[row[0]].append(delivery_of(row[1:]))
-    answers = {message_id: answer_from_json(text, rest) for message_id, text, rest in tx.all("said_answers", which)}
+    answers = {each: read_answer(tx, each, answer_id) for each, answer_id in tx.all("said_answers", which)}
     return [
-        Post(message_of(row[:MESSAGE_COLUMNS]), tuple(deliveries[row[0]]), row[MESSAGE_COLUMNS], answers.get(row[0]))
+        Post(message_of(row, tx.seals), tuple(deliveries[row[0]]), row[MESSAGE_COLUMNS], answers.get(row[0]))
         for row in rows
     ]
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from warmline.directory import ImportedAudit, ImportedMessage
 from warmline.model import State
 from warmline.parties import Conversation, Credential
+from warmline.stores.accepting import write_message
 from warmline.stores.database import Database
 from warmline.stores.directory_rows import credential_of, credential_values, participant_values
 from warmline.stores.rows import message_values, micros, micros_or_none
@@ -61,7 +62,7 @@ def _take_message(tx: Transaction, imported: ImportedMessage, box: int) -> bool:
     origin = {"conversation": message.conversation, "number": imported.number, "message_id": message.id}
     if tx.one("take_once", origin) is None:
         return False
-    tx.run("add_message", message_values(message))
+    write_message(tx, message_values(message))
     tx.run("add_position", {"mailbox_id": box})
     position = tx.one("add_position_now", {"mailbox_id": box})
     assert position is not None  # noqa: S101  # the mailbox exists

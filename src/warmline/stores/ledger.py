@@ -12,13 +12,16 @@ See docs/decisions/0007-ledger.md. What finds the faults is auditing.py.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import apsw
+from pydantic_core import to_json
 
 from warmline.security.seals import Seals, form
+from warmline.stores.queries import load_queries, parameters_of
+from warmline.stores.rows import Row, seal_of
 
 NOT_WEIGHED = frozenset({"audit", "ledger"})
 """The chain holds the one, a seal the other."""
@@ -29,16 +32,14 @@ LEDGER = b"ledger"
 FIRST_HASH = b""
 """What the first row of a chain is chained to."""
 
-_TABLES = "select name from sqlite_schema where type = 'table' and name not like 'sqlite@_%' escape '@' order by name"
-_ADD = (
-    "insert into audit (number, at, verb, actor, conversation, subject, refusal, detail, hash)"
-    " values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-_READ = "select audit_number, audit_hash, sums, seal from ledger"
-_WRITE = (
-    "insert into ledger (id, audit_number, audit_hash, sums, seal) values (1, ?1, ?2, ?3, ?4)"
-    " on conflict (id) do update set audit_number = ?1, audit_hash = ?2, sums = ?3, seal = ?4"
-)
+UNSEALED = b""
+"""The seal of a ledger that was found broken: it is never sealed again, so that the fault goes on to show."""
+
+SEALED_AT_ONCE = 1000
+
+_STATEMENTS = {name: (sql, parameters_of(sql)) for name, sql in load_queries("ledger.sql").items()}
+_AUDITED = _STATEMENTS["ledger_audit"]
+_WRITTEN = _STATEMENTS["ledger_write"]
 
 _to_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
@@ -61,7 +62,7 @@ class AuditEntry:
 
 
 class Mark(NamedTuple):
-    """How a ledger stood at one moment."""
+    """How a ledger stood at one moment: the number and hash of the last audit row, and each table's sum."""
 
     number: int
     hash: bytes
@@ -69,54 +70,72 @@ class Mark(NamedTuple):
 
 
 class Ledger:
-    """Keeps the audit and the sums of one connection, which alone writes the file."""
+    """Keeps the audit and the sums of one connection, which alone writes the file. For one thread.
+
+    What is weighed is what SQLite changes; what is noted and weighed must be written before each commit, and
+    taken back after each rollback.
+    """
 
     def __init__(self, connection: apsw.Connection, seals: Seals) -> None:
         self.seals = seals
         self._cursor = connection.cursor()
-        self._now = read(connection)
-        self._written = self._now
+        self._is_whole = is_sealed(connection, seals)
+        self._number, self._hash, self._sums = read(connection) if self._is_whole else Mark(0, FIRST_HASH, {})
+        last = _one(connection, "ledger_audit_last")
+        if last is not None and last[0] > self._number:  # no number is given twice, whoever wrote that row
+            self._number = last[0]
+        self._is_changed = False
+        self._shown: dict[str, tuple[int, str]] = {}
         connection.preupdate_hook(self._weigh, id=self)
 
     @property
     def mark(self) -> Mark:
         """How it stands now, to come back to."""
-        return self._now._replace(sums=dict(self._now.sums))
+        return Mark(self._number, self._hash, self._sums.copy())
 
     def back_to(self, mark: Mark) -> None:
         """Forget what was rolled back."""
-        self._now = mark._replace(sums=dict(mark.sums))
+        self._number, self._hash, sums = mark
+        self._sums = sums.copy()
 
     def note(self, at: int, entry: AuditEntry) -> None:
         """Add a row to the audit. at is in microseconds."""
-        number, before, sums = self._now
+        number = self._number + 1
         detail = None if entry.detail is None else _to_json(entry.detail)
-        row = (number + 1, at, entry.verb, entry.actor, entry.conversation, entry.subject, entry.refusal, detail)
-        chained = chain(self.seals, before, row)
-        self._cursor.execute(_ADD, (*row, chained))
-        self._now = Mark(number + 1, chained, sums)
+        row = (number, at, entry.verb, entry.actor, entry.conversation, entry.subject, entry.refusal, detail)
+        chained = chain(self.seals, self._hash, row)
+        self._cursor.execute(_AUDITED[0], (*row, chained))
+        self._number, self._hash, self._is_changed = number, chained, True
 
     def write(self) -> None:
         """Write what the transaction has made of it, if anything; call just before the commit."""
-        if self._now == self._written:
+        if not self._is_changed:
             return
-        number, hashed, sums = self._now
-        written = _to_json({table: f"{total:064x}" for table, total in sums.items()})
-        self._cursor.execute(
-            _WRITE, (number, hashed, written, self.seals.seal(LEDGER, form((number, hashed, written))))
-        )
-        self._written = self.mark
+        sums = to_json({table: self._show(table, total) for table, total in self._sums.items()}).decode()
+        head = (self._number, self._hash, sums)
+        seal = self.seals.seal(LEDGER, form(head)) if self._is_whole else UNSEALED
+        self._cursor.execute(_WRITTEN[0], (*head, seal))
+        self._is_changed = False
+
+    def _show(self, table: str, total: int) -> str:
+        """Return a sum as it is written; a commit changes few of them."""
+        shown = self._shown.get(table)
+        if shown is None or shown[0] != total:
+            shown = self._shown[table] = (total, f"{total:064x}")
+        return shown[1]
 
     def _weigh(self, change: apsw.PreUpdate) -> None:
         table = change.table_name
         if table in NOT_WEIGHED:
             return
-        total = self._now.sums.get(table, 0)
-        if (new := change.new) is not None:
+        total = self._sums.get(table, 0)
+        new, old = change.new, change.old
+        if new is not None:
             total += self.seals.weigh(table, new)
-        if (old := change.old) is not None:
+        if old is not None:
             total -= self.seals.weigh(table, old)
-        self._now.sums[table] = total % SUM_MODULUS
+        self._sums[table] = total % SUM_MODULUS
+        self._is_changed = True
 
 
 def chain(seals: Seals, before: bytes, row: tuple[object, ...]) -> bytes:
@@ -127,18 +146,24 @@ def chain(seals: Seals, before: bytes, row: tuple[object, ...]) -> bytes:
 def begin(connection: apsw.Connection, seals: Seals) -> None:
     """Seal the messages that have no seal, and weigh what the tables hold: the schema is new, or has changed.
 
-    An audit that is there goes on.
+    An audit that is there goes on; a ledger that is broken stays so. Call within a transaction.
     """
-    head = read(connection)
-    ledger = Ledger(connection, seals)
-    ledger.back_to(head._replace(sums=weigh_all(connection, seals)))
-    ledger.write()
-    connection.preupdate_hook(None, id=ledger)
+    for rows in _unsealed(connection):
+        sealed = ({"number": number, "seal": seal_of(seals, columns)} for number, *columns in rows)
+        connection.executemany(_STATEMENTS["ledger_seal"][0], sealed)
+    is_whole = _one(connection, "ledger") is None or is_sealed(connection, seals)
+    number, hashed, _ = read(connection)
+    sums = to_json({table: f"{total:064x}" for table, total in weigh_all(connection, seals).items()}).decode()
+    head = (number, hashed, sums)
+    connection.execute(_WRITTEN[0], (*head, seals.seal(LEDGER, form(head)) if is_whole else UNSEALED))
 
 
 def read(connection: apsw.Connection) -> Mark:
-    """Read the ledger as it was written; where it is gone, one that holds nothing, which shows."""
-    row = connection.execute(_READ).fetchone()
+    """Read the ledger as it was written; where it is gone, one that holds nothing, which shows.
+
+    Raises ValueError when it holds no sums: then it is not sealed either.
+    """
+    row = _one(connection, "ledger")
     if row is None:
         return Mark(0, FIRST_HASH, {})
     number, hashed, sums, _ = row
@@ -147,16 +172,33 @@ def read(connection: apsw.Connection) -> Mark:
 
 def is_sealed(connection: apsw.Connection, seals: Seals) -> bool:
     """Tell whether the ledger's row is there, and as it was written."""
-    row = connection.execute(_READ).fetchone()
+    row = _one(connection, "ledger")
     return row is not None and seals.verifies(LEDGER, form(row[:3]), row[3])
 
 
 def weigh_all(connection: apsw.Connection, seals: Seals) -> dict[str, int]:
     """Return the sum of every table that is weighed, from its rows."""
-    tables = [name for (name,) in connection.execute(_TABLES) if name not in NOT_WEIGHED]
+    tables = [name for (name,) in connection.execute(_STATEMENTS["ledger_tables"][0]) if name not in NOT_WEIGHED]
     return {table: _sum(connection, seals, table) for table in tables}
 
 
 def _sum(connection: apsw.Connection, seals: Seals, table: str) -> int:
     rows = connection.execute(f'select * from "{table}"')  # noqa: S608  # the schema's own names
     return sum(seals.weigh(table, row) for row in rows) % SUM_MODULUS
+
+
+def _one(connection: apsw.Connection, name: str) -> Row | None:
+    row: Row | None = connection.execute(_STATEMENTS[name][0]).fetchone()
+    return row
+
+
+def _unsealed(connection: apsw.Connection) -> Iterator[list[Row]]:
+    """Yield the messages, their number and what is sealed of them, some at a time."""
+    after = 0
+    while True:
+        which = {"after": after, "limit": SEALED_AT_ONCE}
+        rows: list[Row] = connection.execute(_STATEMENTS["ledger_unsealed"][0], which).fetchall()
+        if not rows:
+            return
+        after = rows[-1][0]
+        yield rows

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import apsw
+from pydantic_core import PydanticSerializationError
 
 from warmline.errors import (
     ConflictError,
@@ -32,6 +33,9 @@ PAGE_BYTES = 2048
 
 STATEMENTS = 64
 """How many prepared statements are kept: more than are in daily use. Few, as each is looked for one after the other."""
+
+SEALED_SINCE = 4
+"""The version of the store from which on its messages have seals."""
 
 _ANY_TABLE = "select 1 from sqlite_schema limit 1"
 
@@ -72,6 +76,23 @@ def open_writer(path: Path, settings: StoreSettings, seals: Seals, vfs: str | No
     return connection
 
 
+def holds_seals(path: Path) -> bool:
+    """Tell whether it takes the keys of its seals to open this file: unless it is new, or of a version before them.
+
+    Of a file that cannot be read without more (it may be encrypted), it is said that it does.
+    """
+    if not path.exists() or path.stat().st_size == 0:
+        return False
+    try:
+        connection = _open_to_look(path, None)
+        try:
+            return bool(connection.pragma("user_version") >= SEALED_SINCE)
+        finally:
+            connection.close()
+    except apsw.Error:
+        return True
+
+
 def open_reader(path: Path, vfs: str | None = None) -> apsw.Connection:
     """Open a connection for long reads, which never delay the writer."""
     try:
@@ -88,7 +109,9 @@ def translated(error: Exception) -> Exception:
         return _translated(error)
     if isinstance(error, OverflowError):
         return InvalidInputError("a number is larger than the store can hold: 63 bits and a sign")
-    if isinstance(error, UnicodeEncodeError):
+    if isinstance(error, UnicodeDecodeError):
+        return StoreDamagedError("the store holds bytes that are no text: `warmline audit verify` says where")
+    if isinstance(error, (UnicodeEncodeError, PydanticSerializationError)):
         return InvalidInputError("a text holds half a surrogate pair, which is no character: leave it out")
     return error
 

@@ -33,6 +33,7 @@ from warmline.stores import batches, posts, verbs
 from warmline.stores.accepting import sent
 from warmline.stores.batches import Reception
 from warmline.stores.database import Database
+from warmline.stores.ledger import Ledger
 from warmline.stores.rows import BatchRow, batch_of, lease_of, message_values, micros, time, time_or_none
 from warmline.stores.speaking import Refused, Speech
 from warmline.stores.transaction import News, Transaction
@@ -48,9 +49,16 @@ class SqliteStore:
     """
 
     def __init__(
-        self, path: Path, settings: StoreSettings, clock: Clock, seals: Seals, *, vfs: str | None = None
+        self,
+        path: Path,
+        settings: StoreSettings,
+        clock: Clock,
+        seals: Seals,
+        *,
+        vfs: str | None = None,
+        ledger: type[Ledger] = Ledger,
     ) -> None:
-        self.database = Database(path, settings, clock, seals, vfs=vfs)
+        self.database = Database(path, settings, clock, seals, vfs=vfs, ledger=ledger)
         self.database.join(self)
         self._settings = settings
         self._ends = EndWaits()
@@ -266,6 +274,10 @@ class SqliteStore:
     async def tally(self) -> dict[State, int]:
         """Count deliveries by state."""
         return await self.database.read(verbs.tally)
+
+    async def count_broken(self, since: datetime) -> int:
+        """Count what was not handed over because it was not intact."""
+        return await self.database.read(lambda tx: verbs.count_broken(tx, since))
 
     async def lapse_all(self) -> None:
         """Lapse every lease."""

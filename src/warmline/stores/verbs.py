@@ -19,9 +19,10 @@ from warmline.errors import (
     UnknownMessageError,
 )
 from warmline.ids import first_message_id
-from warmline.model import CredentialId, Delivery, Lease, Mailbox, Message, MessageId, Question, State
+from warmline.model import THE_LINE, Answer, CredentialId, Delivery, Lease, Mailbox, Message, MessageId, Question, State
 from warmline.protocols import QuestionFilter
-from warmline.stores.accepting import certain, next_position
+from warmline.stores.accepting import next_position, write_message
+from warmline.stores.ledger import AuditEntry
 from warmline.stores.notices import put_end_notices
 from warmline.stores.rows import (
     MESSAGE_COLUMNS,
@@ -33,11 +34,14 @@ from warmline.stores.rows import (
     question_of,
     time,
     time_or_none,
+    withheld_answer,
 )
 from warmline.stores.transaction import Box, Transaction
 
 _END_OF_TIME = 2**62
 """In microseconds: after every lease's end."""
+
+_NOT_INTACT = "its seal does not verify: the store holds something else than what was sent"
 
 
 def add_mailbox(tx: Transaction, mailbox: Mailbox) -> None:
@@ -59,8 +63,11 @@ class Grant(NamedTuple):
 
 def lease(tx: Transaction, box: Box, holder: str, duration: int) -> LeaseRow | None:
     """Lease the due delivery with the lowest position, or return None. duration is in microseconds."""
-    rows = due(tx, box, 1)
-    return hand_over(tx, box, rows[0], Grant(secrets.token_hex(8), holder, tx.now + duration)) if rows else None
+    while rows := due(tx, box, 1):
+        leased = hand_over(tx, box, rows[0], Grant(secrets.token_hex(8), holder, tx.now + duration))
+        if leased is not None:
+            return leased
+    return None
 
 
 def due(tx: Transaction, box: Box, limit: int) -> list[Row]:
@@ -72,9 +79,30 @@ def due(tx: Transaction, box: Box, limit: int) -> list[Row]:
     return tx.all("lease_first", {"mailbox_id": box.number, "limit": limit})
 
 
-def hand_over(tx: Transaction, box: Box, row: Row, grant: Grant) -> LeaseRow:
-    """Lease a delivery that is due."""
-    message_id, before, failures, lapses = row
+def hand_over(tx: Transaction, box: Box, row: Row, grant: Grant) -> LeaseRow | None:
+    """Lease a delivery that is due; or bury it and return None: the line does not know its message."""
+    message_id, _, failures, lapses = row
+    message = tx.news.opened.get(message_id) or read_message(tx, message_id)
+    if message is None or not message.is_intact:
+        _bury_broken(tx, box, row, message)
+        return None
+    values = _lease(tx, box, row, grant)
+    tx.news.event_at(grant.lapses_at)
+    tx.news.said[message.conversation] = None
+    return LeaseRow(message, values, failures, lapses)
+
+
+def read_message(tx: Transaction, message_id: str) -> Message | None:
+    """Read a message, which may be withheld; None where it is gone, or holds bytes that are no text."""
+    try:
+        row = tx.one("message", {"message_id": message_id})
+    except UnicodeDecodeError:
+        return None
+    return message_of(row, tx.seals) if row else None
+
+
+def _lease(tx: Transaction, box: Box, row: Row, grant: Grant) -> dict[str, Any]:
+    message_id, before, *_ = row
     values = {
         "message_id": message_id,
         "mailbox_id": box.number,
@@ -86,10 +114,16 @@ def hand_over(tx: Transaction, box: Box, row: Row, grant: Grant) -> LeaseRow:
         "now_at": tx.now,
     }
     tx.run("lease", values)
-    tx.news.event_at(grant.lapses_at)
-    message = tx.news.opened.get(message_id) or certain(tx.one("lease_message", values))
-    tx.news.said[message.conversation if isinstance(message, Message) else message[1]] = None
-    return LeaseRow(message, values, failures, lapses)
+    return values
+
+
+def _bury_broken(tx: Transaction, box: Box, row: Row, message: Message | None) -> None:
+    """Set aside, as the line's own holder, what must not be handed over."""
+    values = _lease(tx, box, row, Grant(secrets.token_hex(8), THE_LINE, tx.now))
+    tx.run("bury", {**values, "error": _NOT_INTACT})
+    conversation = None if message is None else message.conversation
+    tx.audit(AuditEntry("seal_broken", THE_LINE, conversation, row[0]))
+    _ended(tx, [(row[0], box.number)])
 
 
 def take_back(tx: Transaction, row: LeaseRow) -> None:
@@ -112,7 +146,7 @@ def extend(tx: Transaction, lease: Lease, box: Box, duration: int) -> datetime:
 def settle(tx: Transaction, lease: Lease, box: Box, answer: Message, values: dict[str, Any]) -> None:
     """Write the answer, whose columns are values, and settle."""
     before = held(tx, lease, box)
-    tx.run("add_message", values)
+    write_message(tx, values)
     _settle(tx, lease, box, before, answer)
 
 
@@ -241,6 +275,12 @@ def tally(tx: Transaction) -> dict[State, int]:
     return {state: found.get(state, 0) for state in State}
 
 
+def count_broken(tx: Transaction, since: datetime) -> int:
+    """Count what was buried because its seal does not verify."""
+    row = tx.one("count_broken", {"since_at": micros(since)})
+    return int(row[0]) if row else 0
+
+
 def _which(which: QuestionFilter, box: Box | None) -> dict[str, object]:
     since = which.since
     return {
@@ -251,10 +291,16 @@ def _which(which: QuestionFilter, box: Box | None) -> dict[str, object]:
     }
 
 
-def answer_to(tx: Transaction, message_id: MessageId) -> Message | None:
-    """Read the answer of a settled question."""
-    row = tx.one("answer", {"id": message_id})
-    return message_of(row) if row else None
+def answer_to(tx: Transaction, message_id: MessageId) -> Answer | None:
+    """Read the answer of a settled question; one that is gone, or another question's, is withheld."""
+    row = tx.one("answer_id", {"id": message_id})
+    return None if row is None else read_answer(tx, message_id, row[0])
+
+
+def read_answer(tx: Transaction, message_id: str, answer_id: str) -> Answer:
+    """Read the answer of this id to a question."""
+    row = tx.one("answer", {"id": message_id, "answer_id": answer_id})
+    return (row and message_of(row, tx.seals).answer) or withheld_answer(THE_LINE)
 
 
 def _change(tx: Transaction, name: str, lease: Lease, box: Box, **values: object) -> None:
@@ -297,7 +343,7 @@ def _ended(tx: Transaction, ended: Sequence[Row]) -> None:
 
 def _question(tx: Transaction, row: Row) -> Question:
     is_settled = row[MESSAGE_COLUMNS + 3] == State.SETTLED
-    return question_of(row, answer_to(tx, row[0]) if is_settled else None)
+    return question_of(row, answer_to(tx, row[0]) if is_settled else None, tx.seals)
 
 
 def _lost(lease: Lease) -> LeaseLostError:

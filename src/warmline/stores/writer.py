@@ -228,14 +228,18 @@ class Writer:
     def _granted(self, tx: Transaction, *, careful: bool) -> Results:
         """Lease what became due to parked jobs, which stay parked until the commit."""
         granted: Results = []
-        for mailbox in tx.news.due:
-            for job in self._parked.get(mailbox, ()):
-                if job.abandoned:
-                    continue
-                result = self._guarded(job, tx) if careful else self._plain(job, tx)
-                if result is None:
-                    break
-                granted.append((job, result))
+        served: set[Job] = set()
+        while tx.news.due:  # what cannot be handed over is buried, and its sender's mailbox gets a notice
+            due, tx.news.due = tx.news.due, {}
+            for mailbox in due:
+                for job in self._parked.get(mailbox, ()):
+                    if job.abandoned or job in served:
+                        continue
+                    result = self._guarded(job, tx) if careful else self._plain(job, tx)
+                    if result is None:
+                        break
+                    served.add(job)
+                    granted.append((job, result))
         return granted
 
     def _undo(self) -> None:

@@ -43,6 +43,8 @@ def _show(answer: dict[str, Any]) -> None:
         print()
     for citation in answer["citations"]:
         print(f"  {paint(span(citation), BOLD)}  {found(citation)}")
+    if not answer["intact"]:
+        hint(paint("not what was written: something else wrote into the store", YELLOW))
     total = answer["timings_ms"].get("total")
     took = f" in {total:.0f} ms" if total is not None else ""
     hint(f"{answer['outcome']} by {answer['author']}{took} · ticket {answer['id']}")

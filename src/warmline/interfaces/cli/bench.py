@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from warmline.errors import InvalidInputError
 from warmline.interfaces.cli.arguments import add_json, whole
 from warmline.interfaces.cli.output import hint, show_json
+
+if TYPE_CHECKING:
+    from warmline.operations.bench_bus import Figure
 
 TIMED_MEGABYTES = 100
 
@@ -30,6 +35,12 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         metavar="N",
         default=0,
         help="time a lease beside this many settled questions, too",
+    )
+    bus.add_argument(
+        "--security",
+        choices=("on", "off", "both"),
+        default="on",
+        help="seals, ledger, audit, redaction and rates: on, off, or both in turn, and what they cost (on)",
     )
     bus.add_argument("--folder", type=Path, metavar="DIR", help="whose disk counts (where temporary files live)")
     bus.set_defaults(run=_bus)
@@ -101,24 +112,40 @@ def _waiters(options: argparse.Namespace) -> int:
 def _bus(options: argparse.Namespace) -> int:
     """Measure durable questions from ask to answer, by as many askers and workers as each line says."""
     from warmline.operations import bench_bus
+    from warmline.operations.bench_parts import Security
 
-    figures = bench_bus.run(options.folder, questions=options.questions, history=options.history, on_step=hint)
+    wanted = [each for each in reversed(Security) if options.security in {each.value, "both"}]
+    figures = bench_bus.run(options.folder, wanted, questions=options.questions, history=options.history, on_step=hint)
     if options.json:
         show_json(figures.as_json())
         return 0
     floor = figures.floor
     print(f"floor (p50): fdatasync of 4 KB {floor.fdatasync_ms:.3f} ms, SQLite FULL commit {floor.commit_ms:.3f} ms\n")
-    print("askers x workers   p50 ms   p99 ms  x 2 commits  questions/s  x 1/commit  fdatasyncs  slowest/fastest")
+    print(
+        "security  askers x workers   p50 ms   p99 ms  x 2 commits  questions/s  x 1/commit  fdatasyncs"
+        "  slowest/fastest  cpu us"
+    )
     for shape in figures.shapes:
         print(
-            f"{shape.askers:>6} x {shape.workers:<9} {shape.p50_ms:>8.2f} {shape.p99_ms:>8.2f}"
+            f"{shape.security:<8} {shape.askers:>7} x {shape.workers:<9} {shape.p50_ms:>8.2f} {shape.p99_ms:>8.2f}"
             f" {shape.p50_ms / (2 * floor.commit_ms):>12.2f} {shape.questions_per_second:>12,.0f}"
             f" {shape.questions_per_second * floor.commit_ms / 1000:>11.2f} {shape.fdatasyncs_per_question:>11.2f}"
-            f" {shape.slowest_to_fastest:>16.2f}"
+            f" {shape.slowest_to_fastest:>16.2f} {shape.cpu_us:>7.0f}"
         )
+    if options.security == "both":
+        _show_cost(figures.shapes)
     for lease in figures.leases:
         print(f"a lease beside {lease.settled:>9,} settled questions: p50 {lease.p50_ms:.3f} ms")
     return 0
+
+
+def _show_cost(shapes: Sequence[Figure]) -> None:
+    """Print what security adds, for each two figures of one shape."""
+    for without, beside in zip(shapes[::2], shapes[1::2], strict=True):
+        print(
+            f"security costs {beside.cpu_us - without.cpu_us:.0f} us of a processor a question at {beside.askers} x"
+            f" {beside.workers}, and keeps {beside.questions_per_second / without.questions_per_second:.2f} of the rate"
+        )
 
 
 def _line(options: argparse.Namespace) -> int:

@@ -55,6 +55,9 @@ def _show(status: dict[str, Any]) -> None:
     if status["closed_at_start"]:
         said = f"at the start, {counted(status['closed_at_start'], 'file or folder', 'files and folders')} to others"
         print(f"{paint('closed    ', YELLOW)} {said}: the log names the last")
+    if status["broken"]:
+        found = f"{counted(status['broken'], 'message')} of the last 24 hours, not what was sent"
+        print(f"{paint('withheld  ', YELLOW)} {found}: see `warmline audit verify`")
     for stop in status["stops"]:
         print(f"{paint('stopped   ', YELLOW)} {_stopped(stop)}")
 

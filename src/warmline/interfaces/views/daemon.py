@@ -39,6 +39,7 @@ class StatusView(BaseModel):
     waiting: int = Field(description="callers that wait now: for an answer, for messages, for changes")
     receiving: int = Field(description="of which for messages")
     stops: list[StopView] = Field(description="loops and floods that were stopped in the last 24 hours, latest first")
+    broken: int = Field(description="messages not handed over in the last 24 hours because they are not intact")
     roots: int
     files: int
     lines: int

@@ -68,7 +68,8 @@ class MessageView(BaseModel):
     sender: str
     trust: Trust = Field(description="how far the sender is trusted; unknown: anybody may have written it")
     kind: Kind
-    body: str = Field(description="empty once erased")
+    body: str = Field(description="empty once erased; withheld unless intact")
+    intact: bool = Field(description="whether it is what was sent; false when something else wrote into the store")
     metadata: dict[str, Any] | None
     sent_at: datetime
     deadline_at: datetime | None
@@ -237,6 +238,7 @@ def _said(message: Message) -> dict[str, Any]:
         "trust": trust_in(message),
         "kind": message.kind,
         "body": message.body,
+        "intact": message.is_intact,
         "metadata": None if message.metadata is None else json.loads(message.metadata),
         "sent_at": message.sent_at,
         "deadline_at": message.deadline_at,

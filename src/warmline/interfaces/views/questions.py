@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from warmline import errors
-from warmline.model import ENDED, Answer, Citation, Delivery, Outcome, Question, State
+from warmline.model import ENDED, WITHHELD, Answer, Citation, Delivery, Outcome, Question, State
 from warmline.protocols import Accepted
 from warmline.security.fence import Trust
 from warmline.security.trust import trust_in_answer
@@ -54,6 +54,7 @@ class AnswerView(BaseModel):
     trust: Trust | None = Field(description="how far its author is trusted; unknown: it says what the memory holds")
     timings_ms: dict[str, float]
     question: str
+    intact: bool = Field(description="whether question and answer are what was written; else they are withheld")
     receipt: ReceiptView
 
 
@@ -107,6 +108,7 @@ def answer_view(question: Question, places: Places) -> AnswerView:
         trust=trust_in_answer(answer) if answer else None,
         timings_ms=dict(answer.timings_ms) if answer else {},
         question=question.message.body,
+        intact=question.message.is_intact and (answer is None or answer.text != WITHHELD),
         receipt=_receipt_view(question),
     )
 

@@ -48,6 +48,13 @@ class ArchivedView(BaseModel):
     messages: int = Field(description="answers counted with the rest")
 
 
+class RotatedView(BaseModel):
+    """The key under which the line seals from now on."""
+
+    key: int = Field(description="its number; all before it are kept")
+    file: str = Field(description="where the keys lie on the daemon's machine: without them nothing can be verified")
+
+
 def import_report_view(report: ImportReport) -> ImportReportView:
     """Show what an import did."""
     return ImportReportView(**asdict(report))

@@ -73,6 +73,7 @@ create table audit (
     hash blob not null check (length(hash) = 36)
 ) strict;
 create index audit_at on audit (at);
+create index audit_broken on audit (at) where verb = 'seal_broken';
 
 -- The lower-case hexadecimal SHA-256 of an archive file's bytes.
 alter table archive_file add column digest text;
