@@ -1,5 +1,7 @@
-"""Seals for stores in tests."""
+"""Seals for stores in tests, and who changes these."""
 
+from warmline.model import OWNER, CredentialId
 from warmline.security.seals import Seals
 
 SEALS = Seals({1: bytes(range(32))})
+BY = CredentialId(OWNER)

@@ -19,11 +19,12 @@ from warmline.home import Home
 from warmline.memory.citations import FileVerifier
 from warmline.memory.memory import Memory
 from warmline.model import MEMORY_MAILBOX
-from warmline.protocols import Clock, Service
+from warmline.protocols import AuditLog, Clock, Service
 from warmline.security.keys import make_seals, read_seals
 from warmline.settings import Settings
 from warmline.stores.directory import SqliteDirectory
 from warmline.stores.importing import SqliteImporter
+from warmline.stores.refusals import SqliteAuditLog
 from warmline.stores.sqlite import SqliteStore
 
 
@@ -36,6 +37,7 @@ class Line:
     bridge: Bridge
     memory: Memory
     importer: Importer
+    audit: AuditLog
     clock: Clock
     dispatcher: Dispatcher
     leaving: asyncio.Event
@@ -76,6 +78,8 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
     async with AsyncExitStack() as closing:
         await store.open()
         closing.push_async_callback(store.close)
+        audit = SqliteAuditLog(store.database, clock, settings.audit)
+        closing.push_async_callback(audit.close)
         await store.lapse_all()  # this daemon owns the store alone: who held a lease is gone
         memory = Memory(home.memory, settings.memory, private=[home.path])
         closing.push_async_callback(memory.close)
@@ -99,5 +103,6 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
             parts, MEMORY_MAILBOX, settings.dispatch, holder=f"daemon {os.getpid()}", asked_to_leave=leaving.set
         )
         importer = SqliteImporter(store.database)
-        async with working(dispatcher, Timekeeper(store, clock), Retention(store, clock, settings.retention)):
-            yield Line(home, settings, bridge, memory, importer, clock, dispatcher, leaving)
+        retention = Retention(store, audit, clock, settings.retention)
+        async with working(dispatcher, Timekeeper(store, clock), retention, audit):
+            yield Line(home, settings, bridge, memory, importer, audit, clock, dispatcher, leaving)

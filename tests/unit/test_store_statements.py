@@ -29,8 +29,8 @@ READ_BY_PEOPLE = {
 }
 """On the reader's connection, where a long look delays nobody."""
 
-ONCE_A_DAY = {"archive_batches", "archive_stops"}
-"""By the retention, which deletes what nothing else keeps in order of time."""
+ONCE_A_DAY = {"archive_batches", "archive_stops", "archive_replacing_parts"}
+"""By the retention, which deletes what nothing else keeps in order of time; or when what is archived is erased."""
 
 HOT = {
     "lease_first": ["SEARCH delivery USING INDEX delivery_due (mailbox_id=?)"],

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import apsw
@@ -43,8 +42,7 @@ _WRITE = (
 _to_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
+class AuditEntry(NamedTuple):
     """What was done, or refused, by whom. No body, no credential's token, nothing that the sender may choose freely.
 
     actor is a credential's id, "owner", or "warmline" for what the line does itself; subject is the id of what it was
@@ -90,8 +88,8 @@ class Ledger:
     def note(self, at: int, entry: AuditEntry) -> None:
         """Add a row to the audit. at is in microseconds."""
         number, before, sums = self._now
-        detail = None if entry.detail is None else _to_json(entry.detail)
-        row = (number + 1, at, entry.verb, entry.actor, entry.conversation, entry.subject, entry.refusal, detail)
+        *said, detail = entry
+        row = (number + 1, at, *said, None if detail is None else _to_json(detail))
         chained = chain(self.seals, before, row)
         self._cursor.execute(_ADD, (*row, chained))
         self._now = Mark(number + 1, chained, sums)

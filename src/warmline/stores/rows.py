@@ -83,6 +83,11 @@ class LeaseRow(NamedTuple):
     failures: int
     lapses: int
 
+    @property
+    def conversation(self) -> ConversationId:
+        """The conversation of the message."""
+        return self.message.conversation if isinstance(self.message, Message) else ConversationId(self.message[1])
+
 
 def lease_of(row: LeaseRow, mailbox: Mailbox) -> Lease:
     """Make the lease of a row."""
