@@ -54,8 +54,14 @@ class Doors:
     serves them.
     """
 
-    def __init__(self, app: ASGIApp, authenticate: Callable[[str], Credential]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        authenticate: Callable[[str], Credential],
+        note_refusal: Callable[[Scope, WarmlineError], None],
+    ) -> None:
         self._app = app
+        self._note_refusal = note_refusal
         self._authenticate = authenticate
         self.closed = False
         self.inside = 0
@@ -76,6 +82,7 @@ class Doors:
         try:
             self._let_in(scope)
         except WarmlineError as refusal:
+            self._note_refusal(scope, refusal)
             await problem_response(refusal)(scope, receive, send)
         else:
             await self._app(scope, _Bounded(receive), send)

@@ -13,6 +13,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import uvicorn
 
@@ -21,6 +22,7 @@ from warmline.app import Line, open_line
 from warmline.daemon import Owner
 from warmline.home import Home
 from warmline.interfaces.doors import Doors
+from warmline.interfaces.refusals import note_refusal
 from warmline.interfaces.rest import create_api
 from warmline.operations.legacy.taking import clear_copies
 from warmline.settings import Settings
@@ -72,7 +74,8 @@ async def serve(
             listeners.append(closing.enter_context(tcp))
             address = _address(tcp)
         async with open_line(home, settings, leaving) as line:
-            doors = Doors(create_api(line, owner, address), line.bridge.credentials.authenticate)
+            api = create_api(line, owner, address)
+            doors = Doors(api, line.bridge.credentials.authenticate, partial(note_refusal, line.audit))
             server = _Server(_config(doors))
             serving = asyncio.create_task(server.serve(listeners), name="http")
             on_ready(address)

@@ -13,6 +13,7 @@ from warmline import __version__
 from warmline.errors import InvalidInputError, NotFoundError, WarmlineError
 from warmline.interfaces.cli import (
     ask,
+    audit,
     bench,
     completion,
     conversation,
@@ -35,7 +36,7 @@ from warmline.interfaces.cli.streams import open_streams, silence
 COMMANDS = (
     *(ask, questions, memory),
     *(message, inbox, conversation, mailbox, credential),
-    *(status, importing, store, serve, bench, demo, completion),
+    *(status, audit, importing, store, serve, bench, demo, completion),
 )
 """In the order of the help."""
 
