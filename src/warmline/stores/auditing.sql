@@ -27,6 +27,9 @@ where coalesce(at, 0) >= :since_at and (:actor is null or session = :actor) and 
     and :subject is null
 order by at desc, conversation, number desc limit :limit
 
+-- name: auditing_ledgers
+select id from ledger
+
 -- name: auditing_files
 select name, digest from archive_file order by first_number
 

@@ -1,6 +1,6 @@
 """How long `audit verify` takes for a million rows, beside the time of reading them without any hash.
 
-    python scripts/audit_speed.py [ROWS]
+    make prove-audit
 
 The rows are written by the ledger itself, as verbs have them written, in transactions of 10,000.
 """
@@ -25,13 +25,18 @@ BATCH = 10_000
 RUNS = 3
 
 
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 def main(rows: int) -> None:
     seals = Seals({1: secrets.token_bytes(KEY_BYTES)})
     with tempfile.TemporaryDirectory(prefix="warmline-audit-") as folder:
         path = Path(folder) / "store.db"
         began = time.perf_counter()
         fill(path, seals, rows)
-        print(f"written   {time.perf_counter() - began:6.1f} s, {path.stat().st_size / 1e6:,.0f} MB")
+        say(f"written   {time.perf_counter() - began:6.1f} s, {path.stat().st_size / 1e6:,.0f} MB")
         floors, verified = [], []
         for _ in range(RUNS):
             connection = open_reader(path)
@@ -45,8 +50,8 @@ def main(rows: int) -> None:
             connection.close()
             if not found.is_whole or found.audit_rows != rows:
                 sys.exit(f"false alarm: {found}")
-        print(f"read only {statistics.median(floors):6.1f} s, the median of {RUNS}")
-        print(f"verified  {statistics.median(verified):6.1f} s, the median of {RUNS}; {rows:,} rows")
+        say(f"read only {statistics.median(floors):6.1f} s, the median of {RUNS}")
+        say(f"verified  {statistics.median(verified):6.1f} s, the median of {RUNS}; {rows:,} rows")
 
 
 def fill(path: Path, seals: Seals, rows: int) -> None:
@@ -62,4 +67,4 @@ def fill(path: Path, seals: Seals, rows: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1].replace(",", "").replace("_", "")) if len(sys.argv) > 1 else 1_000_000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)
