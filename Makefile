@@ -20,6 +20,10 @@ test: .venv/tested lint types layers  ## make .venv with the test extras, then e
 test-api: .venv/proven  ## schemathesis over the whole OpenAPI document, against a real daemon, in four minutes
 	PYTHONPATH=tests $(RUN)/python tests/proofs/api.py
 
+prove-audit: .venv/tested  ## 20,000 random tamperings, and how long a million rows of audit take to verify
+	WARMLINE_TAMPERINGS=20000 $(RUN)/pytest -q tests/faults/test_tampering.py --timeout 1200
+	$(RUN)/python tests/proofs/audit.py
+
 soak: .venv/tested  ## 20,000 messages among 20 participants, readers and daemon killed at random
 	WARMLINE_MESSAGES=20000 $(RUN)/pytest -q tests/faults/test_twenty_participants.py
 
@@ -71,5 +75,5 @@ clean:  ## remove what these targets made
 	@scripts/make-venv.sh dev,proofs
 	@touch $@ .venv/tested .venv/installed
 
-.PHONY: help demo install test test-api soak explore lint types layers scan-secrets bench lock audit-dependencies \
-	wheel clean
+.PHONY: help demo install test test-api prove-audit soak explore lint types layers scan-secrets bench lock \
+	audit-dependencies wheel clean

@@ -1,13 +1,16 @@
-"""Seals for stores in tests, and the question whether a store's ledger is true."""
+"""Seals for stores in tests, who changes these, and the question whether a store's ledger is true."""
 
 from pathlib import Path
 
 import apsw
 
+from warmline.model import OWNER, CredentialId
 from warmline.security.seals import Seals
 from warmline.stores.ledger import is_sealed, read, weigh_all
 
 SEALS = Seals({1: bytes(range(32))})
+
+BY = CredentialId(OWNER)
 
 
 def assert_ledger_is_true(path: Path, seals: Seals = SEALS) -> None:

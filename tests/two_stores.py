@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from manual_clock import ManualClock
-from sealing import SEALS, assert_ledger_is_true
+from sealing import BY, SEALS, assert_ledger_is_true
 from warmline.directory import Directory
 from warmline.errors import WarmlineError
 from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX, THE_LINE, Batch, BatchToken, Lease, Message, MessageId
@@ -130,7 +130,7 @@ class TwoStores:
     async def _open(self) -> None:
         for side in (self.memory, self.sqlite):
             await side.store.open()
-            await side.directory.new_conversation(self._team)
+            await side.directory.new_conversation(self._team, by=BY)
 
     async def _close(self) -> None:
         tasks = [task for pair in self.waiting for task in pair]

@@ -19,7 +19,7 @@ from warmline.home import Home
 from warmline.memory.citations import FileVerifier
 from warmline.memory.memory import Memory
 from warmline.model import MEMORY_MAILBOX, CredentialId
-from warmline.protocols import Clock, Service
+from warmline.protocols import AuditLog, Clock, Service
 from warmline.security.keys import make_seals, read_seals, rotate
 from warmline.security.seals import Seals
 from warmline.settings import Settings
@@ -27,6 +27,7 @@ from warmline.stores.directory import SqliteDirectory
 from warmline.stores.importing import SqliteImporter
 from warmline.stores.ledger import AuditEntry
 from warmline.stores.opening import holds_seals
+from warmline.stores.refusals import SqliteAuditLog
 from warmline.stores.sqlite import SqliteStore
 
 
@@ -39,6 +40,7 @@ class Line:
     bridge: Bridge
     memory: Memory
     importer: Importer
+    audit: AuditLog
     clock: Clock
     dispatcher: Dispatcher
     leaving: asyncio.Event
@@ -81,6 +83,8 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
     async with AsyncExitStack() as closing:
         await store.open()
         closing.push_async_callback(store.close)
+        audit = SqliteAuditLog(store.database, clock, settings.audit)
+        closing.push_async_callback(audit.close)
         await store.lapse_all()  # this daemon owns the store alone: who held a lease is gone
         memory = Memory(home.memory, settings.memory, private=[home.path])
         closing.push_async_callback(memory.close)
@@ -104,9 +108,10 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
             parts, MEMORY_MAILBOX, settings.dispatch, holder=f"daemon {os.getpid()}", asked_to_leave=leaving.set
         )
         importer = SqliteImporter(store.database)
-        async with working(dispatcher, Timekeeper(store, clock), Retention(store, clock, settings.retention)):
+        retention = Retention(store, audit, clock, settings.retention)
+        async with working(dispatcher, Timekeeper(store, clock), retention, audit):
             rotate_key = _rotating(home, seals, store)
-            yield Line(home, settings, bridge, memory, importer, clock, dispatcher, leaving, rotate_key)
+            yield Line(home, settings, bridge, memory, importer, audit, clock, dispatcher, leaving, rotate_key)
 
 
 def _open_seals(home: Home) -> Seals:

@@ -119,16 +119,30 @@ class StoreSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionSettings:
-    """How long messages stay in the database."""
+    """How long messages, and the audit's rows, stay in the database."""
 
     keep: timedelta = timedelta(days=30)
     """After it was settled a message moves into the archive: longer than any deadline."""
+
+    keep_audit: timedelta = timedelta(days=90)
+    """Of the audit's rows: three times as long as what they tell of; what is asked about later is read from files."""
 
     period: timedelta = timedelta(days=1)
     """A day's messages are moved in a few seconds."""
 
     first_look: timedelta = timedelta(minutes=1)
     """After the start: a daemon that is started for one question does nothing else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditSettings:
+    """Limits on what refused tries add to the audit."""
+
+    period: timedelta = timedelta(seconds=1)
+    """Refusals of so long are written together: who knocks a thousand times adds one row."""
+
+    max_rows: int = 20
+    """Written together: a person reads as many; more kinds of refusals in a second are an attack, and are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,6 +303,7 @@ class Settings:
     dispatch: DispatchSettings = field(default_factory=DispatchSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
+    audit: AuditSettings = field(default_factory=AuditSettings)
     memory: MemorySettings = field(default_factory=MemorySettings)
     daemon: DaemonSettings = field(default_factory=DaemonSettings)
     doors: DoorSettings = field(default_factory=DoorSettings)

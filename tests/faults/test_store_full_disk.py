@@ -15,7 +15,7 @@ import apsw
 import pytest
 
 from manual_clock import ManualClock
-from sealing import SEALS, assert_ledger_is_true
+from sealing import BY, SEALS, assert_ledger_is_true
 from store_cases import LEASE, OTHER_MAILBOX, a_question, an_answer
 from warmline.errors import StoreFullError
 from warmline.model import MEMORY_MAILBOX, Message, State
@@ -182,11 +182,11 @@ async def test_a_full_disk_under_the_archive_leaves_every_row_and_no_file(small_
     before = [await store.post(question.id) for question in asked]
     clock.advance(LEASE)
     with pytest.raises(StoreFullError, match=str(small_archive.folder)):
-        await store.archive(clock.now())
+        await store.archive(clock.now(), by=BY)
     assert await asyncio.to_thread(os.listdir, small_archive.folder) == []
     assert await store.tally() == dict.fromkeys(State, 0) | {State.SETTLED: 3}
     await asyncio.to_thread(small_archive.make_room)
-    assert await store.archive(clock.now()) == 2
+    assert await store.archive(clock.now(), by=BY) == 2
     assert await store.tally() == dict.fromkeys(State, 0) | {State.SETTLED: 1}
     assert [await store.post(question.id) for question in asked] == before
     await store.close()

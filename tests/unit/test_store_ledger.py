@@ -9,7 +9,7 @@ import apsw
 import pytest
 
 from manual_clock import ManualClock
-from sealing import SEALS, assert_ledger_is_true
+from sealing import BY, SEALS, assert_ledger_is_true
 from store_cases import a_note, a_question
 from warmline.directory import ImportedAudit, ImportedMessage
 from warmline.errors import StoreError
@@ -116,8 +116,8 @@ async def test_what_only_reads_or_changes_nothing_writes_no_ledger(store: Sqlite
 async def test_what_is_imported_is_weighed(store: SqliteStore, path: Path) -> None:
     importer = SqliteImporter(store.database)
     note = a_note(store.database.clock, None)  # type: ignore[arg-type]
-    await importer.take_messages([ImportedMessage(note, MEMORY_MAILBOX, 1, is_read=False)])
-    await importer.take_audit([ImportedAudit(DEFAULT_CONVERSATION, 1, "a", "sent", None, None)])
+    await importer.take_messages([ImportedMessage(note, MEMORY_MAILBOX, 1, is_read=False)], by=BY)
+    await importer.take_audit([ImportedAudit(DEFAULT_CONVERSATION, 1, "a", "sent", None, None)], by=BY)
     assert_ledger_is_true(path)
     assert (await store.post(note.id)).message.is_intact
 

@@ -11,7 +11,7 @@ import apsw
 import pytest
 
 from manual_clock import ManualClock
-from sealing import SEALS, assert_ledger_is_true
+from sealing import BY, SEALS, assert_ledger_is_true
 from store_cases import a_question
 from warmline.model import MEMORY_MAILBOX, OWNER_MAILBOX, THE_LINE, CitationStatus, Mailbox, MessageId, State
 from warmline.parties import AnsweredBy, Policy
@@ -185,7 +185,7 @@ async def test_what_dies_from_now_on_puts_a_notice_to_the_owner(path: Path) -> N
 
 
 async def test_what_was_moved_leaves_no_second_copy_behind(path: Path, store: SqliteStore) -> None:
-    await store.erase(MessageId("Q-SETTLED"))
+    await store.erase(MessageId("Q-SETTLED"), by=BY)
     assert not [file for file in path.parent.iterdir() if TOLD.encode() in file.read_bytes()]
 
 

@@ -12,7 +12,7 @@ import apsw
 import pytest
 
 from manual_clock import ManualClock
-from sealing import SEALS
+from sealing import BY, SEALS
 from store_cases import LEASE, a_credential, a_note, a_question, an_answer
 from warmline.errors import IdempotencyConflictError, StoreDamagedError, UnknownMessageError
 from warmline.model import (
@@ -176,7 +176,7 @@ async def test_a_key_whose_message_was_changed_is_a_conflict(scene: Scene) -> No
 async def test_a_tombstone_verifies_and_keeps_the_seal_from_before(scene: Scene, tmp_path: Path) -> None:
     question, answer = await scene.asked_and_answered()
     seals: dict[str, bytes] = dict(rows(tmp_path, "select id, seal from message"))
-    await scene.store.erase(question.id)
+    await scene.store.erase(question.id, by=BY)
     assert dict(rows(tmp_path, "select id, erased_seal from message")) == seals
     for each in (question, answer):
         erased = (await scene.store.post(each.id)).message
@@ -186,7 +186,7 @@ async def test_a_tombstone_verifies_and_keeps_the_seal_from_before(scene: Scene,
 async def test_what_was_changed_stays_withheld_when_it_is_erased(scene: Scene) -> None:
     question = await scene.ask()
     scene.tamper("update message set sender = 'owner' where id = :id", question)
-    erased = await scene.store.erase(question.id)
+    erased = await scene.store.erase(question.id, by=BY)
     assert not erased.message.is_intact
     assert (await scene.store.post(question.id)).deliveries[0].state is State.CANCELLED
 
@@ -196,7 +196,7 @@ async def test_the_archive_takes_only_what_is_what_was_written(scene: Scene, tmp
     await scene.ask()
     scene.tamper("update message set body = 'no' where id = :id", pairs[0][1])
     scene.clock.advance(timedelta(days=1))
-    assert await scene.store.archive(scene.clock.now()) == 4
+    assert await scene.store.archive(scene.clock.now(), by=BY) == 4
     left = {message_id for (message_id,) in rows(tmp_path, "select id from message")}
     assert {each.id for each in pairs[0]} <= left
     assert not {each.id for pair in pairs[1:] for each in pair} & left

@@ -71,7 +71,7 @@ class Conversations:
             rules.check_name(each.name, self._settings)
         minted = [self._credentials.made(each, Grant(is_person=each.is_person)) for each in participants]
         kept = [(each.credential, hash_token(each.token)) for each in minted]
-        await self._directory.new_conversation(conversation, kept)
+        await self._directory.new_conversation(conversation, kept, by=by.id)
         return conversation, minted
 
     async def list(self, by: Credential, limit: int) -> Sequence[Conversation]:
@@ -112,13 +112,14 @@ class Conversations:
     async def close(self, by: Credential, conversation: ConversationId) -> Conversation:
         """Take nothing new in it from now on. Wants the right to administer. The default one: ConflictError."""
         rights.check(by, Right.ADMINISTER)
-        return await self._directory.close_conversation(conversation, self._clock.now())
+        return await self._directory.close_conversation(conversation, self._clock.now(), by=by.id)
 
     async def report(self, by: Credential, status: str = "") -> Reported:
         """Note that the speaker lives, and what it says about itself; an empty status leaves what it said."""
         said = Saying(self._parts)
         status = await said.status(status)
-        noted = await self._directory.report(by.conversation, by.name, self._clock.now(), status or None)
+        now = self._clock.now()
+        noted = await self._directory.report(by.conversation, by.name, now, status or None, by=by.id)
         return Reported(noted, said.redacted)
 
     async def who(self, by: Credential, conversation: ConversationId) -> Sequence[Presence]:
@@ -144,7 +145,7 @@ class Conversations:
         """Say how a mailbox hands over from now on, and who may answer it. Wants the right to administer."""
         rights.check(by, Right.ADMINISTER)
         mailbox = await self._addresses.named(by, name, conversation)
-        await self._directory.set_policy(mailbox, policy)
+        await self._directory.set_policy(mailbox, policy, by=by.id)
         states = await self._directory.mailboxes(mailbox.conversation)
         return next(state for state in states if state.mailbox == mailbox)
 

@@ -112,12 +112,12 @@ class Messages:
         post = await self.post(by, message_id)
         if not rights.may_end(by, post.message):
             raise ForbiddenError("only who said it, or who administers the line, may erase a message")
-        return await self._store.erase(message_id)
+        return await self._store.erase(message_id, by=by.id)
 
     async def archive(self, by: Credential, older_than: timedelta) -> int:
         """Move what was settled or cancelled so long ago into the archive. Wants the right to administer."""
         rights.check(by, Right.ADMINISTER)
-        return await self._store.archive(self._parts.clock.now() - older_than)
+        return await self._store.archive(self._parts.clock.now() - older_than, by=by.id)
 
     def _check(self, kind: Kind, key: str | None) -> None:
         if kind not in SENDABLE:

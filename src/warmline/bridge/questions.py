@@ -94,8 +94,8 @@ class Questions:
         """
         question = await self._own(by, message_id)
         if question.delivery.state is State.DEAD:
-            return await self._store.discard(message_id)
-        return await self._store.cancel(message_id)
+            return await self._store.discard(message_id, by=by.id)
+        return await self._store.cancel(message_id, by=by.id)
 
     async def requeue(self, by: Credential, message_id: MessageId, deadline_at: datetime | None = None) -> Question:
         """Give a dead or expired question or note of the speaker's another life, with a new deadline.
@@ -107,7 +107,8 @@ class Questions:
             raise ConflictError(f"cannot requeue {message_id}: it was erased; say it anew")
         now = self._parts.clock.now()
         asked_for = rules.checked_deadline(deadline_at, now, self._settings)
-        return await self._store.requeue(message_id, asked_for or now + self._patience(question.delivery.mailbox))
+        deadline_at = asked_for or now + self._patience(question.delivery.mailbox)
+        return await self._store.requeue(message_id, deadline_at, by=by.id)
 
     async def questions(self, by: Credential, which: QuestionFilter, limit: int) -> Sequence[Question]:
         """List everybody's questions, newest first, at most limit and never more than settings.max_listed.

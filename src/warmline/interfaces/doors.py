@@ -72,8 +72,15 @@ class Doors:
     serves them. Wrong tokens over TCP are answered late; whoever opens the Unix socket can read the owner's.
     """
 
-    def __init__(self, app: ASGIApp, authenticate: Callable[[str], Credential], limits: DoorSettings) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        authenticate: Callable[[str], Credential],
+        note_refusal: Callable[[Scope, WarmlineError], None],
+        limits: DoorSettings,
+    ) -> None:
         self._app = app
+        self._note_refusal = note_refusal
         self._authenticate = authenticate
         self._limits = limits
         self._tries = Tries(limits, time.monotonic)
@@ -105,6 +112,7 @@ class Doors:
                 token, receive = await self._shown(scope, receive)
                 self._let_in(scope, token)
         except WarmlineError as refusal:
+            self._note_refusal(scope, refusal)
             response = await self._refused(scope, refusal)
             await response(scope, receive, send)
         else:

@@ -21,6 +21,7 @@ from warmline.daemon import Owner
 from warmline.errors import WarmlineError
 from warmline.interfaces.doors import problem_response
 from warmline.interfaces.entrances import Tcp
+from warmline.interfaces.refusals import note_refusal
 from warmline.interfaces.rest_batches import batches, receiving
 from warmline.interfaces.rest_conversations import conversations, mailboxes
 from warmline.interfaces.rest_credentials import credentials
@@ -121,8 +122,10 @@ def create_api(line: Line, owner: Owner, tcp: Tcp | None, *, closed: int) -> Fas
     return api
 
 
-async def _on_error(_: Request, error: Exception) -> Response:
+async def _on_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, WarmlineError)  # noqa: S101  # registered for nothing else
+    line: Line = request.app.state.line
+    note_refusal(line.audit, request.scope, error)
     return problem_response(error)
 
 

@@ -60,7 +60,7 @@ class Age(Form):
     response_class=StreamingResponse,
     responses=described("ImportingView") | problems(403, *WRITES),
 )
-async def import_legacy(file: LegacyFile, line: AnyLine) -> StreamingResponse:
+async def import_legacy(file: LegacyFile, by: By, line: AnyLine) -> StreamingResponse:
     """Take over conversations, messages, statuses and audit rows of an old bridge; a second time adds what is new.
 
     The file is copied with its -wal, and the copy is read. Tokens work as credentials until they expire.
@@ -72,7 +72,7 @@ async def import_legacy(file: LegacyFile, line: AnyLine) -> StreamingResponse:
         def on_progress(done: int, total: int) -> None:
             say(ImportingView(progress=ImportProgressView(messages_done=done, messages_total=total)))
 
-        terms = Terms(now=line.clock.now(), limits=line.settings.bridge.rate, extend=extend)
+        terms = Terms(by=by.id, now=line.clock.now(), limits=line.settings.bridge.rate, extend=extend)
         report = await take_legacy(Path(source), line.home.path, line.importer, terms, on_progress)
         return ImportingView(report=import_report_view(report))
 

@@ -14,6 +14,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import uvicorn
 
@@ -24,6 +25,7 @@ from warmline.home import Home
 from warmline.interfaces.certificates import read_certificate
 from warmline.interfaces.doors import Doors
 from warmline.interfaces.entrances import Entrance, Tcp
+from warmline.interfaces.refusals import note_refusal
 from warmline.interfaces.rest import create_api
 from warmline.operations.legacy.taking import clear_copies
 from warmline.security import load as load_trust
@@ -98,7 +100,8 @@ async def serve(
         address = tcp.address if tcp else None
         async with open_line(home, settings, leaving) as line:
             api = create_api(line, owner, tcp, closed=len(closed))
-            doors = Doors(api, line.bridge.credentials.authenticate, settings.doors)
+            authenticate, note = line.bridge.credentials.authenticate, partial(note_refusal, line.audit)
+            doors = Doors(api, authenticate, note, settings.doors)
             server = _Server(_config(doors), _entrances(unix, tcp, settings.doors))
             serving = asyncio.create_task(server.serve([]), name="http")
             gc.freeze()  # what is there now stays: to look at it again and again holds everybody up

@@ -19,6 +19,7 @@ from warmline.model import (
     State,
 )
 from warmline.stores import verbs
+from warmline.stores.ledger import AuditEntry
 from warmline.stores.rows import BatchRow, LeaseRow, Row
 from warmline.stores.transaction import Box, Transaction
 from warmline.stores.verbs import Grant, due, hand_over
@@ -70,6 +71,8 @@ def receive(tx: Transaction, wanted: Reception) -> BatchRow | None:
         "key": wanted.key,
     }
     tx.run("receive", batch)
+    for lease in leases:
+        tx.audit(AuditEntry("receive", wanted.reader, lease.conversation, lease.values["message_id"]))
     tx.news.readers.append(wanted.reader)
     return BatchRow(token, wanted.mailbox, leases, is_new=True)
 
@@ -116,6 +119,8 @@ def acknowledge(tx: Transaction, token: BatchToken, reader: CredentialId) -> Ack
         unanswered_ids = json.dumps([message.id for message in questions])
         found = {"settled_ids": settled_ids, "unanswered_ids": unanswered_ids}
         tx.run("acknowledge", {"token": token, "now_at": tx.now, **found})
+        for message in settled:
+            tx.audit(AuditEntry("acknowledge", reader, message.conversation, message.id))
     return Acknowledged(_ids(settled_ids), _ids(unanswered_ids))
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import apsw
@@ -44,8 +43,7 @@ _WRITTEN = _STATEMENTS["ledger_write"]
 _to_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
+class AuditEntry(NamedTuple):
     """What was done, or refused, by whom. No body, no credential's token, nothing that the sender may choose freely.
 
     actor is a credential's id, "owner", or "warmline" for what the line does itself; subject is the id of what it was
@@ -100,9 +98,9 @@ class Ledger:
 
     def note(self, at: int, entry: AuditEntry) -> None:
         """Add a row to the audit. at is in microseconds."""
+        *said, detail = entry
         number = self._number + 1
-        detail = None if entry.detail is None else _to_json(entry.detail)
-        row = (number, at, entry.verb, entry.actor, entry.conversation, entry.subject, entry.refusal, detail)
+        row = (number, at, *said, None if detail is None else _to_json(detail))
         chained = chain(self.seals, self._hash, row)
         self._cursor.execute(_AUDITED[0], (*row, chained))
         self._number, self._hash, self._is_changed = number, chained, True

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from warmline.errors import ConversationClosedError, IdempotencyConflictError, UnknownMessageError
-from warmline.model import Lease, Message, MessageId, Post, Question
+from warmline.model import THE_LINE, CredentialId, Kind, Lease, Message, MessageId, Post, Question
 from warmline.stores import verbs
 from warmline.stores.accepting import Sent, accept
+from warmline.stores.ledger import AuditEntry
 from warmline.stores.rows import MESSAGE_COLUMNS, Row, answer_to_json, delivery_of, message_of, message_values, seal_of
 from warmline.stores.speaking import Refused, Speech, admit
 from warmline.stores.transaction import Box, Transaction
+
+VERBS = dict.fromkeys(Kind, "send") | {Kind.QUESTION: "ask", Kind.CONTROL: "control"}
+"""What the audit calls the acceptance of a message, by its kind."""
 
 
 class Added(NamedTuple):
@@ -36,8 +40,11 @@ def add(
     if isinstance(admitted, Refused):
         return admitted
     (position,) = accept(tx, admitted, [box.number])
+    settled = None
     if settles is not None and held is not None:
         verbs.settle_note(tx, *settles, held)
+        settled = {"settles": settles[0].message.id}
+    _audit(tx, VERBS[new.message.kind], new.message, speech, settled)
     return Added(admitted.message, position)
 
 
@@ -51,6 +58,7 @@ def broadcast(tx: Transaction, new: Sent, boxes: Sequence[Box], speech: Speech |
     if isinstance(admitted, Refused):
         return admitted
     accept(tx, admitted, [box.number for box in boxes])
+    _audit(tx, "broadcast", new.message, speech, {"recipients": len(boxes)})
     return post(tx, new.message.id)
 
 
@@ -69,11 +77,12 @@ def post(tx: Transaction, message_id: MessageId) -> Post:
     )
 
 
-def erase(tx: Transaction, message_id: MessageId) -> Post:
+def erase(tx: Transaction, message_id: MessageId, by: CredentialId) -> Post:
     """Empty a message and its answer, and cancel its open deliveries. Raises UnknownMessageError."""
     before = post(tx, message_id)
     if before.message.erased_at is not None:
         return before
+    tx.audit(AuditEntry("erase", by, before.message.conversation, message_id))
     for (number,) in tx.all("erase_cancel", {"message_id": message_id, "now_at": tx.now}):
         tx.news.ended[message_id] = None
         tx.news.due[number] = None
@@ -84,6 +93,13 @@ def erase(tx: Transaction, message_id: MessageId) -> Post:
     for row in filter(None, rows):
         _empty(tx, row)
     return post(tx, message_id)
+
+
+def _audit(
+    tx: Transaction, verb: str, message: Message, speech: Speech | None, detail: Mapping[str, object] | None
+) -> None:
+    actor = THE_LINE if speech is None else speech.by.id
+    tx.audit(AuditEntry(verb, actor, message.conversation, message.id, detail=detail))
 
 
 def _empty(tx: Transaction, row: Row) -> None:

@@ -97,6 +97,11 @@ class LeaseRow(NamedTuple):
     failures: int
     lapses: int
 
+    @property
+    def conversation(self) -> ConversationId:
+        """The conversation of the message."""
+        return self.message.conversation
+
 
 def lease_of(row: LeaseRow, mailbox: Mailbox) -> Lease:
     """Make the lease of a row."""

@@ -177,12 +177,12 @@ class SqliteStore:
         box, other = self.database.box(lease.mailbox), self.database.box(to)
         await self.database.write(lambda tx: verbs.escalate(tx, lease, box, other, deadline_at))
 
-    async def erase(self, message_id: MessageId) -> Post:
+    async def erase(self, message_id: MessageId, *, by: CredentialId) -> Post:
         """Empty a message and its answer, and cancel what is open of it."""
         try:
-            return await self.database.write(lambda tx: posts.erase(tx, message_id), checkpointed=True)
+            return await self.database.write(lambda tx: posts.erase(tx, message_id, by), checkpointed=True)
         except UnknownMessageError:
-            erased = await self.database.archive.erase(message_id, self.database.clock.now())
+            erased = await self.database.archive.erase(message_id, self.database.clock.now(), by)
             if erased is None:
                 raise
             return erased
@@ -194,9 +194,9 @@ class SqliteStore:
         except UnknownMessageError:
             return await self._from_archive(message_id)
 
-    async def archive(self, before: datetime) -> int:
+    async def archive(self, before: datetime, *, by: CredentialId) -> int:
         """Move what was settled or cancelled before into the archive."""
-        return await self.database.archive.move(before)
+        return await self.database.archive.move(before, by)
 
     async def extend(self, lease: Lease, duration: timedelta) -> Lease:
         """Extend a lease."""
@@ -230,17 +230,17 @@ class SqliteStore:
         box = self.database.box(lease.mailbox)
         await self.database.write(lambda tx: verbs.bury(tx, lease, box, error))
 
-    async def cancel(self, message_id: MessageId) -> Question:
+    async def cancel(self, message_id: MessageId, *, by: CredentialId) -> Question:
         """End what is ready or leased."""
-        return await self._steer(message_id, lambda tx: verbs.cancel(tx, message_id))
+        return await self._steer(message_id, lambda tx: verbs.cancel(tx, message_id, by))
 
-    async def requeue(self, message_id: MessageId, deadline_at: datetime | None) -> Question:
+    async def requeue(self, message_id: MessageId, deadline_at: datetime | None, *, by: CredentialId) -> Question:
         """Put back what is dead or expired."""
-        return await self._steer(message_id, lambda tx: verbs.requeue(tx, message_id, deadline_at))
+        return await self._steer(message_id, lambda tx: verbs.requeue(tx, message_id, deadline_at, by))
 
-    async def discard(self, message_id: MessageId) -> Question:
+    async def discard(self, message_id: MessageId, *, by: CredentialId) -> Question:
         """Give up what is dead."""
-        return await self._steer(message_id, lambda tx: verbs.discard(tx, message_id))
+        return await self._steer(message_id, lambda tx: verbs.discard(tx, message_id, by))
 
     async def get(self, message_id: MessageId) -> Question:
         """Return a question as it stands."""

@@ -15,7 +15,7 @@ from mailbox b join conversation c on c.id = b.conversation where b.conversation
 insert into conversation (id, created_at) values (:conversation, :now_at) on conflict do nothing
 
 -- name: add_mailbox
-insert into mailbox (conversation, name) values (:conversation, :name) on conflict do nothing
+insert into mailbox (conversation, name) values (:conversation, :name) on conflict do nothing returning id
 
 -- name: add_same_key
 select id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at, answer,
@@ -72,7 +72,7 @@ set state = 'leased', deliveries = :deliveries, lease_id = :lease_id, holder = :
 where message_id = :message_id and mailbox_id = :mailbox_id
 
 -- name: held
-select position, failures, lapses, lease_lapses_at, last_error, deadline_at, handed_at, handed_to from delivery
+select position, failures, lapses, lease_lapses_at, last_error, deadline_at, handed_at, handed_to, reader from delivery
 where message_id = :message_id and mailbox_id = :mailbox_id
     and deliveries = :deliveries and lease_id = :lease_id and state = 'leased'
 
@@ -157,7 +157,7 @@ returning message_id, mailbox_id
 update delivery
 set state = 'ready', lapses = lapses + 1, lease_id = null, holder = null, lease_lapses_at = null, reader = null
 where timed_at <= :until_at and lease_lapses_at <= :until_at and (reader is null or not :spared)
-returning mailbox_id
+returning message_id, mailbox_id
 
 -- name: sweep_make_due
 update delivery set ready_at = null

@@ -87,6 +87,11 @@ class Transaction:
         """Run a statement that returns nothing."""
         self._execute(name, values)
 
+    @property
+    def changes(self) -> int:
+        """How many rows the connection has changed: what grows meanwhile was changed."""
+        return self._cursor.connection.total_changes()
+
     def audit(self, entry: AuditEntry) -> None:
         """Add a row to the audit; it is there if what the verb writes is."""
         self._ledger.note(self.now, entry)

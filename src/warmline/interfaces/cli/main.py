@@ -13,6 +13,7 @@ from warmline import __version__
 from warmline.errors import InvalidInputError, NotFoundError, WarmlineError
 from warmline.interfaces.cli import (
     ask,
+    audit,
     bench,
     completion,
     conversation,
@@ -36,7 +37,7 @@ from warmline.interfaces.cli.streams import open_streams, silence
 COMMANDS = (
     *(ask, questions, memory),
     *(message, inbox, conversation, mailbox, credential),
-    *(status, importing, store, redact, serve, bench, demo, completion),
+    *(status, audit, importing, store, redact, serve, bench, demo, completion),
 )
 """In the order of the help."""
 

@@ -70,8 +70,9 @@ class ImportReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """How an import is done. extend: credentials last at least this long from now."""
+    """How an import is done, and who wants it. extend: credentials last at least this long from now."""
 
+    by: CredentialId
     now: datetime
     limits: Limits
     extend: timedelta | None = None
@@ -122,7 +123,9 @@ class _Taking:
             conversation = _conversation(old, names)
             credentials = list(self._credentials(old, names))
             self.report.conversations += 1
-            self.report.new_conversations += await self._importer.take_conversation(conversation, credentials)
+            self.report.new_conversations += await self._importer.take_conversation(
+                conversation, credentials, by=self._terms.by
+            )
             self.report.credentials += len(credentials)
             self.report.valid_credentials += sum(self._is_valid(credential) for credential, _ in credentials)
             self.report.statuses += sum(session.status is not None for session in old.sessions)
@@ -133,7 +136,7 @@ class _Taking:
             taken = [imported for old in chunk if (imported := await self._message(old))]
             self.report.messages += len(taken)
             self.report.unread += sum(not imported.is_read for imported in taken)
-            self.report.new_messages += await self._importer.take_messages(taken)
+            self.report.new_messages += await self._importer.take_messages(taken, by=self._terms.by)
             done += len(chunk)
             on_progress(done, total)
 
@@ -141,7 +144,7 @@ class _Taking:
         for chunk in _chunks(self._old.audit()):
             rows = [await self._audit(old) for old in chunk]
             self.report.audit_rows += len(rows)
-            self.report.new_audit_rows += await self._importer.take_audit(rows)
+            self.report.new_audit_rows += await self._importer.take_audit(rows, by=self._terms.by)
 
     async def _message(self, old: OldMessage) -> ImportedMessage | None:
         sender = self._names.get((old.conversation, old.sender))

@@ -72,7 +72,6 @@ create table audit (
     detail text check (detail is null or json_valid(detail)),
     hash blob not null check (length(hash) = 36)
 ) strict;
-create index audit_at on audit (at);
 create index audit_broken on audit (at) where verb = 'seal_broken';
 
 -- The lower-case hexadecimal SHA-256 of an archive file's bytes.
