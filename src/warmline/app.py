@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from warmline.answerers.extractive import ExtractiveAnswerer
 from warmline.bridge.bridge import Bridge, open_bridge
@@ -17,10 +18,14 @@ from warmline.dispatch.retention import Retention
 from warmline.dispatch.timekeeper import Timekeeper
 from warmline.home import Home
 from warmline.memory.citations import FileVerifier
+from warmline.memory.encrypted_index import EncryptedIndex
 from warmline.memory.memory import Memory
+from warmline.memory.writing import ENCRYPTED_INDEX_FOLDER
 from warmline.model import MEMORY_MAILBOX
 from warmline.protocols import Clock, Service
+from warmline.security.key_place import find_key
 from warmline.security.keys import make_seals, read_seals
+from warmline.security.workspace import open_workspace
 from warmline.settings import Settings
 from warmline.stores.directory import SqliteDirectory
 from warmline.stores.importing import SqliteImporter
@@ -29,7 +34,10 @@ from warmline.stores.sqlite import SqliteStore
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A running line: what interfaces may touch. leaving is set when somebody with the right to asked it to leave."""
+    """A running line: what interfaces may touch. leaving is set when somebody with the right to asked it to leave.
+
+    workspace is where copies of what others wrote may lie for a while: in memory, where the home is encrypted.
+    """
 
     home: Home
     settings: Settings
@@ -39,6 +47,7 @@ class Line:
     clock: Clock
     dispatcher: Dispatcher
     leaving: asyncio.Event
+    workspace: Path
 
     async def leave(self) -> None:
         """Let waits return with what is known, and give answers in progress the drain; release the rest."""
@@ -66,18 +75,21 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
     """Open the store and the memory of a home, and work on questions until the block ends.
 
     leaving is set when a control message asks for a shutdown. At the block's end answers in progress get
-    settings.dispatch.drain to finish; the rest is released. Raises StoreDamagedError or
-    StoreVersionError, and has then changed nothing.
+    settings.dispatch.drain to finish; the rest is released. Raises StoreDamagedError,
+    StoreVersionError, WrongKeyError or UnsafeKeyError, and has then changed nothing.
     """
     clock = SystemClock()
     seals = read_seals(home.seal_keys) if home.seal_keys.exists() or home.store.exists() else make_seals(home.seal_keys)
-    store = SqliteStore(home.store, settings.store, clock, seals)
+    key = find_key(home.encryption)
+    store = SqliteStore(home.store, settings.store, clock, seals, key=key)
     directory = SqliteDirectory(store.database)
     async with AsyncExitStack() as closing:
         await store.open()
         closing.push_async_callback(store.close)
         await store.lapse_all()  # this daemon owns the store alone: who held a lease is gone
-        memory = Memory(home.memory, settings.memory, private=[home.path])
+        workspace = home.path if key is None else closing.enter_context(open_workspace(home.path))
+        encrypted = key and EncryptedIndex(key, home.memory / ENCRYPTED_INDEX_FOLDER, workspace / "index")
+        memory = Memory(home.memory, settings.memory, private=[home.path], encrypted=encrypted or None)
         closing.push_async_callback(memory.close)
         verifier = FileVerifier(memory.resolve, settings.memory)
         bridge = open_bridge(
@@ -100,4 +112,4 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
         )
         importer = SqliteImporter(store.database)
         async with working(dispatcher, Timekeeper(store, clock), Retention(store, clock, settings.retention)):
-            yield Line(home, settings, bridge, memory, importer, clock, dispatcher, leaving)
+            yield Line(home, settings, bridge, memory, importer, clock, dispatcher, leaving, workspace)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from manual_clock import ManualClock
-from sealing import SEALS
+from sealing import KEY, SEALS
 from store_cases import MAX_LAPSES, OTHER_MAILBOX, Line
 from warmline.directory import Directory
 from warmline.model import MEMORY_MAILBOX
@@ -39,13 +39,13 @@ async def _in_memory(clock: ManualClock) -> AsyncIterator[Line]:
     await store.close()
 
 
-async def _on_file(clock: ManualClock, path: Path) -> AsyncIterator[Line]:
+async def _on_file(clock: ManualClock, path: Path, key: bytes | None) -> AsyncIterator[Line]:
     opened: list[SqliteStore] = []
 
     async def open_line() -> Line:
         for store in opened:
             await store.close()
-        opened.append(SqliteStore(path, SETTINGS, clock, SEALS))
+        opened.append(SqliteStore(path, SETTINGS, clock, SEALS, key=key))
         directory = SqliteDirectory(opened[-1].database)
         await opened[-1].open()
         return Line(opened[-1], directory, clock, open_line)
@@ -54,9 +54,10 @@ async def _on_file(clock: ManualClock, path: Path) -> AsyncIterator[Line]:
     await opened[-1].close()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "encrypted"])
 async def line(request: pytest.FixtureRequest, clock: ManualClock, tmp_path: Path) -> AsyncIterator[Line]:
-    lines = _in_memory(clock) if request.param == "memory" else _on_file(clock, tmp_path / "store.db")
+    key = KEY if request.param == "encrypted" else None
+    lines = _in_memory(clock) if request.param == "memory" else _on_file(clock, tmp_path / "store.db", key)
     async for line in lines:
         await line.store.add_mailbox(MEMORY_MAILBOX)
         await line.store.add_mailbox(OTHER_MAILBOX)

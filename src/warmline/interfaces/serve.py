@@ -23,6 +23,7 @@ from warmline.home import Home
 from warmline.interfaces.doors import Doors
 from warmline.interfaces.rest import create_api
 from warmline.operations.legacy.taking import clear_copies
+from warmline.operations.turning import finish
 from warmline.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ async def serve(
     on_ready is called once, with the TCP address or None, when questions can come in. Raises
     DaemonError or StoreError when the home or the store cannot be used.
     """
+    finish(home)
     clear_copies(home.path)
     leaving = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -70,12 +70,12 @@ def _trouble(folder: Path, error: Exception) -> dict[str, Any]:
 def main() -> int:
     """Do one request. Exit status 0: a report was written; 1: an error was."""
     os.umask(0o077)
-    folder, settings, request = request_from_json(json.loads(sys.stdin.buffer.readline()))
+    folder, settings, request, encrypted = request_from_json(json.loads(sys.stdin.buffer.readline()))
     threading.Thread(target=_leave_with_the_starter, daemon=True).start()
     output = _Output()
     try:
         with translating(folder):
-            indexer = Indexer(folder, settings, output.progress)
+            indexer = Indexer(folder, settings, output.progress, encrypted)
             report = indexer.run(request)
             indexer.close()
     except WarmlineError as error:

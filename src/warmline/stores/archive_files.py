@@ -1,9 +1,10 @@
 """The archive: settled messages that left the database, in compressed files that are only read.
 
 A file holds posts, one JSON object a line, in the order of acceptance, and is
-gzip as any tool reads it (`zcat`). It is written beside its place, synced, and renamed into it, so that a
-file with its name is whole. Which file holds what stands in the database (table archive_file); a file
-that is not listed there was never taken into use. Only erasing replaces a file.
+gzip as any tool reads it (`zcat`); in an encrypted home that is encrypted in turn (security/encryption.py).
+It is written beside its place, synced, and renamed into it, so that a file with its name is whole.
+Which file holds what stands in the database (table archive_file); a file that is not listed there was never taken
+into use. Only erasing replaces a file.
 """
 
 from __future__ import annotations
@@ -20,18 +21,22 @@ from typing import TYPE_CHECKING
 
 from warmline.errors import StoreDamagedError, StoreError, StoreFullError
 from warmline.model import Post
+from warmline.security.encryption import reading, writing
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 SUFFIX = ".jsonl.gz"
+ENCRYPTED_SUFFIX = f"{SUFFIX}.enc"
 
 
 class ArchiveFiles:
     """The files of one folder. Blocking: call from a thread."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, key: bytes | None = None) -> None:
         self._folder = folder
+        self._key = key
+        self._suffix = suffix(key)
 
     def write(self, name: str, posts: Sequence[Post]) -> None:
         """Write posts as the file of this name, in place of one that is there; durable when this returns.
@@ -42,12 +47,9 @@ class ArchiveFiles:
         unfinished = place.with_suffix(".new")
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with open(os.open(unfinished, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:  # noqa: PTH123
-                with gzip.open(file, "wb") as packed:
-                    for post in posts:
-                        packed.write(_form().dump_json(post) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
+            with writing(unfinished, self._key, bound(name)) as file, gzip.open(file, "wb") as packed:
+                for post in posts:
+                    packed.write(_form().dump_json(post) + b"\n")
             unfinished.replace(place)
             _sync_folder(self._folder)
         except OSError as error:
@@ -59,7 +61,7 @@ class ArchiveFiles:
     def read(self, name: str) -> Iterator[Post]:
         """Yield the posts of a file. Raises StoreDamagedError."""
         try:
-            with gzip.open(self._path(name), "rb") as packed:
+            with reading(self._path(name), self._key, bound(name)) as file, gzip.open(file, "rb") as packed:
                 for line in packed:
                     yield _form().validate_json(line)
         except (OSError, EOFError, ValueError, zlib.error) as error:
@@ -74,11 +76,21 @@ class ArchiveFiles:
     def keep_only(self, names: frozenset[str]) -> None:
         """Remove files that never came into use: a writer was killed before it could list them. Raises StoreError."""
         for path in self._folder.glob("*"):
-            if path.name.removesuffix(SUFFIX) not in names:
+            if path.name.removesuffix(self._suffix) not in names:
                 _remove(path)
 
     def _path(self, name: str) -> Path:
-        return self._folder / f"{name}{SUFFIX}"
+        return self._folder / f"{name}{self._suffix}"
+
+
+def suffix(key: bytes | None) -> str:
+    """Return how the names of archive files end, in a home with this key."""
+    return SUFFIX if key is None else ENCRYPTED_SUFFIX
+
+
+def bound(name: str) -> str:
+    """Return the name under which an archive file is encrypted: it is taken for no other."""
+    return f"archive/{name}"
 
 
 @cache

@@ -41,17 +41,28 @@ class Part(Protocol):
 
 
 class Database:
-    """Runs verbs on the file at `path`, which nobody else may write. May be opened again after it was closed."""
+    """Runs verbs on the file at `path`, which nobody else may write. May be opened again after it was closed.
+
+    With a key, file and archive are encrypted under it.
+    """
 
     def __init__(
-        self, path: Path, settings: StoreSettings, clock: Clock, seals: Seals, *, vfs: str | None = None
+        self,
+        path: Path,
+        settings: StoreSettings,
+        clock: Clock,
+        seals: Seals,
+        *,
+        vfs: str | None = None,
+        key: bytes | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock
         self._path = path
         self._seals = seals
         self._vfs = vfs
-        self.archive = SqliteArchive(self, path.with_name("archive"))
+        self._key = key
+        self.archive = SqliteArchive(self, path.with_name("archive"), key)
         self._parts: list[Part] = []
         self._boxes: dict[Mailbox, Box] = {}
         self._writer: Writer | None = None
@@ -67,9 +78,11 @@ class Database:
 
     async def open(self) -> None:
         """Open or make the file, start the threads, load the parts."""
-        self._connection = await asyncio.to_thread(open_writer, self._path, self.settings, self._seals, self._vfs)
+        self._connection = await asyncio.to_thread(
+            open_writer, self._path, self.settings, self._seals, vfs=self._vfs, key=self._key
+        )
         self._ledger = Ledger(self._connection, self._seals)
-        self._reading = await asyncio.to_thread(open_reader, self._path, self._vfs)
+        self._reading = await asyncio.to_thread(open_reader, self._path, vfs=self._vfs, key=self._key)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="store reader")
         self._writer = Writer(self._connection, self._ledger, self.clock, self.settings.max_batch, self._tell)
         self._boxes = await self.read(read_boxes)

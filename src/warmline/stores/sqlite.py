@@ -48,9 +48,16 @@ class SqliteStore:
     """
 
     def __init__(
-        self, path: Path, settings: StoreSettings, clock: Clock, seals: Seals, *, vfs: str | None = None
+        self,
+        path: Path,
+        settings: StoreSettings,
+        clock: Clock,
+        seals: Seals,
+        *,
+        vfs: str | None = None,
+        key: bytes | None = None,
     ) -> None:
-        self.database = Database(path, settings, clock, seals, vfs=vfs)
+        self.database = Database(path, settings, clock, seals, vfs=vfs, key=key)
         self.database.join(self)
         self._settings = settings
         self._ends = EndWaits()

@@ -34,6 +34,13 @@ def message_bar() -> Iterator[Show]:
 
 
 @contextmanager
+def byte_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function that shows how many bytes of all are done."""
+    with _bar("bytes") as update:
+        yield lambda done, total: update(description=what, completed=done, total=total or None)
+
+
+@contextmanager
 def _bar(unit: str) -> Iterator[Callable[..., None]]:
     """Yield a function that updates a bar, whose description may hold anything."""
     if not sys.stderr.isatty():

@@ -1,10 +1,11 @@
-"""`store archive`: keep the database small."""
+"""`store`: keep the database small, and encrypt it."""
 
 from __future__ import annotations
 
 import argparse
 from datetime import timedelta
 
+from warmline.interfaces.cli import encrypting
 from warmline.interfaces.cli.arguments import add_json, duration
 from warmline.interfaces.cli.output import counted, show_json
 
@@ -13,8 +14,10 @@ KEPT = timedelta(days=30)
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command."""
-    store = commands.add_parser("store", help="keep the database small", description="Upkeep of the database.")
+    """Add the commands."""
+    store = commands.add_parser(
+        "store", help="keep the database small, or encrypt it", description="Upkeep of the database."
+    )
     verbs = store.add_subparsers(title="commands", metavar="COMMAND", required=True)
     archive = verbs.add_parser("archive", help="move what is old into files", description=_archive.__doc__)
     archive.add_argument(
@@ -22,6 +25,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     add_json(archive)
     archive.set_defaults(run=_archive)
+    encrypting.add_parsers(verbs)
 
 
 def _archive(options: argparse.Namespace) -> int:
