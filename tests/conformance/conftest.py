@@ -21,6 +21,8 @@ from warmline.stores.sqlite import SqliteStore
 
 SETTINGS = StoreSettings(max_lapses=MAX_LAPSES)
 
+ENCRYPTED_TOO = {"test_store_archiving", "test_store_erasing", "test_store_batches", "test_store_at_once"}
+
 
 @pytest.fixture
 def clock() -> ManualClock:
@@ -54,7 +56,14 @@ async def _on_file(clock: ManualClock, path: Path, key: bytes | None) -> AsyncIt
     await opened[-1].close()
 
 
-@pytest.fixture(params=["memory", "sqlite", "encrypted"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run every suite on both stores, and those that touch all files of a home on an encrypted one as well."""
+    if "line" in metafunc.fixturenames:
+        encrypted = ["encrypted"] if metafunc.module.__name__.rpartition(".")[2] in ENCRYPTED_TOO else []
+        metafunc.parametrize("line", ["memory", "sqlite", *encrypted], indirect=True)
+
+
+@pytest.fixture
 async def line(request: pytest.FixtureRequest, clock: ManualClock, tmp_path: Path) -> AsyncIterator[Line]:
     key = KEY if request.param == "encrypted" else None
     lines = _in_memory(clock) if request.param == "memory" else _on_file(clock, tmp_path / "store.db", key)
