@@ -75,7 +75,7 @@ class Ledger:
         self.seals = seals
         self._cursor = connection.cursor()
         self._now = read(connection)
-        self._written = self._now
+        self._written = self.mark
         connection.preupdate_hook(self._weigh, id=self)
 
     @property
