@@ -85,7 +85,7 @@ async def test_every_accepted_question_and_every_given_answer_survives(disk: Dis
     await _nothing_is_lost(disk, tmp_path)
 
 
-@pytest.mark.parametrize("chance", map(random.Random, range(100, 130)))
+@pytest.mark.parametrize("chance", [random.Random(seed) for seed in range(100, 130)])
 async def test_in_an_encrypted_store_they_survive_as_well(chance: random.Random, tmp_path: Path) -> None:
     """The disk lies under the cipher: what a cut tears are encrypted pages."""
     disk = Disk(chance, chance.randrange(chance.choice(MOST_OPERATIONS)))
