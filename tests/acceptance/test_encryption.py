@@ -34,8 +34,8 @@ class EncryptedHome:
         (notes / "birds.md").write_text(f"# Birds\n\n{LINE}\n")
         assert real.run("memory", "add", str(notes)).returncode == 0
         real.run("ask", OLD_BODY)
+        self.ask()  # the newest stays
         assert real.run("store", "archive", "--older-than", "0s").returncode == 0
-        self.ask()
 
     def ask(self) -> None:
         assert LINE.split(" nests ")[1] in self.real.json("ask", BODY)["text"]
