@@ -21,11 +21,11 @@ _MOUNTS = Path("/proc/self/mountinfo")
 _IN_MEMORY = {"tmpfs", "ramfs"}
 
 
-def check_place() -> None:
+def check_place(place: Path = PLACE) -> None:
     """Raises DaemonError where the system has no folder in memory."""
-    if _file_system_of(PLACE) not in _IN_MEMORY or not os.access(PLACE, os.W_OK):
+    if _file_system_of(place.resolve()) not in _IN_MEMORY or not os.access(place, os.W_OK):
         raise DaemonError(
-            f"an encrypted home needs a folder in memory, and {PLACE} is no tmpfs that you may write to:"
+            f"an encrypted home needs a folder in memory, and {place} is no tmpfs that you may write to:"
             " mount one there, or keep the home on an encrypted disk instead"
         )
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warmline.interfaces.cli.arguments import absolute_path
-from warmline.interfaces.cli.output import hint
+from warmline.interfaces.cli.arguments import absolute_path, add_json
+from warmline.interfaces.cli.output import hint, show_json
 
 if TYPE_CHECKING:
     from warmline.home import Home
@@ -24,8 +24,10 @@ def add_parsers(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--key-file", type=absolute_path, metavar="FILE", help="where the key is; made when it is not there"
     )
     where.add_argument("--keyring", action="store_true", help="keep the key in the system's keyring")
+    add_json(encrypt)
     encrypt.set_defaults(run=_encrypt)
     decrypt = verbs.add_parser("decrypt", help="undo that", description=_decrypt.__doc__)
+    add_json(decrypt)
     decrypt.set_defaults(run=_decrypt)
 
 
@@ -48,7 +50,10 @@ def _encrypt(options: argparse.Namespace) -> int:
         check_encryption(home.store, None)
         key, place = _key_for(home, options.key_file)
         _turn(home, (None, key), place)
-    print(f"encrypted {home.path}; {_where(place)}")
+    if options.json:
+        show_json(_view(place, is_encrypted=True))
+    else:
+        print(f"encrypted {home.path}; {_where(place)}")
     hint("keep a copy of the key elsewhere: without it nobody reads the home again, you neither")
     return 0
 
@@ -67,7 +72,10 @@ def _decrypt(options: argparse.Namespace) -> int:
     with _owned(home):
         place = _place_of(home)
         _turn(home, (place.read(), None), None)
-    print(f"decrypted {home.path}; {_where(place)}, for copies that you may have")
+    if options.json:
+        show_json(_view(place, is_encrypted=False))
+    else:
+        print(f"decrypted {home.path}; {_where(place)}, for copies that you may have")
     return 0
 
 
@@ -128,6 +136,11 @@ def _key_for(home: Home, key_file: str | None) -> tuple[bytes, KeyPlace]:
         raise InvalidInputError(f"{path} lies in the home that it would lock: name a place outside {home.path}")
     key = read_key_file(path) if path.exists() or path.is_symlink() else make_key_file(path)
     return key, KeyPlace(fingerprint(key), path)
+
+
+def _view(place: KeyPlace, *, is_encrypted: bool) -> dict[str, object]:
+    key_file = str(place.key_file) if place.key_file else None
+    return {"encrypted": is_encrypted, "key_file": key_file, "keyring": key_file is None}
 
 
 def _where(place: KeyPlace) -> str:
