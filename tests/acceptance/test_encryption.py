@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import signal
 from pathlib import Path
@@ -200,3 +201,40 @@ def test_a_daemon_in_the_foreground_holds_no_readable_file_either(home: Encrypte
     wait_until_gone(daemon.pid)
     assert home.workspaces() == before
     assert home.plain() == set()
+
+
+KEYRING = """
+import json
+from pathlib import Path
+from keyring.backend import KeyringBackend
+
+KEPT = Path(__file__).with_name("kept.json")
+
+class OnFile(KeyringBackend):
+    priority = 1
+
+    def get_password(self, service, username):
+        return json.loads(KEPT.read_text()).get(f"{service} {username}") if KEPT.exists() else None
+
+    def set_password(self, service, username, password):
+        KEPT.write_text(json.dumps({f"{service} {username}": password}))
+"""
+
+
+def test_a_daemon_that_starts_by_itself_finds_the_key_in_the_keyring(home: EncryptedHome) -> None:
+    """The keyring is one that a file of settings names, as a user's own may: the daemon's clean environment tells."""
+    config = home.key_file.parent
+    (config / "on_file.py").write_text(KEYRING)
+    (config / "python_keyring").mkdir()
+    settings = f"[backend]\ndefault-keyring=on_file.OnFile\nkeyring-path={config}\n"
+    (config / "python_keyring" / "keyringrc.cfg").write_text(settings)
+    done = home.real.run("store", "encrypt", "--keyring", "--json", XDG_CONFIG_HOME=str(config))
+    assert (done.returncode, json.loads(done.stdout)["keyring"]) == (0, True), done.stderr
+    assert home.plain() == set()
+    assert home.real.run("memory", "list", XDG_CONFIG_HOME=str(config)).returncode == 0
+    home.ask()
+    home.real.run("stop")
+    (config / "kept.json").unlink()
+    done = home.real.run("memory", "list", XDG_CONFIG_HOME=str(config))
+    assert done.returncode == 1
+    assert b"holds no key" in done.stderr

@@ -206,6 +206,23 @@ async def test_killed_at_any_moment_either_the_old_or_the_new_is_whole(home: Hom
     assert turned[-1]
 
 
+async def test_a_log_that_a_reader_holds_open_is_not_read_as_that_of_the_new_store(home: Home) -> None:
+    """SQLite removes the log with the last connection; one that looks at the store keeps it."""
+    looking = open_database(home.store, None)
+    looking.pragma("wal_autocheckpoint", 0)
+    before = sums(home, None)
+    looking.execute("begin; select count(*) from message")
+    writing = open_database(home.store, None)
+    writing.pragma("user_version", writing.pragma("user_version"))
+    writing.close()
+    assert home.store.with_name("store.db-wal").stat().st_size > 0
+    turn(home, (None, KEY), PLACE, lambda _done, _total: None)
+    assert sums(home, KEY) == before
+    looking.close()
+    assert sums(home, KEY) == before
+    assert plain_bytes(home) == []
+
+
 async def test_what_is_cut_off_after_the_moment_is_ended_even_when_it_is_killed_again_and_again(home: Home) -> None:
     before = sums(home, None)
     turn(home, (None, KEY), PLACE, lambda _done, _total: None)

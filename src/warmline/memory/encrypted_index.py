@@ -7,6 +7,7 @@ whenever the process is killed.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from warmline.errors import StoreDamagedError, StoreError
 from warmline.security.encryption import reading, writing
@@ -24,6 +26,7 @@ MANAGED = ".managed.json"
 """The library's list of the files that it may remove."""
 
 _CHANGING = (MANAGED, META)
+_PIECE_BYTES = 1024 * 1024
 
 MERGES = 100
 """More than can end, one after the other, while the segments of one commit are encrypted."""
@@ -56,8 +59,8 @@ class EncryptedIndex:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         meta = self._keep_segments()
         self._sync()
-        self._encrypt(MANAGED, (self.workspace / MANAGED).read_bytes())
-        self._encrypt(META, meta)
+        self._encrypt(MANAGED, io.BytesIO((self.workspace / MANAGED).read_bytes()))
+        self._encrypt(META, io.BytesIO(meta))
         self._sync()
         wanted = {*_segment_files(meta, self._kept()), *_CHANGING}
         for name in set(self._kept()) - wanted:
@@ -73,7 +76,8 @@ class EncryptedIndex:
             with suppress(FileNotFoundError):
                 for name in _segment_files(meta, (path.name for path in self.workspace.iterdir())):
                     if not self._place(name).exists():
-                        self._encrypt(name, (self.workspace / name).read_bytes())
+                        with (self.workspace / name).open("rb") as plain:
+                            self._encrypt(name, plain)
                 if (self.workspace / META).read_bytes() == meta:
                     return meta
         raise StoreError(f"the index in {self.workspace} does not come to rest: try again later")
@@ -86,15 +90,15 @@ class EncryptedIndex:
     def _place(self, name: str) -> Path:
         return self.folder / f"{name}{SUFFIX}"
 
-    def _encrypt(self, name: str, content: bytes) -> None:
+    def _encrypt(self, name: str, plain: BinaryIO) -> None:
         draft = self.folder / f"{name}.new"
         with writing(draft, self.key, bound(name)) as file:
-            file.write(content)
+            shutil.copyfileobj(plain, file, _PIECE_BYTES)
         draft.replace(self._place(name))
 
     def _decrypt(self, name: str) -> None:
         with reading(self._place(name), self.key, bound(name)) as file, (self.workspace / name).open("wb") as plain:
-            shutil.copyfileobj(file, plain)
+            shutil.copyfileobj(file, plain, _PIECE_BYTES)
 
     def _sync(self) -> None:
         descriptor = os.open(self.folder, os.O_RDONLY)

@@ -36,8 +36,8 @@ def open_workspace(home: Path) -> Iterator[Path]:
     check_place()
     prefix = f"warmline-{hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:16]}-"
     for left in PLACE.glob(f"{prefix}*"):
-        if not left.is_symlink() and left.lstat().st_uid == os.getuid():
-            shutil.rmtree(left, ignore_errors=True)
+        if left.lstat().st_uid == os.getuid():
+            shutil.rmtree(left, ignore_errors=True)  # it follows no link
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=PLACE))
     try:
         yield folder
