@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from warmline.answerers.extractive import ExtractiveAnswerer
 from warmline.bridge.bridge import Bridge, open_bridge
@@ -17,11 +18,15 @@ from warmline.dispatch.retention import Retention
 from warmline.dispatch.timekeeper import Timekeeper
 from warmline.home import Home
 from warmline.memory.citations import FileVerifier
+from warmline.memory.encrypted_index import EncryptedIndex
 from warmline.memory.memory import Memory
+from warmline.memory.writing import ENCRYPTED_INDEX_FOLDER
 from warmline.model import MEMORY_MAILBOX, CredentialId
 from warmline.protocols import AuditLog, Clock, Service
+from warmline.security.key_place import find_key
 from warmline.security.keys import make_seals, read_seals, rotate
 from warmline.security.seals import Seals
+from warmline.security.workspace import open_workspace
 from warmline.settings import Settings
 from warmline.stores.directory import SqliteDirectory
 from warmline.stores.importing import SqliteImporter
@@ -31,9 +36,12 @@ from warmline.stores.refusals import SqliteAuditLog
 from warmline.stores.sqlite import SqliteStore
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A running line: what interfaces may touch. leaving is set when somebody with the right to asked it to leave."""
+    """A running line: what interfaces may touch. leaving is set when somebody with the right to asked it to leave.
+
+    workspace is where copies of what others wrote may lie for a while: in memory, where the home is encrypted.
+    """
 
     home: Home
     settings: Settings
@@ -44,6 +52,8 @@ class Line:
     clock: Clock
     dispatcher: Dispatcher
     leaving: asyncio.Event
+    workspace: Path
+    """Where content may lie for a while; of an encrypted home it is in memory."""
     rotate_key: Callable[[CredentialId], Awaitable[int]]
     """Seal under a new key from now on, and return its number. Raises UnsafeKeyError."""
 
@@ -73,12 +83,13 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
     """Open the store and the memory of a home, and work on questions until the block ends.
 
     leaving is set when a control message asks for a shutdown. At the block's end answers in progress get
-    settings.dispatch.drain to finish; the rest is released. Raises UnsafeKeyError, StoreDamagedError or
+    settings.dispatch.drain to finish; the rest is released. Raises UnsafeKeyError, WrongKeyError, StoreDamagedError or
     StoreVersionError, and has then changed nothing.
     """
     clock = SystemClock()
-    seals = await asyncio.to_thread(_open_seals, home)
-    store = SqliteStore(home.store, settings.store, clock, seals)
+    key = await asyncio.to_thread(find_key, home.encryption)
+    seals = await asyncio.to_thread(_open_seals, home, key)
+    store = SqliteStore(home.store, settings.store, clock, seals, key=key)
     directory = SqliteDirectory(store.database)
     async with AsyncExitStack() as closing:
         await store.open()
@@ -86,7 +97,9 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
         audit = SqliteAuditLog(store.database, clock, settings.audit)
         closing.push_async_callback(audit.close)
         await store.lapse_all()  # this daemon owns the store alone: who held a lease is gone
-        memory = Memory(home.memory, settings.memory, private=[home.path])
+        workspace = home.path if key is None else closing.enter_context(open_workspace(home.path))
+        encrypted = key and EncryptedIndex(key, home.memory / ENCRYPTED_INDEX_FOLDER, workspace / "index")
+        memory = Memory(home.memory, settings.memory, private=[home.path], encrypted=encrypted or None)
         closing.push_async_callback(memory.close)
         verifier = FileVerifier(memory.resolve, settings.memory)
         bridge = open_bridge(
@@ -111,12 +124,14 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
         retention = Retention(store, audit, clock, settings.retention)
         async with working(dispatcher, Timekeeper(store, clock), retention, audit):
             rotate_key = _rotating(home, seals, store)
-            yield Line(home, settings, bridge, memory, importer, audit, clock, dispatcher, leaving, rotate_key)
+            yield Line(
+                home, settings, bridge, memory, importer, audit, clock, dispatcher, leaving, workspace, rotate_key
+            )
 
 
-def _open_seals(home: Home) -> Seals:
+def _open_seals(home: Home, key: bytes | None) -> Seals:
     """Read the keys of the seals; make them beside a store that holds none. Raises UnsafeKeyError."""
-    if os.path.lexists(home.seal_keys) or holds_seals(home.store):
+    if os.path.lexists(home.seal_keys) or holds_seals(home.store, key):
         return read_seals(home.seal_keys)
     home.make()
     return make_seals(home.seal_keys)

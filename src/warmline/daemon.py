@@ -30,7 +30,10 @@ from warmline.settings import DaemonSettings
 MAX_SOCKET_PATH_BYTES = 100
 """sun_path holds 108 bytes on Linux and 104 on macOS, with a closing NUL."""
 
-PASSED_ON = ("HOME", "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME")
+PASSED_ON = (
+    *("HOME", "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME"),
+    *("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME"),  # the way to a keyring
+)
 """All of the starter's environment that a started daemon sees."""
 
 READY = b"ready\n"

@@ -73,6 +73,16 @@ class Home:
         return self.path / "seal.keys"
 
     @property
+    def archive(self) -> Path:
+        """The folder with the messages that left the store."""
+        return self.path / "archive"
+
+    @property
+    def encryption(self) -> Path:
+        """The file that says where the key of an encrypted home is."""
+        return self.path / "encryption.json"
+
+    @property
     def held(self) -> Path:
         """The folder in which the command line keeps what its `inbox` was handed and still holds."""
         return self.path / "held"

@@ -73,7 +73,7 @@ async def import_legacy(file: LegacyFile, by: By, line: AnyLine) -> StreamingRes
             say(ImportingView(progress=ImportProgressView(messages_done=done, messages_total=total)))
 
         terms = Terms(by=by.id, now=line.clock.now(), limits=line.settings.bridge.rate, extend=extend)
-        report = await take_legacy(Path(source), line.home.path, line.importer, terms, on_progress)
+        report = await take_legacy(Path(source), line.workspace, line.importer, terms, on_progress)
         return ImportingView(report=import_report_view(report))
 
     return in_steps(work, lambda problem: ImportingView(problem=problem))

@@ -28,6 +28,7 @@ from warmline.interfaces.entrances import Entrance, Tcp
 from warmline.interfaces.refusals import note_refusal
 from warmline.interfaces.rest import create_api
 from warmline.operations.legacy.taking import clear_copies
+from warmline.operations.turning import finish
 from warmline.security import load as load_trust
 from warmline.security.permissions import close_to_others
 from warmline.settings import DoorSettings, Settings
@@ -88,6 +89,7 @@ async def serve(
     closed = close_to_others(home.path)
     if closed:
         logger.warning("closed to others", extra={"files": len(closed), "last": str(closed[-1])})
+    finish(home)
     clear_copies(home.path)
     leaving = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -54,14 +54,15 @@ def _leave_with_the_starter() -> None:
     os._exit(CANCELLED)
 
 
-def _trouble(folder: Path, error: Exception) -> dict[str, Any]:
+def _trouble(folder: Path, workspace: Path | None, error: Exception) -> dict[str, Any]:
     """Say what stopped the run: a full disk, or something else. What was committed before is whole."""
     number = getattr(error, "errno", None)
     # Of a system call that failed, tantivy gives the number in its text alone.
     full = f"(os error {errno.ENOSPC})" in str(error) or number in {errno.ENOSPC, errno.EDQUOT}
+    also = f", or {workspace.parent}, where it is worked on," if workspace else ""
     if full:
         return {
-            "error": "the disk that holds the memory's index is full: make room, then try again",
+            "error": f"the disk that holds the memory's index{also} is full: make room, then try again",
             "kind": StoreFullError.__name__,
         }
     return {
@@ -79,19 +80,19 @@ def main() -> int:
     """Do one request. Exit status 0: a report was written; 1: an error was."""
     os.umask(0o077)
     sys.excepthook = _say_what_broke
-    folder, settings, request = request_from_json(json.loads(sys.stdin.buffer.readline()))
+    folder, settings, request, encrypted = request_from_json(json.loads(sys.stdin.buffer.readline()))
     threading.Thread(target=_leave_with_the_starter, daemon=True).start()
     output = _Output()
     try:
         with translating(folder):
-            indexer = Indexer(folder, settings, output.progress)
+            indexer = Indexer(folder, settings, output.progress, encrypted)
             report = indexer.run(request)
             indexer.close()
     except WarmlineError as error:
         output.write({"error": str(error), "kind": type(error).__name__})
         return 1
     except (OSError, ValueError) as error:  # tantivy's I/O errors are ValueErrors
-        output.write(_trouble(folder, error))
+        output.write(_trouble(folder, encrypted.workspace if encrypted else None, error))
         return 1
     output.write({"report": asdict(report)})
     return 0

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from warmline.memory.encrypted_index import EncryptedIndex
 from warmline.memory.files import Skipped
 from warmline.settings import MemorySettings
 
@@ -67,14 +68,32 @@ class IndexReport:
 OnProgress = Callable[[Progress], None]
 
 
-def request_to_json(folder: Path, settings: MemorySettings, request: IndexRequest) -> dict[str, Any]:
-    """Return the one object that an indexing process reads."""
-    return {"folder": str(folder), "settings": asdict(settings), "request": asdict(request)}
+def request_to_json(
+    folder: Path, settings: MemorySettings, request: IndexRequest, encrypted: EncryptedIndex | None = None
+) -> dict[str, Any]:
+    """Return the one object that an indexing process reads. It may hold the key: it goes through a pipe alone."""
+    at_rest = encrypted and {
+        "key": encrypted.key.hex(),
+        "folder": str(encrypted.folder),
+        "workspace": str(encrypted.workspace),
+    }
+    return {
+        "folder": str(folder),
+        "settings": asdict(settings),
+        "request": asdict(request),
+        "encrypted": at_rest,
+    }
 
 
-def request_from_json(data: Mapping[str, Any]) -> tuple[Path, MemorySettings, IndexRequest]:
+def request_from_json(
+    data: Mapping[str, Any],
+) -> tuple[Path, MemorySettings, IndexRequest, EncryptedIndex | None]:
     """Undo `request_to_json`."""
-    return Path(data["folder"]), MemorySettings(**data["settings"]), IndexRequest(**data["request"])
+    at_rest = data["encrypted"]
+    encrypted = at_rest and EncryptedIndex(
+        bytes.fromhex(at_rest["key"]), Path(at_rest["folder"]), Path(at_rest["workspace"])
+    )
+    return Path(data["folder"]), MemorySettings(**data["settings"]), IndexRequest(**data["request"]), encrypted
 
 
 def report_from_json(data: Mapping[str, Any]) -> IndexReport:

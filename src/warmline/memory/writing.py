@@ -22,12 +22,14 @@ from warmline.errors import StoreDamagedError, StoreError
 from warmline.memory import index
 from warmline.memory.catalog import Catalog, FileRow, shown_path
 from warmline.memory.documents import FileText
+from warmline.memory.encrypted_index import EncryptedIndex
 from warmline.memory.files import FoundFile, NotTextError, Skipped, read_text, walk
 from warmline.memory.report import IndexReport, IndexRequest, OnProgress, Progress, SecretFile
 from warmline.security.redaction import find_secrets
 from warmline.settings import MemorySettings
 
 INDEX_FOLDER = "index"
+ENCRYPTED_INDEX_FOLDER = "index.enc"
 
 
 @dataclass(slots=True)
@@ -54,14 +56,21 @@ class _Batch:
 
 
 class Indexer:
-    """One run over one memory folder. Holds the index's writer lock until `close`. Raises StoreError."""
+    """One run over one memory folder. Holds the index's writer lock until `close`. Raises StoreError.
 
-    def __init__(self, folder: Path, settings: MemorySettings, on_progress: OnProgress) -> None:
+    An encrypted index was unpacked into its workspace before.
+    """
+
+    def __init__(
+        self, folder: Path, settings: MemorySettings, on_progress: OnProgress, encrypted: EncryptedIndex | None = None
+    ) -> None:
+        self._encrypted = encrypted
         self._settings = settings
         self._on_progress = on_progress
-        self._catalog = Catalog(folder)
+        self._catalog = Catalog(folder, encrypted.key if encrypted else None)
         self._is_anew = False
-        self._writer = self._open_writer(folder / INDEX_FOLDER)
+        self._has_committed = False
+        self._writer = self._open_writer(encrypted.workspace if encrypted else folder / INDEX_FOLDER)
         self._next_id = 0
         self._tally = _Tally()
         self._batch = _Batch()
@@ -96,6 +105,8 @@ class Indexer:
     def close(self) -> None:
         """Let merges finish, and let go of the lock and the files."""
         self._writer.wait_merging_threads()
+        if self._encrypted and self._has_committed:
+            self._encrypted.keep()  # what was merged
         self._catalog.close()
 
     def run(self, request: IndexRequest) -> IndexReport:
@@ -210,7 +221,7 @@ class Indexer:
             new = [row.id for row in batch.rows]
             with self._catalog.transaction():
                 self._catalog.add_garbage(new)
-            self._writer.commit()
+            self._commit_index()
         if batch.rows or batch.replaced:
             with self._catalog.transaction():
                 self._catalog.delete_files(batch.replaced)
@@ -222,6 +233,12 @@ class Indexer:
         if numbers:
             for number in numbers:
                 self._writer.delete_documents_by_term("file", number)
-            self._writer.commit()
+            self._commit_index()
             with self._catalog.transaction():
                 self._catalog.drop_garbage(numbers)
+
+    def _commit_index(self) -> None:
+        self._writer.commit()
+        if self._encrypted:
+            self._encrypted.keep()
+            self._has_committed = True

@@ -38,9 +38,9 @@ AUDIT_ROWS = 10_000
 class SqliteArchive:
     """The archive of a database, in a folder beside it."""
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: Database, folder: Path, key: bytes | None) -> None:
         self._database = database
-        self._files = ArchiveFiles(folder)
+        self._files = ArchiveFiles(folder, key)
         self._changing = asyncio.Lock()
 
     async def move(self, before: datetime, by: CredentialId) -> int:

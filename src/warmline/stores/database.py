@@ -41,7 +41,10 @@ class Part(Protocol):
 
 
 class Database:
-    """Runs verbs on the file at `path`, which nobody else may write. May be opened again after it was closed."""
+    """Runs verbs on the file at `path`, which nobody else may write. May be opened again after it was closed.
+
+    With a key, file and archive are encrypted under it.
+    """
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class Database:
         *,
         vfs: str | None = None,
         ledger: type[Ledger] = Ledger,
+        key: bytes | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock
@@ -59,7 +63,8 @@ class Database:
         self._seals = seals
         self._vfs = vfs
         self._make_ledger = ledger
-        self.archive = SqliteArchive(self, path.with_name("archive"))
+        self._key = key
+        self.archive = SqliteArchive(self, path.with_name("archive"), key)
         self._parts: list[Part] = []
         self._boxes: dict[Mailbox, Box] = {}
         self._writer: Writer | None = None
@@ -75,9 +80,11 @@ class Database:
 
     async def open(self) -> None:
         """Open or make the file, start the threads, load the parts."""
-        self._connection = await asyncio.to_thread(open_writer, self._path, self.settings, self._seals, self._vfs)
+        self._connection = await asyncio.to_thread(
+            open_writer, self._path, self.settings, self._seals, vfs=self._vfs, key=self._key
+        )
         self._ledger = self._make_ledger(self._connection, self._seals)
-        self._reading = await asyncio.to_thread(open_reader, self._path, self._vfs)
+        self._reading = await asyncio.to_thread(open_reader, self._path, vfs=self._vfs, key=self._key)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="store reader")
         self._writer = Writer(self._connection, self._ledger, self.clock, self.settings.max_batch, self._tell)
         self._boxes = await self.read(read_boxes)

@@ -6,7 +6,6 @@ import errno
 import os
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import quote
 
 import apsw
 from pydantic_core import PydanticSerializationError
@@ -19,7 +18,9 @@ from warmline.errors import (
     StoreFullError,
     StoreVersionError,
     WarmlineError,
+    WrongKeyError,
 )
+from warmline.security.databases import open_database
 from warmline.security.seals import Seals
 from warmline.settings import StoreSettings
 from warmline.stores.ledger import begin
@@ -40,20 +41,22 @@ SEALED_SINCE = 4
 _ANY_TABLE = "select 1 from sqlite_schema limit 1"
 
 
-def open_writer(path: Path, settings: StoreSettings, seals: Seals, vfs: str | None = None) -> apsw.Connection:
+def open_writer(
+    path: Path, settings: StoreSettings, seals: Seals, *, vfs: str | None = None, key: bytes | None = None
+) -> apsw.Connection:
     """Open the one connection that writes, on a file that is ours, whole, and of this version.
 
-    The file is made (0600, its folder 0700) or migrated when needed. Raises StoreDamagedError or
-    StoreVersionError, and has then changed nothing.
+    The file is made (0600, its folder 0700) or migrated when needed. Raises StoreDamagedError, StoreVersionError or
+    WrongKeyError, and has then changed nothing.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     is_new = not path.exists() or path.stat().st_size == 0
     if not is_new:
-        _check(path, vfs)
+        _check(path, vfs, key)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite gives -wal and -shm the mode of the file
     path.chmod(0o600)
     try:
-        connection = apsw.Connection(str(path), vfs=vfs, statementcachesize=STATEMENTS)
+        connection = open_database(path, key, vfs=vfs, statements=STATEMENTS)
     except apsw.Error as error:
         raise translated(error) from error
     try:
@@ -76,27 +79,27 @@ def open_writer(path: Path, settings: StoreSettings, seals: Seals, vfs: str | No
     return connection
 
 
-def holds_seals(path: Path) -> bool:
+def holds_seals(path: Path, key: bytes | None) -> bool:
     """Tell whether it takes the keys of its seals to open this file: unless it is new, or of a version before them.
 
-    Of a file that cannot be read without more (it may be encrypted), it is said that it does.
+    Of a file that cannot be read, it is said that it does.
     """
     if not path.exists() or path.stat().st_size == 0:
         return False
     try:
-        connection = _open_to_look(path, None)
+        connection = _open_to_look(path, None, key)
         try:
             return bool(connection.pragma("user_version") >= SEALED_SINCE)
         finally:
             connection.close()
-    except apsw.Error:
+    except (apsw.Error, WrongKeyError):
         return True
 
 
-def open_reader(path: Path, vfs: str | None = None) -> apsw.Connection:
+def open_reader(path: Path, *, vfs: str | None = None, key: bytes | None = None) -> apsw.Connection:
     """Open a connection for long reads, which never delay the writer."""
     try:
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
+        connection = open_database(path, key, flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
     except apsw.Error as error:
         raise translated(error) from error
     connection.set_busy_timeout(5000)
@@ -131,11 +134,11 @@ def _is_full(error: apsw.Error) -> bool:
     return isinstance(error, apsw.IOError) and getattr(error, "os_errno", 0) in {errno.ENOSPC, errno.EDQUOT}
 
 
-def _check(path: Path, vfs: str | None) -> None:
+def _check(path: Path, vfs: str | None, key: bytes | None) -> None:
     """Look at an existing file without changing it."""
     newest = load_migrations()[-1][0]
     try:
-        connection = _open_to_look(path, vfs)
+        connection = _open_to_look(path, vfs, key)
         try:
             application = connection.pragma("application_id")
             version = connection.pragma("user_version")
@@ -162,18 +165,16 @@ def _check(path: Path, vfs: str | None) -> None:
         raise StoreDamagedError(f"{path} is damaged ({trouble}): restore it from a copy")
 
 
-def _open_to_look(path: Path, vfs: str | None) -> apsw.Connection:
+def _open_to_look(path: Path, vfs: str | None, key: bytes | None) -> apsw.Connection:
     """Open a file without changing it or what lies beside it.
 
     What lies beside it was left by a store that was killed. Beside a -wal, SQLite makes a -shm. A
     rollback journal is there only when the store was still being made; it must be undone to be read.
     """
     if path.with_name(f"{path.name}-journal").exists():
-        return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
-    if path.with_name(f"{path.name}-wal").exists():
-        return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
-    uri = f"file:{quote(str(path))}?immutable=1"
-    return apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI, vfs=vfs)
+        return open_database(path, key, flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
+    is_alone = not path.with_name(f"{path.name}-wal").exists()
+    return open_database(path, key, flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs, immutable=is_alone)
 
 
 def _migrate(connection: apsw.Connection, seals: Seals) -> None:

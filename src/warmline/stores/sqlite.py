@@ -57,8 +57,9 @@ class SqliteStore:
         *,
         vfs: str | None = None,
         ledger: type[Ledger] = Ledger,
+        key: bytes | None = None,
     ) -> None:
-        self.database = Database(path, settings, clock, seals, vfs=vfs, ledger=ledger)
+        self.database = Database(path, settings, clock, seals, vfs=vfs, ledger=ledger, key=key)
         self.database.join(self)
         self._settings = settings
         self._ends = EndWaits()

@@ -1,10 +1,11 @@
-"""`store archive` and `store rotate-key`: the upkeep of the database."""
+"""`store`: keep the database small and its seals fresh, and encrypt it."""
 
 from __future__ import annotations
 
 import argparse
 from datetime import timedelta
 
+from warmline.interfaces.cli import encrypting
 from warmline.interfaces.cli.arguments import add_json, duration
 from warmline.interfaces.cli.output import counted, one_line, show_json
 
@@ -13,9 +14,11 @@ KEPT = timedelta(days=30)
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command."""
+    """Add the commands."""
     store = commands.add_parser(
-        "store", help="keep the database small, and its seals fresh", description="Upkeep of the database."
+        "store",
+        help="keep the database small and its seals fresh, or encrypt it",
+        description="Upkeep of the database.",
     )
     verbs = store.add_subparsers(title="commands", metavar="COMMAND", required=True)
     archive = verbs.add_parser("archive", help="move what is old into files", description=_archive.__doc__)
@@ -27,6 +30,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     rotate.set_defaults(run=_rotate)
     for each in (archive, rotate):
         add_json(each)
+    encrypting.add_parsers(verbs)
 
 
 def _archive(options: argparse.Namespace) -> int:

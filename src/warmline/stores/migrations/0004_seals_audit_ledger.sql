@@ -74,7 +74,7 @@ create table audit (
 ) strict;
 create index audit_broken on audit (at) where verb = 'seal_broken';
 
--- The lower-case hexadecimal SHA-256 of an archive file's bytes.
+-- The lower-case hexadecimal SHA-256 of an archive file's lines, whatever they are packed and encrypted in.
 alter table archive_file add column digest text;
 
 -- One row: the head of the audit's chain, and for each other table the sum of its rows' weights, sealed.
