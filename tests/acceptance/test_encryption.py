@@ -81,7 +81,9 @@ def archived(home: EncryptedHome) -> set[str]:
 
 def is_whole(home: EncryptedHome) -> bool:
     """Stop the daemon, and tell whether the ledger's sums are those of the rows."""
+    assert home.real.run("audit", "verify").returncode == 0
     home.real.run("stop")
+    assert home.real.run("audit", "verify").returncode == 0
     connection = open_database(home.real.home.store, find_key(home.real.home.encryption))
     seals = read_seals(home.real.home.seal_keys)
     weighed = ledger.weigh_all(connection, seals)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from warmline.errors import StoreDamagedError, StoreError, StoreFullError
 from warmline.model import Post
-from warmline.security.encryption import writing
+from warmline.security.encryption import reading, writing
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -80,7 +80,7 @@ class ArchiveFiles:
         try:
             with reading(self._path(name), self._key, bound(name)) as file, gzip.open(file, "rb") as packed:
                 yield from packed
-        except (OSError, EOFError, zlib.error) as error:
+        except (OSError, EOFError, ValueError, zlib.error) as error:
             raise self._damaged(name) from error
 
     def digest(self, name: str) -> str:
