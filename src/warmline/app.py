@@ -123,9 +123,18 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
         importer = SqliteImporter(store.database)
         retention = Retention(store, audit, clock, settings.retention)
         async with working(dispatcher, Timekeeper(store, clock), retention, audit):
-            rotate_key = _rotating(home, seals, store)
             yield Line(
-                home, settings, bridge, memory, importer, audit, clock, dispatcher, leaving, workspace, rotate_key
+                home=home,
+                settings=settings,
+                bridge=bridge,
+                memory=memory,
+                importer=importer,
+                audit=audit,
+                clock=clock,
+                dispatcher=dispatcher,
+                leaving=leaving,
+                workspace=workspace,
+                rotate_key=_rotating(home, seals, store),
             )
 
 

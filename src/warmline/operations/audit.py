@@ -19,6 +19,7 @@ import apsw
 
 from warmline.errors import ConflictError, InvalidInputError, NotFoundError
 from warmline.home import Home
+from warmline.security.key_place import find_key
 from warmline.security.keys import read_seals
 from warmline.stores.archive_files import ArchiveFiles
 from warmline.stores.auditing import AuditFilter, Auditing
@@ -41,14 +42,16 @@ class ExportedHead:
 def auditing(home: Home) -> Iterator[Auditing]:
     """Read a home's audit while the block lasts.
 
-    Raises NotFoundError when nothing was ever said there, UnsafeKeyError without the seals' keys, or StoreError.
+    Raises NotFoundError when nothing was ever said there, UnsafeKeyError or WrongKeyError without the keys of the
+    seals or of an encrypted home, or StoreError.
     """
     if not home.store.exists():
         raise NotFoundError(f"there is no store in the home {home.path}: nothing was said there yet")
     seals = read_seals(home.seal_keys)
-    connection = open_reader(home.store)
+    key = find_key(home.encryption)
+    connection = open_reader(home.store, key=key)
     try:
-        yield Auditing(connection, ArchiveFiles(home.store.with_name("archive")), seals)
+        yield Auditing(connection, ArchiveFiles(home.store.with_name("archive"), key), seals)
     except apsw.Error as error:
         raise translated(error) from error
     finally:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from warmline.errors import StoreDamagedError, StoreError, StoreFullError
 from warmline.model import Post
-from warmline.security.encryption import writing
+from warmline.security.encryption import reading, writing
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
