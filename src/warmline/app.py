@@ -123,7 +123,6 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
         importer = SqliteImporter(store.database)
         retention = Retention(store, audit, clock, settings.retention)
         async with working(dispatcher, Timekeeper(store, clock), retention, audit):
-            rotate_key = _rotating(home, seals, store)
             yield Line(
                 home=home,
                 settings=settings,
@@ -135,7 +134,7 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
                 dispatcher=dispatcher,
                 leaving=leaving,
                 workspace=workspace,
-                rotate_key=rotate_key,
+                rotate_key=_rotating(home, seals, store),
             )
 
 

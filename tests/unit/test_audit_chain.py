@@ -140,6 +140,14 @@ def test_a_table_that_was_emptied_or_added_is_named(store: Tampered) -> None:
         assert [fault.where for fault in store.verify().faults] == ["schema", "evil"]
 
 
+def test_a_message_that_was_changed_is_named_beside_its_table(store: Tampered) -> None:
+    ids = [message_id for (message_id,) in store.rows("select id from message order by number limit 2")]
+    with store:
+        store.rows("update message set body = 'evil' where id = ?", ids[1])
+        faults = [(fault.where, fault.subject) for fault in store.verify().faults]
+        assert faults == [("message", None), ("message", ids[1])]
+
+
 def test_a_changed_or_missing_archive_file_is_named(store: Tampered) -> None:
     for path in sorted(store.archive.glob("*")):
         held = path.read_bytes()

@@ -42,7 +42,8 @@ class ExportedHead:
 def auditing(home: Home) -> Iterator[Auditing]:
     """Read a home's audit while the block lasts.
 
-    Raises NotFoundError when nothing was ever said there, UnsafeKeyError without the keys, or StoreError.
+    Raises NotFoundError when nothing was ever said there, UnsafeKeyError or WrongKeyError without the keys of the
+    seals or of an encrypted home, or StoreError.
     """
     if not home.store.exists():
         raise NotFoundError(f"there is no store in the home {home.path}: nothing was said there yet")

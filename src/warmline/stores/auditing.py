@@ -14,13 +14,13 @@ from functools import cache
 import apsw
 
 from warmline.errors import StoreDamagedError, StoreVersionError
-from warmline.security.seals import Seals
+from warmline.security.seals import Seals, form
 from warmline.stores.archive_files import ArchiveFiles
 from warmline.stores.audit_rows import audit_row
 from warmline.stores.chain import Chain, Fault, Head, diagnosed
 from warmline.stores.ledger import NOT_WEIGHED, SUM_MODULUS, Mark, is_sealed, read
 from warmline.stores.queries import load_migrations, load_queries, parameters_of
-from warmline.stores.rows import Row
+from warmline.stores.rows import MESSAGE, Row
 
 _STATEMENTS = {name: (sql, parameters_of(sql)) for name, sql in load_queries("auditing.sql").items()}
 
@@ -81,6 +81,7 @@ class Auditing:
                 faults.append(Fault("ledger", "it is not what the line wrote: the sums and the head do not count"))
             faults += self._schema()
             rows, wrong = self._tables(ledger, on_progress)
+            wrong += self._messages()
             files, damaged = self._archive()
         still_listed = {name for name, _ in self._all("auditing_files")}
         faults += wrong + [fault for fault in damaged if fault.subject in still_listed]  # erasing replaces files
@@ -186,6 +187,15 @@ class Auditing:
                 faults.append(Fault(table, "its rows are not those that the line wrote"))
         gone = sorted(table for table, weight in (written or {}).items() if weight and table not in tables)
         return looked_at, faults + [Fault(table, "the table is gone") for table in gone]
+
+    def _messages(self) -> list[Fault]:
+        """Name the messages whose seals do not verify: their table's sum says only that something is wrong."""
+        rows = self._connection.execute(_STATEMENTS["auditing_messages"][0])
+        return [
+            Fault("message", "its seal does not verify", str(sealed[0]))
+            for *sealed, seal in rows
+            if not self._seals.verifies(MESSAGE, form(sealed), seal)
+        ]
 
     def _archive(self) -> tuple[int, list[Fault]]:
         """Compare the files with their digests; one from before there were digests has none."""

@@ -118,6 +118,20 @@ def lease_of(row: LeaseRow, mailbox: Mailbox) -> Lease:
     )
 
 
+class HeldRow(NamedTuple):
+    """The columns of a delivery that is held. reader is the credential that received it, if one did."""
+
+    position: int
+    failures: int
+    lapses: int
+    lease_lapses_at: int
+    last_error: str | None
+    deadline_at: int | None
+    handed_at: int | None
+    handed_to: str | None
+    reader: str | None
+
+
 class BatchRow(NamedTuple):
     """A batch as the writer leaves it; is_new when it was made just now."""
 

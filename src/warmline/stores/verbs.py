@@ -26,6 +26,7 @@ from warmline.stores.ledger import AuditEntry
 from warmline.stores.notices import put_end_notices
 from warmline.stores.rows import (
     MESSAGE_COLUMNS,
+    HeldRow,
     LeaseRow,
     Row,
     message_of,
@@ -250,20 +251,6 @@ def _lapse(tx: Transaction, max_lapses: int, until: int, *, spared: bool) -> Non
     lapsed = tx.all("sweep_lapse", which)
     _swept(tx, "lapse", lapsed)
     tx.news.due.update((number, None) for _, number in lapsed)
-
-
-class HeldRow(NamedTuple):
-    """The columns of a delivery that is held. reader is the credential that received it, if one did."""
-
-    position: int
-    failures: int
-    lapses: int
-    lease_lapses_at: int
-    last_error: str | None
-    deadline_at: int | None
-    handed_at: int | None
-    handed_to: str | None
-    reader: str | None
 
 
 def held(tx: Transaction, lease: Lease, box: Box) -> HeldRow:
