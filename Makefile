@@ -24,6 +24,9 @@ prove-audit: .venv/tested  ## 20,000 random tamperings, and how long a million r
 	WARMLINE_TAMPERINGS=20000 $(RUN)/pytest -q tests/faults/test_tampering.py --timeout 1200
 	$(RUN)/python tests/proofs/audit.py
 
+test-doors: .venv/tested  ## 10,000 slow connections, endless heads and a fuzzer, while others are served
+	PYTHONPATH=tests:tests/proofs $(RUN)/python tests/proofs/doors.py
+
 soak: .venv/tested  ## 20,000 messages among 20 participants, readers and daemon killed at random
 	WARMLINE_MESSAGES=20000 $(RUN)/pytest -q tests/faults/test_twenty_participants.py
 
@@ -75,5 +78,5 @@ clean:  ## remove what these targets made
 	@scripts/make-venv.sh dev,proofs
 	@touch $@ .venv/tested .venv/installed
 
-.PHONY: help demo install test test-api prove-audit soak explore lint types layers scan-secrets bench lock \
+.PHONY: help demo install test test-api test-doors prove-audit soak explore lint types layers scan-secrets bench lock \
 	audit-dependencies wheel clean

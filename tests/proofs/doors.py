@@ -1,7 +1,8 @@
 """Attack a real daemon over TCP while good clients go on asking: `make test-doors`.
 
 Prints what they wait before, during and after each attack, and the daemon's memory and descriptors. Exits with 1 when
-the p99 of any during an attack is more than five times that before, when memory or descriptors do not come back, or when the log holds a traceback or is flooded. Names of attacks may be given; `--seconds N` for each (20; fuzz 60).
+the p99 of any during an attack is more than five times that before, when memory or descriptors do not come back, or
+when the log holds a traceback or is flooded. Names of attacks may be given; `--seconds N` for each (20; fuzz 60).
 """
 
 from __future__ import annotations
