@@ -26,8 +26,8 @@ ISSUED_RULES = (
         "private-key",
         ("-----begin ",),
         r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
-        r"(?:(?:[^-]|-(?!----)){64,}+-----END [A-Z0-9 ]{0,60}-----"
-        rf"|{_LINE_END}{{0,40}}+(?=[A-Za-z0-9+/=]{{24}})(?:[A-Za-z0-9+/=]|{_LINE_END})++)",
+        r"(?:(?![\s\S]{0,63}?-----END)(?:[^-]++|-(?!----))++-----END [A-Z0-9 ]{0,60}-----"
+        rf"|{_LINE_END}{{0,40}}+(?=[A-Za-z0-9+/=]{{24}})(?:[A-Za-z0-9+/=]++|{_LINE_END})++)",
         "RFC 7468 (PEM), RFC 4880 (armour), openssh PROTOCOL.key; line ends may be written \\n, the end be cut off",
     ),
     Rule(
@@ -48,7 +48,7 @@ ISSUED_RULES = (
     Rule(
         "aws-secret-key",
         ("aws", "secretaccesskey", "secret_access_key", "secret-access-key", "secret access key"),
-        rf"{NEAR}{{3,64}}?(?<![A-Za-z0-9/+=])(?P<secret>[A-Za-z0-9/+]{{40}})(?![A-Za-z0-9/+=])",
+        rf"{NEAR}{{3,64}}?(?<![A-Za-z0-9/+])(?P<secret>[A-Za-z0-9/+]{{40}})(?![A-Za-z0-9/+=])",
         "AWS IAM: 40 characters of base64, known only by what stands before it on its line",
         is_key_material,
     ),
