@@ -14,7 +14,7 @@ import pytest
 from made_secrets import ALNUM, HEX, KINDS, WORD, draw, make, private_key
 from warmline.security.issued_rules import ISSUED_RULES
 from warmline.security.placed_rules import PLACED_RULES
-from warmline.security.redaction import INLINE_CHARACTERS, find_secrets, mask, redact, redact_aside
+from warmline.security.redaction import INLINE_CHARACTERS, WINDOW_CHARACTERS, find_secrets, mask, redact, redact_aside
 from warmline.security.secret_rule import LONGEST_LOOK, Rule
 
 ROOT = Path(__file__).parents[2]
@@ -178,6 +178,22 @@ def test_every_rule_looks_at_a_bounded_stretch(rule: Rule) -> None:
     _least, most = re._parser.parse(rule.form).getwidth()  # type: ignore[attr-defined]
     # These two may be longer: they cannot begin again within themselves, so each stretch is looked at but once.
     assert most <= 8 * LONGEST_LOOK or rule.kind in {"private-key", "jwt"}
+
+
+@pytest.mark.parametrize("shift", range(-45, 5))
+def test_a_secret_across_the_edge_of_a_window_is_found(shift: int) -> None:
+    before = "." * (WINDOW_CHARACTERS + shift)
+    assert redact(f"{before}ghp_{DRAWN}").text == f"{before}[redacted github-token]"
+
+
+def test_letters_that_grow_in_lower_case_shift_nothing() -> None:
+    before = "\u0130" * 40
+    assert redact(f"{before} ghp_{DRAWN}").text == f"{before} [redacted github-token]"
+
+
+def test_the_words_of_a_mask_name_no_secret_behind_it() -> None:
+    text = f"{mask('aws-access-key')} and then {DRAWN}aB3d"
+    assert redact(text).text == text
 
 
 async def test_a_long_text_is_looked_through_aside_with_the_same_result() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from warmline.security.secret_rule import FREE, FREE_OF_DASHES, LONGEST_LOOK, NEAR, WORD, Rule
+from warmline.security.secret_rule import FREE, LONGEST_LOOK, NEAR, WORD, Rule
 from warmline.security.secret_shapes import is_issued, is_key_material, is_varied
 
 _ALNUM = "[A-Za-z0-9]"
@@ -16,11 +16,9 @@ def _marked(kind: str, marks: tuple[str, ...], body: str, at_least: int, source:
     """Return the rule of tokens that are one of the marks and then at least so many characters of body."""
     calls = tuple(dict.fromkeys(mark.lower() for mark in marks))
     any_mark = "|".join(mark.replace(".", r"\.") for mark in marks)
-
-    def test(token: str) -> bool:
-        return any(token.startswith(mark) and is_issued(token[len(mark) :]) for mark in marks)
-
-    return Rule(kind, calls, rf"{FREE}(?:{any_mark}){body}{{{at_least},{LONGEST_LOOK}}}+", source, test, rest=body)
+    end = "" if "A-Za-z0-9" in body else f"(?!{_ALNUM})"
+    form = rf"{FREE}(?:{any_mark})(?P<body>{body}{{{at_least},{LONGEST_LOOK}}}+){end}"
+    return Rule(kind, calls, form, source, is_issued, rest=body)
 
 
 ISSUED_RULES = (
@@ -28,8 +26,8 @@ ISSUED_RULES = (
         "private-key",
         ("-----begin ",),
         r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
-        r"(?:(?:[^-]|-(?!----)){64,}+-----END [A-Z0-9 ]{0,60}-----"
-        rf"|{_LINE_END}{{0,40}}+(?=[A-Za-z0-9+/=]{{24}})(?:[A-Za-z0-9+/=]|{_LINE_END})++)",
+        r"(?:(?![\s\S]{0,63}?-----END)(?:[^-]++|-(?!----))++-----END [A-Z0-9 ]{0,60}-----"
+        rf"|{_LINE_END}{{0,40}}+(?=[A-Za-z0-9+/=]{{24}})(?:[A-Za-z0-9+/=]++|{_LINE_END})++)",
         "RFC 7468 (PEM), RFC 4880 (armour), openssh PROTOCOL.key; line ends may be written \\n, the end be cut off",
     ),
     Rule(
@@ -50,7 +48,7 @@ ISSUED_RULES = (
     Rule(
         "aws-secret-key",
         ("aws", "secretaccesskey", "secret_access_key", "secret-access-key", "secret access key"),
-        rf"{NEAR}{{3,64}}?(?<![A-Za-z0-9/+=])(?P<secret>[A-Za-z0-9/+]{{40}})(?![A-Za-z0-9/+=])",
+        rf"{NEAR}{{3,64}}?(?<![A-Za-z0-9/+])(?P<secret>[A-Za-z0-9/+]{{40}})(?![A-Za-z0-9/+=])",
         "AWS IAM: 40 characters of base64, known only by what stands before it on its line",
         is_key_material,
     ),
@@ -119,7 +117,7 @@ ISSUED_RULES = (
     Rule(
         "azure-client-secret",
         ("q~",),
-        rf"(?<![A-Za-z0-9_~.-])[A-Za-z0-9_~.-]{{3}}[0-9]Q~[A-Za-z0-9_~.-]{{30,{LONGEST_LOOK}}}+",
+        rf"(?<![A-Za-z0-9_~.])[A-Za-z0-9_~.-]{{3}}[0-9]Q~[A-Za-z0-9_~.-]{{30,{LONGEST_LOOK}}}+",
         "Microsoft Entra: client secrets, 3 characters, a digit, `Q~` and 31 to 34 more",
         is_issued,
         rest="[A-Za-z0-9_~.-]",
@@ -144,7 +142,7 @@ ISSUED_RULES = (
     Rule(
         "jwt",
         ("eyj",),
-        rf"{FREE_OF_DASHES}eyJ{WORD}{{10,4096}}+(?:\.{WORD}{{4,8192}}+){{1,4}}+",
+        rf"(?:(?<!{WORD})eyJ{WORD}{{10,8192}}+|{FREE}eyJ{WORD}{{10,{LONGEST_LOOK}}}+)(?:\.{WORD}{{4,8192}}+){{1,4}}+",
         'RFC 7519, RFC 7515, RFC 7516: a header that begins with `{"`, and two or four more parts',
         is_issued,
         rest="[A-Za-z0-9_.-]",
@@ -163,7 +161,7 @@ ISSUED_RULES = (
     Rule(
         "sendgrid-key",
         ("sg.",),
-        rf"{FREE}SG\.{WORD}{{16,32}}\.{WORD}{{32,64}}",
+        rf"{FREE}SG\.{WORD}{{16,32}}\.{WORD}{{32,{LONGEST_LOOK}}}+",
         "SendGrid: API keys, 22 and 43 characters",
         is_issued,
     ),
@@ -185,7 +183,7 @@ ISSUED_RULES = (
     Rule(
         "telegram-token",
         (":aa",),
-        rf"(?:(?<![A-Za-z0-9])|(?<=/bot))[0-9]{{8,12}}:AA{WORD}{{32,35}}(?!{WORD})",
+        rf"(?:(?<![A-Za-z0-9])|(?<=/bot))[0-9]{{8,12}}:AA{WORD}{{33,{LONGEST_LOOK}}}+",
         "Telegram: bot API, the bot's number and 35 characters",
         is_issued,
         before=(10, 9, 11, 8, 12),
@@ -193,7 +191,7 @@ ISSUED_RULES = (
     Rule(
         "discord-token",
         ("discord", "bot "),
-        rf"{NEAR}{{3,80}}?(?<![A-Za-z0-9_.-])(?P<secret>[MNO][A-Za-z0-9_-]{{22,28}}\.{WORD}{{6,7}}\.{WORD}{{27,40}})",
+        rf"{NEAR}{{3,80}}?(?<![A-Za-z0-9])(?P<secret>[MNO][A-Za-z0-9_-]{{22,28}}\.{WORD}{{6,7}}\.{WORD}{{27,40}})",
         "Discord: a bot's id in base64, a time and an HMAC",
         is_issued,
     ),

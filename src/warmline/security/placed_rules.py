@@ -20,7 +20,7 @@ _NAMED_OTHERWISE = rf"(?:.*[_.-])?(?i:{_OTHERWISE})|.*(?:{_OTHERWISE.title()})"
 """`password_file`, `tokenCount`: what a key of that end holds is no secret."""
 
 _TURNS_A_PAGE = r"(?<!(?i:next))(?<!(?i:page))(?<!(?i:next[_-]))(?<!(?i:page[_-]))"
-_CLOSED = r"(?:\\{0,3}[\"'`])?\]?(?: ?\)| ?:[ \t]?(?:str|String|string))?"
+_CLOSED = r"(?:\\{0,3}[\"'`]\]?)?(?: ?\)| ?:[ \t]?(?:str|String|string))?"
 _IS = (
     r"(?:(?:[ \t](?:for|of|to)[ \t][\w ./@-]{1,40}?)?"  # the password for the staging database is ...
     r"(?:[ \t]{0,8}(?::=|=>|->|={1,3}|:)[ \t]{0,8}|[ \t]{1,8}(?:is|was)(?:[ \t]?:)?[ \t]{1,8})"
@@ -102,7 +102,7 @@ PLACED_RULES = (
     Rule(
         "authorization",
         ("authorization",),
-        r"(?i:authorization)\\?[\"'\]]{0,3}[ \t]{0,4}[:=,][ \t]{0,4}\\?[\"'`]?"
+        r"(?i:authorization)(?:\\{0,3}[\"'`]\]?)?[ \t]{0,4}[:=,][ \t]{0,4}\\?[\"'`]?"
         r"(?:(?i:bearer|token|apikey|bot|key)[ \t]{1,4})?"
         rf"(?P<secret>{_BEARER}{{8,{LONGEST_LOOK}}}+)",
         "RFC 9110, 11.6.2",

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 INLINE_CHARACTERS = 8 * 1024
 """What is not longer is looked through at once, in less time than a change of threads takes."""
 
+WINDOW_CHARACTERS = 16 * 1024
+"""Of a long text looked through for literals at a time: listing what is found holds the interpreter's lock."""
+
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _CAPITALS = {ord(letter): letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 
@@ -41,8 +44,7 @@ class Redacted(NamedTuple):
 
 def find_secrets(text: str) -> list[Finding]:
     """Return what looks like a secret, in order; none overlaps another. Any text will do, and none raises."""
-    calls = _calls(text)
-    return list(_joined(_found(text, calls))) if calls else []
+    return list(_joined(_found(text, _calls(text))))
 
 
 def redact(text: str) -> Redacted:
@@ -77,6 +79,7 @@ class _Rules(NamedTuple):
 
     automaton: AhoCorasick
     called: list[list[tuple[int, Rule]]]
+    longest_literal: int
 
 
 class _Caught(NamedTuple):
@@ -100,14 +103,25 @@ def _rules() -> _Rules:
     for rank, rule in enumerate((*ISSUED_RULES, *PLACED_RULES)):
         for literal in rule.calls:
             called.setdefault(literal, []).append((rank, rule))
-    return _Rules(AhoCorasick(called, store_patterns=False), list(called.values()))
+    return _Rules(AhoCorasick(called, store_patterns=False), list(called.values()), max(map(len, called)))
 
 
-def _calls(text: str) -> list[tuple[int, int, int]]:
-    """Return which literal stands where, in any case: (its number, from, to)."""
+def _calls(text: str) -> Iterator[tuple[int, int]]:
+    """Yield which literal stands where, in any case: (its number, from)."""
     lowered = text.lower()
     if len(lowered) != len(text):  # of all letters only U+0130 grows: then ASCII alone is made small
         lowered = text.translate(_CAPITALS)
+    if len(lowered) <= WINDOW_CHARACTERS:
+        yield from ((literal, start) for literal, start, _ in _literals(lowered))
+        return
+    overlap = _rules().longest_literal - 1
+    for at in range(0, len(lowered), WINDOW_CHARACTERS):
+        for literal, start, _ in _literals(lowered[at : at + WINDOW_CHARACTERS + overlap]):
+            if start < WINDOW_CHARACTERS:
+                yield literal, at + start
+
+
+def _literals(lowered: str) -> list[tuple[int, int, int]]:
     automaton = _rules().automaton
     try:
         return automaton.find_matches_as_indexes(lowered, overlapping=True)
@@ -115,12 +129,12 @@ def _calls(text: str) -> list[tuple[int, int, int]]:
         return automaton.find_matches_as_indexes(_SURROGATES.sub("?", lowered), overlapping=True)
 
 
-def _found(text: str, calls: Iterable[tuple[int, int, int]]) -> list[_Caught]:
+def _found(text: str, calls: Iterable[tuple[int, int]]) -> list[_Caught]:
     """Ask each rule that is called; not again for what stands inside a secret that it found itself."""
     called = _rules().called
     found: list[_Caught] = []
     spans: dict[int, tuple[int, int]] = {}
-    for literal, at, _ in calls:
+    for literal, at in calls:
         for rank, rule in called[literal]:
             if rank in spans and spans[rank][0] <= at < spans[rank][1]:
                 continue

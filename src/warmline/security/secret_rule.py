@@ -13,11 +13,8 @@ LONGEST_LOOK = 256
 _ESCAPED = r"(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2})|(?<=\x1b\[[0-9]m)|(?<=\x1b\[[0-9]{2}m)"
 """Escapes end in a letter or a digit, and a token may follow them."""
 
-FREE = rf"(?:(?<![A-Za-z0-9_])(?<![A-Za-z0-9]-)|{_ESCAPED})"
-"""Where a token may begin: no part of a longer word, of `task-` or of `my_key`."""
-
-FREE_OF_DASHES = rf"(?:(?<![A-Za-z0-9_-])|{_ESCAPED})"
-"""Where a token may begin that none of its own characters precedes: a long one is looked at but once."""
+FREE = rf"(?:(?<![A-Za-z0-9])|{_ESCAPED})"
+"""Where a token may begin: not within a longer word."""
 
 LONGEST_TEST = 64
 """Characters of a secret that its test is shown: enough to tell."""
@@ -25,8 +22,8 @@ LONGEST_TEST = 64
 SECRETS = ("secret", "quoted", "bare")
 """The groups of a form that hold the secret."""
 
-NEAR = r"[^\n\[]"
-"""What may stand between a name and its secret on a line: never a mask, which would bring the two nearer together."""
+NEAR = r"[^\n\[\]]"
+"""What may stand between a name and its secret on a line: never a mask, whose own words are no name."""
 
 WORD = r"[A-Za-z0-9_-]"
 
@@ -37,8 +34,9 @@ class Rule:
 
     calls: literals in lower case; where one stands (in any case), `form` is matched, `before` characters earlier: each
     number is tried, in order. The secret is that of the groups SECRETS which matched, else all that did; `rest`, a set
-    of characters, is what the secret goes on with when the form is cut at LONGEST_LOOK. test says of the secret whether
-    it is one; what the group `key` holds must not end as `unless` says. source says where the form is described.
+    of characters, is what the secret goes on with when the form is cut at LONGEST_LOOK. test says whether it is one, of
+    the secret or, where there is one, of the group `body`; what the group `key` holds must not end as `unless` says.
+    source says where the form is described.
     """
 
     kind: str
@@ -57,11 +55,16 @@ class Rule:
             if found is None:
                 continue
             start, end = self._span(found)
-            if (self.test is None or self.test(text[start : min(end, start + LONGEST_TEST)])) and not (
-                self.unless and self._unless(found["key"])
-            ):
+            if self._is_one(found, start, end):
                 return start, self._followed(text, end) if end - start >= LONGEST_LOOK else end
         return None
+
+    def _is_one(self, found: re.Match[str], start: int, end: int) -> bool:
+        if self._has_body:
+            start = found.start("body")
+        return (self.test is None or self.test(found.string[start : min(end, start + LONGEST_TEST)])) and not (
+            self.unless and self._unless(found["key"])
+        )
 
     def _span(self, found: re.Match[str]) -> tuple[int, int]:
         for group in self._groups:
@@ -80,6 +83,10 @@ class Rule:
     @cached_property
     def _groups(self) -> tuple[str, ...]:
         return tuple(group for group in SECRETS if group in self._form.groupindex)
+
+    @cached_property
+    def _has_body(self) -> bool:
+        return "body" in self._form.groupindex
 
     @cached_property
     def _unless(self) -> Callable[[str], re.Match[str] | None]:

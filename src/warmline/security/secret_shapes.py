@@ -49,7 +49,7 @@ def is_password(value: str) -> bool:
         and len(set(value)) >= 4
         and not is_stand_in(value)
         and not _CODE.match(value)
-        and not re.fullmatch(r"_*[A-Za-z]+(?:[-_. ][A-Za-z]+)*\W?", value)
+        and not re.fullmatch(r"_*[A-Za-z]+(?:[-_. ][A-Za-z]+)*\W*", value)
     )
 
 
