@@ -13,7 +13,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from functools import partial
 
 import uvicorn
@@ -77,7 +77,13 @@ class _Server(uvicorn.Server):
 
 
 async def serve(
-    home: Home, settings: Settings, owner: Owner, *, leave_when_idle: bool, on_ready: Callable[[str | None], None]
+    home: Home,
+    settings: Settings,
+    owner: Owner,
+    *,
+    leave_when_idle: bool,
+    on_ready: Callable[[str | None], None],
+    open_line: Callable[[Home, Settings, asyncio.Event], AbstractAsyncContextManager[Line]] = open_line,
 ) -> None:
     """Serve until SIGTERM, SIGINT or a shutdown message, or until there is nothing to do when leave_when_idle.
 

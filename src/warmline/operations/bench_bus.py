@@ -11,7 +11,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,6 +19,8 @@ import apsw
 
 from warmline.bridge.credentials import THE_OWNER
 from warmline.model import MEMORY_MAILBOX
+from warmline.operations import bench_apart
+from warmline.operations.bench_apart import ApartFigure
 from warmline.operations.bench_parts import BenchLine, Security, open_bench_line
 from warmline.operations.floor import Floor, FloorMeter
 from warmline.operations.syncs import COUNTING, CountingVfs
@@ -61,6 +63,7 @@ class BusFigures:
 
     floor: Floor
     shapes: tuple[Figure, ...]
+    apart: tuple[ApartFigure, ...]
     leases: tuple[LeaseFigure, ...]
 
     def as_json(self) -> dict[str, object]:
@@ -97,11 +100,15 @@ async def _run(
         on_step(f"{askers} asker(s), {workers} worker(s)")
         shapes += await _shapes(folder, securities, askers, workers, questions)
         meter.slice()
+    apart = []
+    if len(securities) > 1:
+        on_step("from another process, over HTTP")
+        apart = await asyncio.to_thread(_apart, folder, securities, questions)
     leases = []
     for settled in (0, history) if history else ():
         on_step(f"a lease beside {settled:,} settled messages")
         leases.append(await _lease(folder / f"history-{settled}.db", settled))
-    return BusFigures(meter.floor(), tuple(shapes), tuple(leases))
+    return BusFigures(meter.floor(), tuple(shapes), tuple(apart), tuple(leases))
 
 
 async def _shapes(
@@ -114,6 +121,19 @@ async def _shapes(
             with tempfile.TemporaryDirectory(dir=folder) as name:
                 figures[each].append(await _shape(Path(name), each, askers, workers, questions))
     return [_median(found) for found in figures.values()]
+
+
+def _apart(folder: Path, securities: Sequence[Security], questions: int) -> list[ApartFigure]:
+    """Ask in turn from another process; return the median rates and the least of the processor's times."""
+    found = [[bench_apart.measure(folder, each, QUESTION, questions) for each in securities] for _ in range(ROUNDS)]
+    return [
+        replace(
+            figures[0],
+            questions_per_second=statistics.median(each.questions_per_second for each in figures),
+            cpu_us=min(each.cpu_us for each in figures),
+        )
+        for figures in zip(*found, strict=True)
+    ]
 
 
 def _median(figures: Sequence[Figure]) -> Figure:

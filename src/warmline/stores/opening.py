@@ -64,7 +64,6 @@ def open_writer(
         connection.pragma("page_size", PAGE_BYTES)
         connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "full")
-        connection.pragma("foreign_keys", "on")
         connection.pragma("wal_autocheckpoint", settings.checkpoint_pages)
         connection.pragma("cache_size", -8192)
         connection.pragma("temp_store", "memory")
@@ -72,6 +71,7 @@ def open_writer(
         # Stable plans: without this, a partial index makes SQLite plan anew whenever a parameter is bound.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         _migrate(connection, seals)
+        connection.pragma("foreign_keys", "on")  # not sooner: dropping a table would look for each row's children
     except apsw.Error as error:
         with suppress(apsw.Error):  # the failure that matters is the first
             connection.close()

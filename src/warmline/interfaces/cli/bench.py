@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,8 @@ from warmline.interfaces.cli.arguments import add_json, whole
 from warmline.interfaces.cli.output import hint, show_json
 
 if TYPE_CHECKING:
-    from warmline.operations.bench_bus import Figure
+    from warmline.operations.bench_apart import ApartFigure
+    from warmline.operations.bench_bus import BusFigures, Figure
 
 TIMED_MEGABYTES = 100
 
@@ -133,19 +133,26 @@ def _bus(options: argparse.Namespace) -> int:
             f" {shape.slowest_to_fastest:>16.2f} {shape.cpu_us:>7.0f}"
         )
     if options.security == "both":
-        _show_cost(figures.shapes)
+        _show_cost(figures)
     for lease in figures.leases:
         print(f"a lease beside {lease.settled:>9,} settled questions: p50 {lease.p50_ms:.3f} ms")
     return 0
 
 
-def _show_cost(shapes: Sequence[Figure]) -> None:
-    """Print what security adds, for each two figures of one shape."""
-    for without, beside in zip(shapes[::2], shapes[1::2], strict=True):
-        print(
-            f"security costs {beside.cpu_us - without.cpu_us:.0f} us of a processor a question at {beside.askers} x"
-            f" {beside.workers}, and keeps {beside.questions_per_second / without.questions_per_second:.2f} of the rate"
-        )
+def _show_cost(figures: BusFigures) -> None:
+    """Print what security adds, for each two figures of one shape: without it, and with it."""
+    for off, on in zip(figures.shapes[::2], figures.shapes[1::2], strict=True):
+        _show_difference(f"{on.askers} x {on.workers}", off, on)
+    off_apart, on_apart = figures.apart
+    _show_difference(f"{on_apart.askers} askers in another process", off_apart, on_apart)
+
+
+def _show_difference(shape: str, off: Figure | ApartFigure, on: Figure | ApartFigure) -> None:
+    print(
+        f"{shape}: security adds {on.cpu_us - off.cpu_us:.0f} us of a processor a question, and keeps"
+        f" {on.questions_per_second / off.questions_per_second:.2f} of"
+        f" {off.questions_per_second:,.0f} questions/s"
+    )
 
 
 def _line(options: argparse.Namespace) -> int:
