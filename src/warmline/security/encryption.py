@@ -45,10 +45,10 @@ def fingerprint(key: bytes) -> str:
 def check_library() -> None:
     """Raises UnsafeKeyError, with what to do, unless files can be encrypted."""
     try:
-        import cryptography  # noqa: F401, PLC0415  # an extra
+        import cryptography  # noqa: F401, PLC0415  # only an encrypted home pays for it
     except ImportError as error:
         raise UnsafeKeyError(
-            "encryption needs the library cryptography, which is not installed: `pip install 'warmline[encryption]'`"
+            "encryption needs the library cryptography, which cannot be loaded: install Warmline again"
         ) from error
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from warmline.errors import StoreError, UnsafeKeyError, WrongKeyError
-from warmline.security.encryption import KEY_BYTES, fingerprint
+from warmline.security.encryption import KEY_BYTES, check_library, fingerprint
 from warmline.security.keys import check_private
 
 SERVICE = "warmline"
@@ -53,7 +53,10 @@ def find_key(path: Path) -> bytes | None:
     if path.with_name(TURNING).exists():
         raise StoreError(f"encrypting or decrypting {path.parent} was cut off: the next start of the daemon ends it")
     place = find_place(path)
-    return None if place is None else place.read()
+    if place is None:
+        return None
+    check_library()
+    return place.read()
 
 
 def find_place(path: Path) -> KeyPlace | None:
