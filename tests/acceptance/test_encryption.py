@@ -147,11 +147,15 @@ def test_what_is_so_already_is_said_and_the_daemon_goes_on(home: EncryptedHome) 
     pid = home.real.pid()
     assert "not encrypted" in home.refusal("store", "decrypt")
     assert home.real.pid() == pid
+    assert not home.real.json("status")["encrypted"]
+    assert f"{home.real.home.path}\n" in home.real.run("status").stdout.decode()
     home.encrypt()
     home.ask()
     pid = home.real.pid()
     assert "encrypted already" in home.refusal("store", "encrypt", "--key-file", str(home.key_file))
     assert home.real.pid() == pid
+    assert home.real.json("status")["encrypted"]
+    assert f"{home.real.home.path}, encrypted\n" in home.real.run("status").stdout.decode()
 
 
 def test_a_key_within_the_home_is_refused(home: EncryptedHome) -> None:
