@@ -38,10 +38,7 @@ from warmline.stores.sqlite import SqliteStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A running line: what interfaces may touch. leaving is set when somebody with the right to asked it to leave.
-
-    workspace is where copies of what others wrote may lie for a while: in memory, where the home is encrypted.
-    """
+    """A running line: what interfaces may touch. leaving is set when somebody with the right to asked it to leave."""
 
     home: Home
     settings: Settings
@@ -54,6 +51,7 @@ class Line:
     leaving: asyncio.Event
     workspace: Path
     """Where content may lie for a while; of an encrypted home it is in memory."""
+    is_encrypted: bool
     rotate_key: Callable[[CredentialId], Awaitable[int]]
     """Seal under a new key from now on, and return its number. Raises UnsafeKeyError."""
 
@@ -134,6 +132,7 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
                 dispatcher=dispatcher,
                 leaving=leaving,
                 workspace=workspace,
+                is_encrypted=key is not None,
                 rotate_key=_rotating(home, seals, store),
             )
 

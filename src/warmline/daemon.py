@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -53,18 +53,20 @@ CHANGING = "a daemon is just starting or leaving: try again in a moment"
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The daemon that owns a home, as it wrote itself into the lock's file."""
+    """Who owns a home, as it wrote itself into the lock's file: a daemon, or a command that does some work alone."""
 
     pid: int
     started_at: str
     version: str
+    work: str = ""
+    """What a command does, such as `encrypting`; empty for a daemon."""
 
 
 @contextmanager
-def own(home: Home, version: str) -> Iterator[Owner]:
-    """Own the home until the block ends.
+def own(home: Home, version: str, work: str = "") -> Iterator[Owner]:
+    """Own the home until the block ends; a command says for which work.
 
-    Raises AlreadyRunningError, which names the owner, when another daemon owns it.
+    Raises AlreadyRunningError, which names the owner, when another owns it.
     """
     home.make()
     with _open_private(home, home.lock) as file:
@@ -73,9 +75,9 @@ def own(home: Home, version: str) -> Iterator[Owner]:
         except DaemonError as error:
             running = _read_owner(file)
             raise AlreadyRunningError(_who(running, home) if running else CHANGING) from error
-        owner = Owner(os.getpid(), datetime.now(UTC).isoformat(timespec="seconds"), version)
+        owner = Owner(os.getpid(), datetime.now(UTC).isoformat(timespec="seconds"), version, work)
         with home.usable():
-            _write(file, json.dumps({"pid": owner.pid, "started_at": owner.started_at, "version": owner.version}))
+            _write(file, json.dumps(asdict(owner)))
         try:
             yield owner
         finally:
@@ -83,7 +85,7 @@ def own(home: Home, version: str) -> Iterator[Owner]:
 
 
 def owner_of(home: Home) -> Owner | None:
-    """Return the daemon that owns the home now, or None. Raises DaemonError when the home cannot be read."""
+    """Return who owns the home now, or None. Raises DaemonError when the home cannot be read."""
     with home.usable():
         try:
             file = home.lock.open("r", encoding="utf-8")
@@ -113,12 +115,16 @@ def _look_for_owner(file: IO[str]) -> Owner | None:
 def start(home: Home, settings: DaemonSettings) -> None:
     """Start a daemon for this home, detached from everything of ours, and wait until it serves.
 
-    Of several starters one starts; the others wait for it and find it there. Raises DaemonError with
-    the daemon's own words when it refuses to start.
+    Of several starters one starts; the others find it there. Raises DaemonError with the daemon's own words when
+    it refuses to start, or when a command keeps the home to itself.
     """
     home.make()
     with _open_private(home, home.starting) as turn:
-        _lock_within(turn, settings.start_limit.total_seconds())
+        try:
+            _lock_within(turn, settings.start_limit.total_seconds())
+        except DaemonError as error:
+            owner = owner_of(home)
+            raise DaemonError(_who(owner, home)) if owner and owner.work else error from error
         if _is_free(home, settings):
             _spawn(home, settings.start_limit.total_seconds())
 
@@ -126,11 +132,13 @@ def start(home: Home, settings: DaemonSettings) -> None:
 def stop(home: Home, settings: DaemonSettings) -> Owner | None:
     """Ask the owner to drain and leave, and wait until it has left; return who it was, or None.
 
-    Raises DaemonError when it has not left within settings.stop_limit.
+    Raises DaemonError when it has not left within settings.stop_limit, or is a command, which is let alone.
     """
     owner = owner_of(home)
     if owner is None:
         return None
+    if owner.work:
+        raise DaemonError(_who(owner, home))
     try:
         os.kill(owner.pid, signal.SIGTERM)
     except ProcessLookupError:
@@ -299,7 +307,8 @@ def _is_free(home: Home, settings: DaemonSettings) -> bool:
         if owner is None or not _lives(owner.pid, PAUSE_SECONDS):
             return True
         if time.monotonic() > deadline:
-            raise DaemonError(f"the daemon (pid {owner.pid}) neither serves nor leaves: end it with kill -9")
+            stuck = f"the daemon (pid {owner.pid}) neither serves nor leaves: end it with kill -9"
+            raise DaemonError(_who(owner, home) if owner.work else stuck)
     return False
 
 
@@ -379,13 +388,13 @@ def _read_owner(file: IO[str]) -> Owner | None:
     file.seek(0)
     try:
         said = json.loads(file.read())
-        return Owner(int(said["pid"]), str(said["started_at"]), str(said["version"]))
+        return Owner(int(said["pid"]), str(said["started_at"]), str(said["version"]), str(said.get("work", "")))
     except (ValueError, KeyError, TypeError):
         return None
 
 
 def _who(owner: Owner, home: Home) -> str:
-    return (
-        f"a daemon (pid {owner.pid}, started {owner.started_at}) owns {home.path}:"
-        " use it, or stop it with `warmline stop`"
-    )
+    if owner.work:
+        return f"{owner.work} {home.path} goes on (pid {owner.pid}): try again when it is done"
+    daemon = f"a daemon (pid {owner.pid}, started {owner.started_at}) owns {home.path}"
+    return f"{daemon}: use it, or stop it with `warmline stop`"

@@ -32,7 +32,7 @@ WarmlineError
 │   ├── WrongKeyError           the store is encrypted under another key, or under none, or no key was named
 │   └── StoreClosedError
 └── DaemonError                 the daemon could not start or be reached
-    ├── AlreadyRunningError     another daemon owns this home
+    ├── AlreadyRunningError     another daemon or command owns this home
     ├── UnsafeHomeError         others could have read or changed what lies in the home
     └── UnsafeKeyError          a key that is needed is gone, damaged, or open to others
 
@@ -176,7 +176,7 @@ class DaemonError(WarmlineError):
 
 
 class AlreadyRunningError(DaemonError):
-    """Another daemon owns this home."""
+    """Another daemon owns this home, or a command that wants it alone."""
 
 
 class UnsafeHomeError(DaemonError):

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from warmline.durable import writing_durably
 from warmline.errors import DaemonError, InvalidInputError, UnsafeHomeError
 
 HOME_VARIABLE = "WARMLINE_HOME"
@@ -136,17 +137,14 @@ class Home:
     def _make_token(self) -> None:
         self.make()
         draft = self.path / f".owner.token.{secrets.token_hex(8)}"
-        descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         try:
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(f"{secrets.token_hex(32)}\n")
-                file.flush()
-                os.fsync(file.fileno())
+            with writing_durably(draft, only_new=True) as file:
+                file.write(f"{secrets.token_hex(32)}\n".encode("ascii"))
             self.token.hardlink_to(draft)  # of two that start at once, one wins and both read the same
         except FileExistsError:
             pass
         finally:
-            draft.unlink()
+            draft.unlink(missing_ok=True)
 
 
 def find_home(named: str | None) -> Home:

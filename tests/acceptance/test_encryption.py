@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import signal
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from real_home import RealHome, wait_until_gone
 from warmline.security.databases import open_database
 from warmline.security.key_place import find_key
 from warmline.security.keys import read_seals
-from warmline.security.workspace import PLACE
+from warmline.security.workspace import PLACE, workspace_prefix
 from warmline.stores import ledger
 
 BODY = "Where does the heron of the boathouse nest?"
@@ -66,7 +65,8 @@ class EncryptedHome:
         return done.stderr.decode()
 
     def workspaces(self) -> set[Path]:
-        return {path for path in PLACE.glob("warmline-*") if path.stat().st_uid == os.getuid()}
+        """Return those of this home alone: other tests have theirs at the same time."""
+        return set(PLACE.glob(f"{workspace_prefix(self.real.home.path)}*"))
 
 
 @pytest.fixture
@@ -147,11 +147,15 @@ def test_what_is_so_already_is_said_and_the_daemon_goes_on(home: EncryptedHome) 
     pid = home.real.pid()
     assert "not encrypted" in home.refusal("store", "decrypt")
     assert home.real.pid() == pid
+    assert not home.real.json("status")["encrypted"]
+    assert f"{home.real.home.path}\n" in home.real.run("status").stdout.decode()
     home.encrypt()
     home.ask()
     pid = home.real.pid()
     assert "encrypted already" in home.refusal("store", "encrypt", "--key-file", str(home.key_file))
     assert home.real.pid() == pid
+    assert home.real.json("status")["encrypted"]
+    assert f"{home.real.home.path}, encrypted\n" in home.real.run("status").stdout.decode()
 
 
 def test_a_key_within_the_home_is_refused(home: EncryptedHome) -> None:

@@ -57,6 +57,8 @@ def test_fifty_kills_under_load_lose_nothing_and_answer_nothing_twice(real_home:
     for _ in range(KILLS):
         pause.wait(chance.uniform(0.0, 0.3))
         real_home.kill()
+        verified = real_home.run("audit", "verify")  # while others begin the next daemon, too
+        assert verified.returncode == 0, (verified.stdout, verified.stderr)
         real_home.run("questions", "--count")  # any command starts the next daemon
     for asker in askers:
         asker.stopping.set()

@@ -61,6 +61,7 @@ def put_text_in_its_place(store: Path) -> None:
 
 def put_another_program_in_its_place(store: Path) -> None:
     store.unlink()
+    store.touch(mode=0o600)
     other = apsw.Connection(str(store))
     other.execute("create table notes (text); insert into notes values ('mine')")
     other.close()

@@ -68,6 +68,7 @@ async def status(request: Request, by: By, line: AnyLine) -> StatusView:
         version=owner.version,
         started_at=datetime.fromisoformat(owner.started_at),
         home=str(line.home.path),
+        encrypted=line.is_encrypted,
         address=tcp.address if tcp else None,
         tls=tcp is not None and tcp.tls is not None,
         exposed=tcp is not None and tcp.is_exposed,

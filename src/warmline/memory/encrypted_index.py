@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from warmline.durable import sync
 from warmline.errors import StoreDamagedError, StoreError
 from warmline.security.encryption import reading, writing
 
@@ -58,10 +58,10 @@ class EncryptedIndex:
         """Bring the folder to the workspace's last commit, durably. Raises OSError."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         meta = self._keep_segments()
-        self._sync()
+        sync(self.folder)
         self._encrypt(MANAGED, io.BytesIO((self.workspace / MANAGED).read_bytes()))
         self._encrypt(META, io.BytesIO(meta))
-        self._sync()
+        sync(self.folder)
         wanted = {*_segment_files(meta, self._kept()), *_CHANGING}
         for name in set(self._kept()) - wanted:
             self._place(name).unlink()
@@ -99,13 +99,6 @@ class EncryptedIndex:
     def _decrypt(self, name: str) -> None:
         with reading(self._place(name), self.key, bound(name)) as file, (self.workspace / name).open("wb") as plain:
             shutil.copyfileobj(file, plain, _PIECE_BYTES)
-
-    def _sync(self) -> None:
-        descriptor = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def bound(name: str) -> str:

@@ -6,7 +6,6 @@ A head is one JSON object in a file that is to lie where whoever could write the
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import Any
 
 import apsw
 
+from warmline.durable import put_in_place, writing_durably
 from warmline.errors import ConflictError, InvalidInputError, NotFoundError
 from warmline.home import Home
 from warmline.security.key_place import find_key
@@ -144,11 +144,9 @@ def _exported(row: Row) -> ExportedHead:
 def _write(to: Path, text: str) -> None:
     draft = to.with_name(f".{to.name}.{secrets.token_hex(8)}")
     try:
-        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(to)
+        with writing_durably(draft, only_new=True) as file:
+            file.write(text.encode("ascii"))
+        put_in_place(draft, to)
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise InvalidInputError(f"{to} cannot be written ({error.strerror}): name another file") from error

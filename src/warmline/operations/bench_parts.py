@@ -166,6 +166,7 @@ async def open_served_line(
                 dispatcher=line.dispatcher,
                 leaving=leaving,
                 workspace=home.path,
+                is_encrypted=False,
                 rotate_key=_no_key,
             )
         finally:

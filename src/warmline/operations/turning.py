@@ -8,7 +8,6 @@ before the moment, the old is whole and the next start removes the rest; killed 
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import NamedTuple
 
 import apsw
 
+from warmline.durable import sync, writing_durably
 from warmline.errors import StoreDamagedError, StoreError, StoreFullError
 from warmline.home import Home
 from warmline.memory import encrypted_index
@@ -62,11 +62,12 @@ def _write_anew(
     new.mkdir(mode=0o700)
     try:
         _write(list(_steps(home, keys, new)), keys, on_progress)
-        _write_text(new / home.encryption.name, place.to_json() if place else "{}\n")
+        with writing_durably(new / home.encryption.name) as file:
+            file.write((place.to_json() if place else "{}\n").encode())
         for folder in (*(path for path in new.rglob("*") if path.is_dir()), new):
-            _sync(folder)
+            sync(folder)
         new.rename(home.path / TURNING)
-        _sync(home.path)
+        sync(home.path)
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise
@@ -87,9 +88,9 @@ def finish(home: Home) -> None:
             _replace(whole / place.name, place)
         if home.encryption.exists() and home.encryption.read_bytes() == b"{}\n":
             home.encryption.unlink()
-        _sync(home.path)
+        sync(home.path)
         shutil.rmtree(whole)
-        _sync(home.path)
+        sync(home.path)
 
 
 def _steps(home: Home, keys: tuple[bytes | None, bytes | None], new: Path) -> Iterator[_Step]:
@@ -152,19 +153,6 @@ def _replace(source: Path, place: Path) -> None:
         for ending in _LEFT_BY_SQLITE:
             place.with_name(f"{place.name}{ending}").unlink(missing_ok=True)
     source.rename(place)
-
-
-def _write_text(path: Path, text: str) -> None:
-    with writing(path, None, path.name) as file:
-        file.write(text.encode())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ each page has 16 bytes of nonce and 16 of tag. The key is used as it is, so that
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +13,7 @@ from urllib.parse import quote
 
 import apsw
 
+from warmline.durable import sync
 from warmline.errors import WrongKeyError
 from warmline.security.encryption import derive
 
@@ -103,11 +103,7 @@ def copy_database(
         connection.set_progress_handler(look, _STEPS_PER_LOOK)
         connection.execute("vacuum into ?", (f"file:{quote(str(target))}?{named}",))
     target.chmod(0o600)
-    descriptor = os.open(target, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(target)
 
 
 def _raw(key: bytes) -> str:

@@ -6,7 +6,7 @@ home's key, with the salt and the file's name. A chunk's nonce is its number (11
 the last chunk, 0 in others (the STREAM construction, as age has it). So nothing can be changed, cut off, put in
 another order, added, or taken for a file of another name.
 
-The library `cryptography` is an extra, imported when a file is encrypted.
+The library `cryptography` is imported when a file is encrypted: most homes are not.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import io
-import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from warmline.durable import writing_durably
 from warmline.errors import UnsafeKeyError
 
 KEY_BYTES = 32
@@ -58,15 +58,13 @@ def writing(path: Path, key: bytes | None, name: str) -> Iterator[BinaryIO]:
 
     The caller removes what a block that failed has left. Raises OSError, or UnsafeKeyError without the library.
     """
-    with open(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:  # noqa: PTH123
+    with writing_durably(path) as file:
         if key is None:
             yield file
         else:
             encrypting = _Encrypting(file, key, name)
             yield cast("BinaryIO", encrypting)  # it has what a writer calls
             encrypting.finish()
-        file.flush()
-        os.fsync(file.fileno())
 
 
 @contextmanager
@@ -138,7 +136,7 @@ class _Cipher:
 
     def __init__(self, key: bytes, salt: bytes, name: str) -> None:
         check_library()
-        from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305  # noqa: PLC0415  # an extra
+        from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305  # noqa: PLC0415  # as above
 
         extracted = hmac.digest(salt, derive(key, b"warmline files"), hashlib.sha256)
         self._aead = ChaCha20Poly1305(derive(extracted, name.encode()))
@@ -149,7 +147,7 @@ class _Cipher:
 
     def decrypt(self, chunk: bytes, *, is_last: bool) -> bytes:
         """Raises ValueError."""
-        from cryptography.exceptions import InvalidTag  # noqa: PLC0415  # an extra
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415  # as above
 
         try:
             return self._aead.decrypt(self._nonce(is_last=is_last), chunk, None)

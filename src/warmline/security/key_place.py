@@ -8,12 +8,12 @@ fingerprint, so that a home may be moved.
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from warmline.durable import sync, writing_durably
 from warmline.errors import StoreError, UnsafeKeyError, WrongKeyError
 from warmline.security.encryption import KEY_BYTES, check_library, fingerprint
 from warmline.security.keys import check_private
@@ -82,15 +82,9 @@ def make_key_file(path: Path) -> bytes:
     """Make a file with a new key, durably. Raises UnsafeKeyError when it is there or cannot be made."""
     key = new_key()
     try:
-        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:  # noqa: PTH123
-            file.write(f"{key.hex()}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        with writing_durably(path, only_new=True) as file:
+            file.write(f"{key.hex()}\n".encode("ascii"))
+        sync(path.parent)
     except OSError as error:
         raise UnsafeKeyError(f"the key {path} cannot be made ({error.strerror}): name another place") from error
     return key

@@ -10,6 +10,7 @@ import os
 import secrets
 from pathlib import Path
 
+from warmline.durable import put_in_place, writing_durably
 from warmline.errors import UnsafeKeyError
 from warmline.security.seals import KEY_BYTES, Seals
 
@@ -78,15 +79,8 @@ def _write(path: Path, keys: dict[int, bytes]) -> None:
     draft = path.with_suffix(".new")
     text = "".join(f"{number} {key.hex()}\n" for number, key in sorted(keys.items()))
     try:
-        with open(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:  # noqa: PTH123
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        with writing_durably(draft) as file:
+            file.write(text.encode("ascii"))
+        put_in_place(draft, path)
     except OSError as error:
         raise UnsafeKeyError(f"the keys {path} cannot be written ({error.strerror})") from error

@@ -34,7 +34,7 @@ def check_place(place: Path = PLACE) -> None:
 def open_workspace(home: Path) -> Iterator[Path]:
     """Make an empty folder for the daemon of this home, and remove it at the end. Only its owner may call this."""
     check_place()
-    prefix = f"warmline-{hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:16]}-"
+    prefix = workspace_prefix(home)
     for left in PLACE.glob(f"{prefix}*"):
         if left.lstat().st_uid == os.getuid():
             shutil.rmtree(left, ignore_errors=True)  # it follows no link
@@ -43,6 +43,11 @@ def open_workspace(home: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def workspace_prefix(home: Path) -> str:
+    """Return how the names of this home's folders in memory begin."""
+    return f"warmline-{hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:16]}-"
 
 
 def _file_system_of(folder: Path) -> str:

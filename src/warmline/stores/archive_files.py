@@ -13,7 +13,6 @@ from __future__ import annotations
 import errno
 import gzip
 import hashlib
-import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -21,6 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from warmline.durable import put_in_place
 from warmline.errors import StoreDamagedError, StoreError, StoreFullError
 from warmline.model import Post
 from warmline.security.encryption import reading, writing
@@ -58,8 +58,7 @@ class ArchiveFiles:
                 for line in lines:
                     packed.write(line + b"\n")
                     digest.update(line + b"\n")
-            unfinished.replace(place)
-            _sync_folder(self._folder)
+            put_in_place(unfinished, place)
             return digest.hexdigest()
         except OSError as error:
             with suppress(OSError):
@@ -126,11 +125,3 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise StoreError(f"{path} in the archive's folder cannot be removed: {error.strerror}") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

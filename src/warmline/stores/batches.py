@@ -20,6 +20,7 @@ from warmline.model import (
 )
 from warmline.stores import verbs
 from warmline.stores.ledger import AuditEntry
+from warmline.stores.looking import read_message
 from warmline.stores.rows import BatchRow, LeaseRow, Row
 from warmline.stores.transaction import Box, Transaction
 from warmline.stores.verbs import Grant, due, hand_over
@@ -154,7 +155,7 @@ def _leased(
 ) -> list[tuple[Message, Row]]:
     """Return the messages of a batch that are leased under its token, each with its delivery's columns."""
     which = {"mailbox_id": mailbox_number, "token": token}
-    rows = [(verbs.read_message(tx, each), tx.one("batch_held", {**which, "message_id": each})) for each in message_ids]
+    rows = [(read_message(tx, each), tx.one("batch_held", {**which, "message_id": each})) for each in message_ids]
     return [(message, delivery) for message, delivery in rows if message is not None and delivery is not None]
 
 

@@ -28,6 +28,7 @@ from warmline.stores.directory_rows import (
     stop_of,
 )
 from warmline.stores.ledger import AuditEntry
+from warmline.stores.looking import read_answer
 from warmline.stores.rows import (
     MESSAGE_COLUMNS,
     Row,
@@ -37,7 +38,6 @@ from warmline.stores.rows import (
     micros_or_none,
 )
 from warmline.stores.transaction import Transaction
-from warmline.stores.verbs import read_answer
 
 
 def new_conversation(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from warmline.errors import ConversationClosedError, IdempotencyConflictError, UnknownMessageError
 from warmline.model import THE_LINE, CredentialId, Kind, Lease, Message, MessageId, Post, Question
-from warmline.stores import verbs
+from warmline.stores import looking, verbs
 from warmline.stores.accepting import Sent, accept
 from warmline.stores.ledger import AuditEntry
 from warmline.stores.rows import MESSAGE_COLUMNS, Row, answer_to_json, delivery_of, message_of, message_values, seal_of
@@ -33,7 +33,7 @@ def add(
     if new.message.idempotency_key is not None and (same := _same_key(tx, new)) is not None:
         if tx.all("add_sent_to", {"message_id": same}) != [(box.number,)]:
             raise _other_use()
-        return verbs.get(tx, same)
+        return looking.get(tx, same)
     held = None if settles is None else verbs.held(tx, *settles)
     _check_open(tx.as_left(box))
     admitted = new if speech is None else _admitted(tx, new, speech)
@@ -73,7 +73,7 @@ def post(tx: Transaction, message_id: MessageId) -> Post:
         message_of(row, tx.seals),
         tuple(deliveries),
         number=row[MESSAGE_COLUMNS],
-        answer=verbs.answer_to(tx, message_id),
+        answer=looking.answer_to(tx, message_id),
     )
 
 

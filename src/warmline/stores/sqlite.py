@@ -29,7 +29,7 @@ from warmline.parties import Credential
 from warmline.protocols import Accepted, Clock, QuestionFilter
 from warmline.security.seals import Seals
 from warmline.settings import StoreSettings
-from warmline.stores import batches, posts, verbs
+from warmline.stores import batches, looking, posts, verbs
 from warmline.stores.accepting import sent
 from warmline.stores.batches import Reception
 from warmline.stores.database import Database
@@ -246,7 +246,7 @@ class SqliteStore:
     async def get(self, message_id: MessageId) -> Question:
         """Return a question as it stands."""
         try:
-            return await self.database.read(lambda tx: verbs.get(tx, message_id))
+            return await self.database.read(lambda tx: looking.get(tx, message_id))
         except UnknownMessageError:
             post = await self._from_archive(message_id)
             if len(post.deliveries) != 1:
@@ -265,20 +265,20 @@ class SqliteStore:
     async def questions(self, which: QuestionFilter, limit: int) -> Sequence[Question]:
         """List questions."""
         box = self.database.box(which.mailbox) if which.mailbox else None
-        return await self.database.read(lambda tx: verbs.questions(tx, which, box, limit))
+        return await self.database.read(lambda tx: looking.questions(tx, which, box, limit))
 
     async def count(self, which: QuestionFilter) -> int:
         """Count questions."""
         box = self.database.box(which.mailbox) if which.mailbox else None
-        return await self.database.read(lambda tx: verbs.count(tx, which, box))
+        return await self.database.read(lambda tx: looking.count(tx, which, box))
 
     async def tally(self) -> dict[State, int]:
         """Count deliveries by state."""
-        return await self.database.read(verbs.tally)
+        return await self.database.read(looking.tally)
 
     async def count_broken(self, since: datetime) -> int:
         """Count what was not handed over because it was not intact."""
-        return await self.database.read(lambda tx: verbs.count_broken(tx, since))
+        return await self.database.read(lambda tx: looking.count_broken(tx, since))
 
     async def lapse_all(self) -> None:
         """Lapse every lease."""

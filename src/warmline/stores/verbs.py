@@ -1,4 +1,4 @@
-"""The verbs of a store, each one plain function in one transaction, with no wait inside.
+"""The verbs of a store that change something, each one plain function in one transaction, with no wait inside.
 
 NEXT_STATE is the law. A verb looks before it writes: one that refuses has written nothing. What can be
 worked out before or after, on the event loop, is: this thread is what everyone waits for.
@@ -6,37 +6,19 @@ worked out before or after, on the event loop, is: this thread is what everyone 
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
-from warmline.errors import (
-    ConflictError,
-    LeaseLostError,
-    UnknownMessageError,
-)
-from warmline.ids import first_message_id
-from warmline.model import THE_LINE, Answer, CredentialId, Delivery, Lease, Mailbox, Message, MessageId, Question, State
-from warmline.protocols import QuestionFilter
+from warmline.errors import ConflictError, LeaseLostError, UnknownMessageError
+from warmline.model import THE_LINE, CredentialId, Delivery, Lease, Mailbox, Message, MessageId, Question, State
 from warmline.stores.accepting import next_position, write_message
 from warmline.stores.ledger import AuditEntry
+from warmline.stores.looking import get, read_message
 from warmline.stores.notices import put_end_notices
-from warmline.stores.rows import (
-    MESSAGE_COLUMNS,
-    HeldRow,
-    LeaseRow,
-    Row,
-    message_of,
-    micros,
-    micros_or_none,
-    question_of,
-    time,
-    time_or_none,
-    withheld_answer,
-)
+from warmline.stores.rows import HeldRow, LeaseRow, Row, micros_or_none, time, time_or_none
 from warmline.stores.transaction import Box, Transaction
 
 _END_OF_TIME = 2**62
@@ -93,15 +75,6 @@ def hand_over(tx: Transaction, box: Box, row: Row, grant: Grant) -> LeaseRow | N
     tx.news.event_at(grant.lapses_at)
     tx.news.said[message.conversation] = None
     return LeaseRow(message, values, failures, lapses)
-
-
-def read_message(tx: Transaction, message_id: str) -> Message | None:
-    """Read a message, which may be withheld; None where it is gone, or holds bytes that are no text."""
-    try:
-        row = tx.one("message", {"message_id": message_id})
-    except UnicodeDecodeError:
-        return None
-    return message_of(row, tx.seals) if row else None
 
 
 def _lease(tx: Transaction, box: Box, row: Row, grant: Grant) -> dict[str, Any]:
@@ -262,60 +235,6 @@ def held(tx: Transaction, lease: Lease, box: Box) -> HeldRow:
     return HeldRow._make(row)
 
 
-def get(tx: Transaction, message_id: MessageId) -> Question:
-    """Read a question. Raises UnknownMessageError."""
-    rows = tx.all("question", {"id": message_id})
-    if len(rows) != 1:
-        raise UnknownMessageError(f"there is no question {message_id}")
-    return _question(tx, rows[0])
-
-
-def questions(tx: Transaction, which: QuestionFilter, box: Box | None, limit: int) -> Sequence[Question]:
-    """List questions, newest first."""
-    rows = tx.all("questions", {**_which(which, box), "limit": limit})
-    return [_question(tx, row) for row in rows]
-
-
-def count(tx: Transaction, which: QuestionFilter, box: Box | None) -> int:
-    """Count questions."""
-    row = tx.one("count", _which(which, box))
-    return int(row[0]) if row else 0
-
-
-def tally(tx: Transaction) -> dict[State, int]:
-    """Count deliveries by state."""
-    found = {State(state): int(number) for state, number in tx.all("tally", {})}
-    return {state: found.get(state, 0) for state in State}
-
-
-def count_broken(tx: Transaction, since: datetime) -> int:
-    """Count what was buried because its seal does not verify."""
-    row = tx.one("count_broken", {"since_at": micros(since)})
-    return int(row[0]) if row else 0
-
-
-def _which(which: QuestionFilter, box: Box | None) -> dict[str, object]:
-    since = which.since
-    return {
-        "states": json.dumps(sorted(which.states)) if which.states else None,
-        "since_id": first_message_id(since) if since else "",
-        "since_at": micros(since) if since else 0,
-        "mailbox_id": None if box is None else box.number,
-    }
-
-
-def answer_to(tx: Transaction, message_id: MessageId) -> Answer | None:
-    """Read the answer of a settled question; one that is gone, or another question's, is withheld."""
-    row = tx.one("answer_id", {"id": message_id})
-    return None if row is None else read_answer(tx, message_id, row[0])
-
-
-def read_answer(tx: Transaction, message_id: str, answer_id: str) -> Answer:
-    """Read the answer of this id to a question."""
-    row = tx.one("answer", {"id": message_id, "answer_id": answer_id})
-    return (row and message_of(row, tx.seals).answer) or withheld_answer(THE_LINE)
-
-
 def _change(tx: Transaction, name: str, lease: Lease, box: Box, before: HeldRow, **values: object) -> None:
     tx.run(name, {"message_id": lease.message.id, "mailbox_id": box.number, **values})
     _audit(tx, name, lease, before)
@@ -366,11 +285,6 @@ def _ended(tx: Transaction, ended: Sequence[Row]) -> None:
         tx.news.ended[MessageId(message_id)] = None
         tx.news.due[number] = None  # of an ordered mailbox, the next one may come
     put_end_notices(tx, ended)
-
-
-def _question(tx: Transaction, row: Row) -> Question:
-    is_settled = row[MESSAGE_COLUMNS + 3] == State.SETTLED
-    return question_of(row, answer_to(tx, row[0]) if is_settled else None, tx.seals)
 
 
 def _lost(lease: Lease) -> LeaseLostError:

@@ -56,11 +56,11 @@ def found(citation: dict[str, Any]) -> str:
     return paint(citation["status"], style) + (", redacted" if citation["redacted"] else "")
 
 
-def span(place: dict[str, Any]) -> str:
-    """Write `path:first-last`, or `path:line` for one line."""
-    first, last = place["first_line"], place["last_line"]
-    lines = f"{first}" if first == last else f"{first}-{last}"
-    return f"{one_line(place['path'])}:{lines}"
+def span(lines: dict[str, Any]) -> str:
+    """Write where lines stand, which were cited or found, as the blocks of a prompt have it; on one line."""
+    from warmline.interfaces.fencing import place
+
+    return one_line(place(lines))
 
 
 def show_row(answer: dict[str, Any], width: int) -> None:

@@ -45,7 +45,7 @@ def _encrypt(options: argparse.Namespace) -> int:
     check_place()
     home = find_home(options.home)
     _refuse_encrypted(home)  # the daemon goes on
-    with _owned(home):
+    with _owned(home, "encrypting"):
         _refuse_encrypted(home)
         check_encryption(home.store, None)
         key, place = _key_for(home, options.key_file)
@@ -69,7 +69,7 @@ def _decrypt(options: argparse.Namespace) -> int:
     check_library()
     home = find_home(options.home)
     _place_of(home).read()  # while this fails, the daemon goes on
-    with _owned(home):
+    with _owned(home, "decrypting"):
         place = _place_of(home)
         _turn(home, (place.read(), None), None)
     if options.json:
@@ -98,8 +98,8 @@ def _place_of(home: Home) -> KeyPlace:
 
 
 @contextmanager
-def _owned(home: Home) -> Iterator[None]:
-    """Own the home, which no daemon does until the block ends."""
+def _owned(home: Home, work: str) -> Iterator[None]:
+    """Own the home for this work, which no daemon does until the block ends."""
     from warmline import __version__, daemon
     from warmline.operations.legacy.taking import clear_copies
     from warmline.operations.turning import finish
@@ -107,7 +107,7 @@ def _owned(home: Home) -> Iterator[None]:
 
     if (stopped := daemon.stop(home, DaemonSettings())) is not None:
         hint(f"stopped the daemon (pid {stopped.pid}): the next command starts it again")
-    with daemon.own(home, __version__):
+    with daemon.own(home, __version__, work):
         finish(home)
         clear_copies(home.path)
         yield

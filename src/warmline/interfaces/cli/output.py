@@ -19,10 +19,17 @@ _BREAKS = str.maketrans({"\n": "\\n", "\t": "\\t"})
 
 
 def complain(text: str) -> None:
-    """Write one line to standard error, which may be a log: a secret in it is masked."""
-    from warmline.security.redaction import redact  # half a command's time, which only who fails pays
+    """Write one line to standard error, which may be a log: a secret in it is masked.
 
-    _to_stderr(f"warmline: {one_line(redact(text).text)}")
+    Where nothing can be masked, that is said in its place.
+    """
+    try:
+        from warmline.security.redaction import redact  # half a command's time, which only who fails pays
+
+        said = redact(text).text
+    except ImportError as error:
+        said = explained(error)
+    _to_stderr(f"warmline: {one_line(said)}")
 
 
 def explained(error: Exception) -> str:

@@ -39,7 +39,7 @@ def _show(status: dict[str, Any]) -> None:
     up = datetime.now(UTC) - datetime.fromisoformat(status["started_at"])
     rows = {
         "daemon": f"pid {status['pid']}, version {status['version']}, up {str(up).partition('.')[0]}",
-        "home": one_line(status["home"]),
+        "home": one_line(status["home"]) + (", encrypted" if status["encrypted"] else ""),
         "listens": _listens(status),
         "messages": ", ".join(f"{count} {state}" for state, count in status["messages"].items() if count) or "none",
         "waiting": f"{counted(status['waiting'], 'caller')}, {status['receiving']:,} of them for messages",

@@ -29,6 +29,7 @@ class StatusView(BaseModel):
     version: str
     started_at: datetime
     home: str
+    encrypted: bool = Field(description="whether messages, archive and index are encrypted on the disk")
     address: str | None = Field(description="the TCP address it listens on, if any")
     tls: bool = Field(description="whether all is TLS over TCP")
     exposed: bool = Field(description="whether other machines reach the address and may speak without TLS")
