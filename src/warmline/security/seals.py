@@ -18,6 +18,7 @@ KEY_BYTES = 32
 DIGEST_BYTES = 32
 
 _NUMBER_BYTES = 4
+_WEIGHT_BYTES = 16
 _BLOCK_BYTES = 64  # of SHA-256
 _SUM_KEY = b"the sums of the tables"
 _TO_INNER = bytes(each ^ 0x36 for each in range(256))
@@ -62,14 +63,14 @@ class Seals:
         return states is not None and hmac.compare_digest(seal[_NUMBER_BYTES:], _digest(states, purpose, sealed))
 
     def weigh(self, table: str, row: Sequence[Any]) -> int:
-        """Return a row's share in the sum of its table: rows that differ have, but for 1 in 2**256, others.
+        """Return a row's share in the sum of its table: rows that differ have, but for 1 in 2**128, others.
 
-        The sum of the shares, modulo 2**256, stands for the rows in any order (a multiset hash: Clarke and others,
+        The sum of the shares, modulo 2**128, stands for the rows in any order (a multiset hash: Clarke and others,
         ASIACRYPT 2003). It has a key of its own that is never rotated, so that no row must be weighed again.
         """
         state = self._sums.copy()
         state.update(to_json((table, row), bytes_mode="hex"))
-        return int.from_bytes(state.digest(), "big")
+        return int.from_bytes(state.digest()[:_WEIGHT_BYTES], "big")
 
 
 def _digest(states: _States, purpose: bytes, sealed: bytes) -> bytes:

@@ -18,7 +18,7 @@ from warmline.security.seals import Seals, form
 from warmline.stores.archive_files import ArchiveFiles
 from warmline.stores.audit_rows import audit_row
 from warmline.stores.chain import Chain, Fault, Head, diagnosed
-from warmline.stores.ledger import NOT_WEIGHED, SUM_MODULUS, Mark, is_sealed, read
+from warmline.stores.ledger import SUM_MODULUS, Written, is_sealed, read, weighed_tables
 from warmline.stores.queries import load_migrations, load_queries, parameters_of
 from warmline.stores.rows import MESSAGE, Row
 
@@ -120,7 +120,7 @@ class Auditing:
         return self._all("auditing_imported", since_at=which.since_at, limit=limit, **values)[::-1]
 
     def _chain(
-        self, ledger: Mark | None, expected: Head | None, on_progress: OnProgress
+        self, ledger: Written | None, expected: Head | None, on_progress: OnProgress
     ) -> tuple[list[Fault], int, Chain]:
         """Follow the chain, and compare its end with the ledger's head and with the one that is expected."""
         faults: list[Fault] = []
@@ -139,7 +139,7 @@ class Auditing:
         ends = chain.ends(heads[0] if heads else None)
         return [*([first] if first else []), *ends, *faults], archived, chain
 
-    def _ledger(self) -> Mark | None:
+    def _ledger(self) -> Written | None:
         """Read the ledger, if it is the one row that the line wrote."""
         is_whole = self._all("auditing_ledgers") == [(1,)] and is_sealed(self._connection, self._seals)
         return read(self._connection) if is_whole else None
@@ -169,11 +169,12 @@ class Auditing:
             for kind, name in sorted({(kind, name) for kind, name, *_ in here ^ right})
         ]
 
-    def _tables(self, ledger: Mark | None, on_progress: OnProgress) -> tuple[int, list[Fault]]:
+    def _tables(self, ledger: Written | None, on_progress: OnProgress) -> tuple[int, list[Fault]]:
         """Weigh every table, and compare with the ledger, if that counts."""
-        written = None if ledger is None else ledger.sums
-        tables = [name for (name,) in self._all("auditing_tables") if name not in NOT_WEIGHED]
-        total, done, faults = self._count(), self._count("audit"), []
+        written = {} if ledger is None else ledger.sums
+        tables = weighed_tables(self._connection)
+        total, done = self._count(), self._count("audit")
+        faults = [Fault("ledger", "its sums are of other tables")] if ledger and not written else []
         looked_at = 0
         for table in tables:
             weight = 0
@@ -183,10 +184,9 @@ class Auditing:
                 looked_at += 1
                 if looked_at % PROGRESS_ROWS == 0:
                     on_progress(done + looked_at, total)
-            if written is not None and weight % SUM_MODULUS != written.get(table, 0):
+            if written and weight % SUM_MODULUS != written.get(table, 0):
                 faults.append(Fault(table, "its rows are not those that the line wrote"))
-        gone = sorted(table for table, weight in (written or {}).items() if weight and table not in tables)
-        return looked_at, faults + [Fault(table, "the table is gone") for table in gone]
+        return looked_at, faults
 
     def _messages(self) -> list[Fault]:
         """Name the messages whose seals do not verify: their table's sum says only that something is wrong."""

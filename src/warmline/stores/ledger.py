@@ -6,6 +6,8 @@ Two things, both kept under the keys of the seals, in the transaction that they 
 - one row of table `ledger`: the chain's head and, for every other table, the sum of its rows' weights. SQLite tells
   of every row that changes (its preupdate hook), so no verb can forget to.
 
+All that costs time is put off to the commit: of a row that a transaction changes again and again, two are weighed.
+
 See docs/decisions/0007-ledger.md. What finds the faults is auditing.py.
 """
 
@@ -16,7 +18,6 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import apsw
-from pydantic_core import to_json
 
 from warmline.security.seals import Seals, form
 from warmline.stores.queries import load_queries, parameters_of
@@ -25,7 +26,8 @@ from warmline.stores.rows import Row, seal_of
 NOT_WEIGHED = frozenset({"audit", "ledger"})
 """The chain holds the one, a seal the other."""
 
-SUM_MODULUS = 2**256
+SUM_BYTES = 16
+SUM_MODULUS = 1 << 8 * SUM_BYTES
 AUDIT = b"audit"
 LEDGER = b"ledger"
 FIRST_HASH = b""
@@ -59,18 +61,33 @@ class AuditEntry(NamedTuple):
     detail: Mapping[str, object] | None = None
 
 
-class Mark(NamedTuple):
-    """How a ledger stood at one moment: the number and hash of the last audit row, and each table's sum."""
+class Written(NamedTuple):
+    """What a ledger's row says: the number and hash of the last audit row, and each table's sum."""
 
     number: int
     hash: bytes
     sums: dict[str, int]
 
 
+Changes = dict[tuple[str, Row], Row | None]
+"""Rows as a transaction left them, with their tables; each with the row that was there before, None: none was."""
+
+
+class Mark(NamedTuple):
+    """How a ledger stood at one moment within a transaction."""
+
+    number: int
+    hash: bytes
+    sums: dict[str, int]
+    noted: list[Row]
+    changes: Changes
+    gone: list[tuple[str, Row]]
+
+
 class Ledger:
     """Keeps the audit and the sums of one connection, which alone writes the file. For one thread.
 
-    What is weighed is what SQLite changes; what is noted and weighed must be written before each commit, and
+    What is weighed is what SQLite changes; what is noted and changed must be written before each commit, and
     taken back after each rollback.
     """
 
@@ -78,62 +95,72 @@ class Ledger:
         self.seals = seals
         self._cursor = connection.cursor()
         self._is_whole = is_sealed(connection, seals)
-        self._number, self._hash, self._sums = read(connection) if self._is_whole else Mark(0, FIRST_HASH, {})
+        self._number, self._hash, sums = read(connection) if self._is_whole else Written(0, FIRST_HASH, {})
+        self._sums = dict.fromkeys(weighed_tables(connection), 0) | sums
         last = _one(connection, "ledger_audit_last")
         if last is not None and last[0] > self._number:  # no number is given twice, whoever wrote that row
             self._number = last[0]
-        self._is_changed = False
-        self._shown: dict[str, tuple[int, str]] = {}
-        connection.preupdate_hook(self._weigh, id=self)
+        self._noted: list[Row] = []
+        self._changes: Changes = {}
+        self._gone: list[tuple[str, Row]] = []
+        connection.preupdate_hook(self._changed, id=self)
+
+    @property
+    def number(self) -> int:
+        """The number of the last audit row, written or not."""
+        return self._number
 
     @property
     def mark(self) -> Mark:
         """How it stands now, to come back to."""
-        return Mark(self._number, self._hash, self._sums.copy())
+        pending = self._noted.copy(), self._changes.copy(), self._gone.copy()
+        return Mark(self._number, self._hash, self._sums.copy(), *pending)
 
     def back_to(self, mark: Mark) -> None:
         """Forget what was rolled back."""
-        self._number, self._hash, sums = mark
-        self._sums = sums.copy()
+        self._number, self._hash, sums, noted, changes, gone = mark
+        self._sums, self._noted, self._changes, self._gone = sums.copy(), noted.copy(), changes.copy(), gone.copy()
 
     def note(self, at: int, entry: AuditEntry) -> None:
         """Add a row to the audit. at is in microseconds."""
         *said, detail = entry
         number = self._number + 1
         row = (number, at, *said, None if detail is None else _to_json(detail))
-        chained = chain(self.seals, self._hash, row)
-        self._cursor.execute(_AUDITED[0], (*row, chained))
-        self._number, self._hash, self._is_changed = number, chained, True
+        self._hash = chain(self.seals, self._hash, row)
+        self._number = number
+        self._noted.append((*row, self._hash))
 
     def write(self) -> None:
         """Write what the transaction has made of it, if anything; call just before the commit."""
-        if not self._is_changed:
+        if not (self._noted or self._changes or self._gone):
             return
-        sums = to_json({table: self._show(table, total) for table, total in self._sums.items()}).decode()
-        head = (self._number, self._hash, sums)
-        seal = self.seals.seal(LEDGER, form(head)) if self._is_whole else UNSEALED
-        self._cursor.execute(_WRITTEN[0], (*head, seal))
-        self._is_changed = False
+        self._weigh()
+        self._cursor.executemany(_AUDITED[0], self._noted)
+        self._noted.clear()
+        row = _row(Written(self._number, self._hash, self._sums), self.seals if self._is_whole else None)
+        self._cursor.execute(_WRITTEN[0], row)
 
-    def _show(self, table: str, total: int) -> str:
-        """Return a sum as it is written; a commit changes few of them."""
-        shown = self._shown.get(table)
-        if shown is None or shown[0] != total:
-            shown = self._shown[table] = (total, f"{total:064x}")
-        return shown[1]
-
-    def _weigh(self, change: apsw.PreUpdate) -> None:
+    def _changed(self, change: apsw.PreUpdate) -> None:
+        """Note a row that SQLite changes, under what it is now: that is how it is found when it changes again."""
         table = change.table_name
         if table in NOT_WEIGHED:
             return
-        total = self._sums.get(table, 0)
         new, old = change.new, change.old
+        before = None if old is None else self._changes.pop((table, old), old)
         if new is not None:
-            total += self.seals.weigh(table, new)
-        if old is not None:
-            total -= self.seals.weigh(table, old)
-        self._sums[table] = total % SUM_MODULUS
-        self._is_changed = True
+            self._changes[table, new] = before
+        elif before is not None:
+            self._gone.append((table, before))
+
+    def _weigh(self) -> None:
+        weigh, sums = self.seals.weigh, self._sums
+        for (table, new), before in self._changes.items():
+            change = weigh(table, new) if before is None else weigh(table, new) - weigh(table, before)
+            sums[table] = (sums[table] + change) % SUM_MODULUS
+        for table, old in self._gone:
+            sums[table] = (sums[table] - weigh(table, old)) % SUM_MODULUS
+        self._changes.clear()
+        self._gone.clear()
 
 
 def chain(seals: Seals, before: bytes, row: tuple[object, ...]) -> bytes:
@@ -151,21 +178,22 @@ def begin(connection: apsw.Connection, seals: Seals) -> None:
         connection.executemany(_STATEMENTS["ledger_seal"][0], sealed)
     is_whole = _one(connection, "ledger") is None or is_sealed(connection, seals)
     number, hashed, _ = read(connection)
-    sums = to_json({table: f"{total:064x}" for table, total in weigh_all(connection, seals).items()}).decode()
-    head = (number, hashed, sums)
-    connection.execute(_WRITTEN[0], (*head, seals.seal(LEDGER, form(head)) if is_whole else UNSEALED))
+    row = _row(Written(number, hashed, weigh_all(connection, seals)), seals if is_whole else None)
+    connection.execute(_WRITTEN[0], row)
 
 
-def read(connection: apsw.Connection) -> Mark:
-    """Read the ledger as it was written; where it is gone, one that holds nothing, which shows.
-
-    Raises ValueError when it holds no sums: then it is not sealed either.
-    """
+def read(connection: apsw.Connection) -> Written:
+    """Read the ledger as it was written; where it is gone, or holds other sums than of each table one, it has none."""
     row = _one(connection, "ledger")
     if row is None:
-        return Mark(0, FIRST_HASH, {})
+        return Written(0, FIRST_HASH, {})
     number, hashed, sums, _ = row
-    return Mark(number, hashed, {table: int(total, 16) for table, total in json.loads(sums).items()})
+    tables = weighed_tables(connection)
+    if len(sums) != SUM_BYTES * len(tables):
+        return Written(number, hashed, {})
+    at = range(0, len(sums), SUM_BYTES)
+    totals = (int.from_bytes(sums[start : start + SUM_BYTES], "big") for start in at)
+    return Written(number, hashed, dict(zip(tables, totals, strict=True)))
 
 
 def is_sealed(connection: apsw.Connection, seals: Seals) -> bool:
@@ -174,10 +202,21 @@ def is_sealed(connection: apsw.Connection, seals: Seals) -> bool:
     return row is not None and seals.verifies(LEDGER, form(row[:3]), row[3])
 
 
+def weighed_tables(connection: apsw.Connection) -> list[str]:
+    """Return the names of the tables that are weighed, in the order of their sums."""
+    return [name for (name,) in connection.execute(_STATEMENTS["ledger_tables"][0]) if name not in NOT_WEIGHED]
+
+
 def weigh_all(connection: apsw.Connection, seals: Seals) -> dict[str, int]:
     """Return the sum of every table that is weighed, from its rows."""
-    tables = [name for (name,) in connection.execute(_STATEMENTS["ledger_tables"][0]) if name not in NOT_WEIGHED]
-    return {table: _sum(connection, seals, table) for table in tables}
+    return {table: _sum(connection, seals, table) for table in weighed_tables(connection)}
+
+
+def _row(ledger: Written, seals: Seals | None) -> Row:
+    """Return the ledger's row, sealed if it was whole."""
+    sums = b"".join([total.to_bytes(SUM_BYTES, "big") for total in ledger.sums.values()])
+    head = (ledger.number, ledger.hash, sums)
+    return (*head, UNSEALED if seals is None else seals.seal(LEDGER, form(head)))
 
 
 def _sum(connection: apsw.Connection, seals: Seals, table: str) -> int:

@@ -198,11 +198,12 @@ class Writer:
 
     def _plain(self, job: Job, tx: Transaction) -> Any:  # noqa: ANN401  # whatever the verb returns
         """Run one verb; return its result, or its error when it has written nothing. Raises _WrittenError."""
-        before = self._connection.total_changes()
+        before = self._connection.total_changes(), self._ledger.number
         try:
             return job.verb(tx)
         except Exception as error:  # the edge of the thread: the caller gets it, neighbours go on
-            if isinstance(error, apsw.Error) or self._connection.total_changes() != before:
+            after = self._connection.total_changes(), self._ledger.number
+            if isinstance(error, apsw.Error) or after != before:
                 raise _WrittenError from error
             return translated(error)
 

@@ -77,11 +77,11 @@ create index audit_broken on audit (at) where verb = 'seal_broken';
 -- The lower-case hexadecimal SHA-256 of an archive file's lines, whatever they are packed and encrypted in.
 alter table archive_file add column digest text;
 
--- One row: the head of the audit's chain, and for each other table the sum of its rows' weights, sealed.
+-- One row: the head of the audit's chain, and for each other table, by name, 16 bytes: the sum of its rows' weights.
 create table ledger (
     id integer primary key check (id = 1),
     audit_number integer not null,
     audit_hash blob not null,
-    sums text not null check (json_valid(sums)),
+    sums blob not null,
     seal blob not null
 ) strict;
