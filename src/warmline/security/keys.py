@@ -25,6 +25,20 @@ def make_seals(path: Path) -> Seals:
     return Seals(keys)
 
 
+def keep_first(first: Path, path: Path) -> None:
+    """Put the keys that were made for a first start into their place, durably, if they are not there yet.
+
+    Raises UnsafeKeyError.
+    """
+    if os.path.lexists(path) or not os.path.lexists(first):
+        return
+    try:
+        first.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise UnsafeKeyError(f"the keys {path} cannot be written ({error.strerror})") from error
+
+
 def read_seals(path: Path) -> Seals:
     """Return the seals of the file's keys.
 
@@ -85,10 +99,14 @@ def _write(path: Path, keys: dict[int, bytes]) -> None:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync_folder(path.parent)
     except OSError as error:
         raise UnsafeKeyError(f"the keys {path} cannot be written ({error.strerror})") from error
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
