@@ -126,7 +126,7 @@ class Tampered:
         self.archive = archive
         self.sql = apsw.Connection(str(path))
         self.sql.pragma("ignore_check_constraints", "on")
-        self._auditing = Auditing(self.sql, ArchiveFiles(self.archive), SEALS)
+        self.auditing = Auditing(self.sql, ArchiveFiles(self.archive), SEALS)
         self.head = Head(*self.rows("select number, hash from audit order by number desc limit 1")[0])
         self.first: int = self.rows("select min(number) from audit")[0][0]
 
@@ -135,7 +135,7 @@ class Tampered:
         self.older.close()
 
     def verify(self, expected: Head | None = None) -> Verified:
-        return self._auditing.verify(expected)
+        return self.auditing.verify(expected)
 
     def __enter__(self) -> Tampered:
         self.sql.execute("savepoint tampered")
@@ -145,7 +145,7 @@ class Tampered:
         self.sql.execute("rollback to tampered; release tampered")
 
     def archived_row(self, number: int) -> Row:
-        row = self._auditing.row(number)
+        row = self.auditing.row(number)
         assert row is not None
         assert number < self.first
         return row

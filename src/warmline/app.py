@@ -24,14 +24,14 @@ from warmline.memory.writing import ENCRYPTED_INDEX_FOLDER
 from warmline.model import MEMORY_MAILBOX, CredentialId
 from warmline.protocols import AuditLog, Clock, Service
 from warmline.security.key_place import find_key
-from warmline.security.keys import make_seals, read_seals, rotate
+from warmline.security.keys import keep_first, make_seals, read_seals, rotate
 from warmline.security.seals import Seals
 from warmline.security.workspace import open_workspace
 from warmline.settings import Settings
 from warmline.stores.directory import SqliteDirectory
 from warmline.stores.importing import SqliteImporter
 from warmline.stores.ledger import AuditEntry
-from warmline.stores.opening import holds_seals
+from warmline.stores.opening import check_is_new, holds_seals
 from warmline.stores.refusals import SqliteAuditLog
 from warmline.stores.sqlite import SqliteStore
 
@@ -92,6 +92,7 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
     async with AsyncExitStack() as closing:
         await store.open()
         closing.push_async_callback(store.close)
+        await asyncio.to_thread(keep_first, home.first_seal_keys, home.seal_keys)
         audit = SqliteAuditLog(store.database, clock, settings.audit)
         closing.push_async_callback(audit.close)
         await store.lapse_all()  # this daemon owns the store alone: who held a lease is gone
@@ -138,11 +139,22 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
 
 
 def _open_seals(home: Home, key: bytes | None) -> Seals:
-    """Read the keys of the seals; make them beside a store that holds none. Raises UnsafeKeyError."""
-    if os.path.lexists(home.seal_keys) or holds_seals(home.store, key):
-        return read_seals(home.seal_keys)
-    home.make()
-    return make_seals(home.seal_keys)
+    """Read the keys of the seals; make them beside a store that holds none.
+
+    They stand in a file of their own until the store is sealed under them, so that, whatever cuts a first start off,
+    keys beside a store without seals tell that others put it there. Raises UnsafeKeyError or StoreVersionError.
+    """
+    is_sealed = holds_seals(home.store, key)
+    if is_sealed:
+        keep_first(home.first_seal_keys, home.seal_keys)  # the start that sealed it was cut off
+    if not os.path.lexists(home.seal_keys) and not is_sealed:
+        home.make()
+        home.first_seal_keys.unlink(missing_ok=True)
+        return make_seals(home.first_seal_keys)
+    seals = read_seals(home.seal_keys)
+    if not is_sealed and home.store.exists() and home.store.stat().st_size:
+        check_is_new(home.store, key)
+    return seals
 
 
 def _rotating(home: Home, seals: Seals, store: SqliteStore) -> Callable[[CredentialId], Awaitable[int]]:

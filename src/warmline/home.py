@@ -74,6 +74,11 @@ class Home:
         return self.path / "seal.keys"
 
     @property
+    def first_seal_keys(self) -> Path:
+        """The keys of the seals until the store is sealed under them."""
+        return self.path / "seal.keys.first"
+
+    @property
     def archive(self) -> Path:
         """The folder with the messages that left the store."""
         return self.path / "archive"

@@ -17,7 +17,7 @@ from typing import Any
 import apsw
 
 from warmline.durable import put_in_place, writing_durably
-from warmline.errors import ConflictError, InvalidInputError, NotFoundError
+from warmline.errors import ConflictError, InvalidInputError, NotFoundError, StoreDamagedError
 from warmline.home import Home
 from warmline.security.key_place import find_key
 from warmline.security.keys import read_seals
@@ -52,7 +52,7 @@ def auditing(home: Home) -> Iterator[Auditing]:
     connection = open_reader(home.store, key=key)
     try:
         yield Auditing(connection, ArchiveFiles(home.archive, key), seals)
-    except apsw.Error as error:
+    except (apsw.Error, UnicodeDecodeError) as error:
         raise translated(error) from error
     finally:
         connection.close()
@@ -98,10 +98,14 @@ def read_head(path: Path) -> ExportedHead:
 def entries(audit: Auditing, which: AuditFilter, limit: int) -> list[dict[str, Any]]:
     """Return the newest entries, the line's own and those that old bridges had, in the order of their times.
 
+    Raises StoreDamagedError when a row cannot be read, StoreVersionError for another version of the store.
     An imported one has the old bridge's session as actor, what it did as verb, and a text as detail.
     """
-    own = [_entry(row) for row in audit.rows(which, limit)]
-    imported = [_imported(row) for row in audit.imported(which, limit)]
+    try:
+        own = [_entry(row) for row in audit.rows(which, limit)]
+        imported = [_imported(row) for row in audit.imported(which, limit)]
+    except (ValueError, OverflowError) as error:  # others wrote a row as the line never does
+        raise StoreDamagedError(f"the audit holds a row that is none ({error}): run `warmline audit verify`") from error
     return sorted(own + imported, key=lambda entry: entry["at"] or "")[-limit:]
 
 

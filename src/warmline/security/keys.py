@@ -26,6 +26,19 @@ def make_seals(path: Path) -> Seals:
     return Seals(keys)
 
 
+def keep_first(first: Path, path: Path) -> None:
+    """Put the keys that were made for a first start into their place, durably, if they are not there yet.
+
+    Raises UnsafeKeyError.
+    """
+    if os.path.lexists(path) or not os.path.lexists(first):
+        return
+    try:
+        put_in_place(first, path)
+    except OSError as error:
+        raise UnsafeKeyError(f"the keys {path} cannot be written ({error.strerror})") from error
+
+
 def read_seals(path: Path) -> Seals:
     """Return the seals of the file's keys.
 
@@ -62,16 +75,18 @@ def check_private(path: Path) -> None:
 
 def _read(path: Path) -> dict[int, bytes]:
     check_private(path)
-    keys = {}
+    keys: list[tuple[int, bytes]] = []
     try:
         for line in path.read_text(encoding="ascii").splitlines():
             number, digits = line.split(" ")
-            keys[int(number)] = bytes.fromhex(digits)
+            keys.append((int(number), bytes.fromhex(digits)))
     except (OSError, ValueError) as error:
         raise UnsafeKeyError(f"{path} holds no keys as this program wrote them: restore it from a copy") from error
-    if not keys or any(number < FIRST or len(key) != KEY_BYTES for number, key in keys.items()):
+    numbers = [number for number, _ in keys]
+    is_without_gap = bool(keys) and numbers == list(range(FIRST, FIRST + len(keys)))
+    if not is_without_gap or any(len(key) != KEY_BYTES for _, key in keys):
         raise UnsafeKeyError(f"{path} holds no keys as this program wrote them: restore it from a copy")
-    return keys
+    return dict(keys)
 
 
 def _write(path: Path, keys: dict[int, bytes]) -> None:

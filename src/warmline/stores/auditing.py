@@ -8,6 +8,7 @@ digests. What it cannot see: that all of it was replaced by an older copy. An ex
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
@@ -28,6 +29,11 @@ OnProgress = Callable[[int, int], None]
 """Called now and then with how many rows were looked at, and of how many."""
 
 PROGRESS_ROWS = 10_000
+
+LEAST_NUMBER = -(2**63)
+"""The line's first row is number 1; others may have put rows before it."""
+
+NO_TEXT = "holds bytes that are no text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +85,9 @@ class Auditing:
             faults, archived_rows, chain = self._chain(ledger, expected, on_progress)
             if ledger is None:
                 faults.append(Fault("ledger", "it is not what the line wrote: the sums and the head do not count"))
-            faults += self._schema()
+            faults += self._schema() + self._indexes()
             rows, wrong = self._tables(ledger, on_progress)
-            wrong += self._messages()
+            self._messages(wrong)
             files, damaged = self._archive()
         still_listed = {name for name, _ in self._all("auditing_files")}
         faults += wrong + [fault for fault in damaged if fault.subject in still_listed]  # erasing replaces files
@@ -128,7 +134,7 @@ class Auditing:
         for row in self._archived(faults):
             archived += 1
             chain.take(row)
-        for row in self._all_rows(1):
+        for row in self._all_rows(faults=faults):
             chain.take(row)
             if chain.rows % PROGRESS_ROWS == 0:
                 on_progress(chain.rows - archived, total)
@@ -149,8 +155,13 @@ class Auditing:
         yield from (row for row in self._archived() if row[0] >= number)
         yield from self._all_rows(number)
 
-    def _all_rows(self, first: int) -> Iterator[Row]:
-        return iter(self._connection.cursor().execute(_STATEMENTS["auditing_rows"][0], (first,)))
+    def _all_rows(self, first: int = LEAST_NUMBER, faults: list[Fault] | None = None) -> Iterator[Row]:
+        """Yield the rows in the database, in order, up to one that cannot be read, which is noted."""
+        try:
+            yield from self._connection.cursor().execute(_STATEMENTS["auditing_rows"][0], (first,))
+        except UnicodeDecodeError:
+            if faults is not None:
+                faults.append(Fault("audit", f"a row {NO_TEXT}: those behind it were not read"))
 
     def _archived(self, faults: list[Fault] | None = None) -> Iterator[Row]:
         """Yield the rows in files, in order; what cannot be read is left out, and noted."""
@@ -169,6 +180,10 @@ class Auditing:
             for kind, name in sorted({(kind, name) for kind, name, *_ in here ^ right})
         ]
 
+    def _indexes(self) -> list[Fault]:
+        """Let SQLite compare the indexes with the rows: one that lies hides a row that nobody changed."""
+        return [Fault("store.db", str(text)) for (text,) in self._all("auditing_indexes") if text != "ok"]
+
     def _tables(self, ledger: Written | None, on_progress: OnProgress) -> tuple[int, list[Fault]]:
         """Weigh every table, and compare with the ledger, if that counts."""
         written = {} if ledger is None else ledger.sums
@@ -178,8 +193,7 @@ class Auditing:
         looked_at = 0
         for table in tables:
             weight = 0
-            quoted = table.replace('"', '""')
-            for row in self._connection.execute(f'select * from "{quoted}"'):  # noqa: S608  # the schema's own names
+            for row in self._rows_of(table, faults):
                 weight += self._seals.weigh(table, row)
                 looked_at += 1
                 if looked_at % PROGRESS_ROWS == 0:
@@ -188,14 +202,20 @@ class Auditing:
                 faults.append(Fault(table, "its rows are not those that the line wrote"))
         return looked_at, faults
 
-    def _messages(self) -> list[Fault]:
+    def _rows_of(self, table: str, faults: list[Fault]) -> Iterator[Row]:
+        """Yield a table's rows up to one that cannot be read, which is noted."""
+        quoted = table.replace('"', '""')
+        try:
+            yield from self._connection.execute(f'select * from "{quoted}"')  # noqa: S608  # the schema's own names
+        except UnicodeDecodeError:
+            faults.append(Fault(table, f"a row {NO_TEXT}: those behind it were not read"))
+
+    def _messages(self, faults: list[Fault]) -> None:
         """Name the messages whose seals do not verify: their table's sum says only that something is wrong."""
-        rows = self._connection.execute(_STATEMENTS["auditing_messages"][0])
-        return [
-            Fault("message", "its seal does not verify", str(sealed[0]))
-            for *sealed, seal in rows
-            if not self._seals.verifies(MESSAGE, form(sealed), seal)
-        ]
+        with suppress(UnicodeDecodeError):  # the table's fault was noted when it was weighed
+            for *sealed, seal in self._connection.execute(_STATEMENTS["auditing_messages"][0]):
+                if not self._seals.verifies(MESSAGE, form(sealed), seal):
+                    faults.append(Fault("message", "its seal does not verify", str(sealed[0])))
 
     def _archive(self) -> tuple[int, list[Fault]]:
         """Compare the files with their digests; one from before there were digests has none."""

@@ -46,3 +46,6 @@ select name from sqlite_schema where type = 'table' and name not like 'sqlite@_%
 
 -- name: auditing_schema
 select type, name, tbl_name, sql from sqlite_schema order by type, name
+
+-- name: auditing_indexes
+pragma integrity_check

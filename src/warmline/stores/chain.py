@@ -86,7 +86,9 @@ def diagnosed(seals: Seals, broken: Break, rows_from: Callable[[int], Iterator[R
     """Tell what was done where a chain is broken. heads are the numbers that the last row should have, if known."""
     before, row = broken
     number, due = row[0], before.number + 1
-    if number != due:
+    if number < due:
+        return _fault(number, f"inserted: the row {due} belongs here")
+    if number > due:
         rows = f"the row {due} is" if number == due + 1 else f"the rows {due} to {number - 1} are"
         return _fault(due, f"cut: {rows} gone")
     moved = _true_row(seals, before, row[-1], rows_from(number + 1))

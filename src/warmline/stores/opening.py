@@ -96,6 +96,23 @@ def holds_seals(path: Path, key: bytes | None) -> bool:
         return True
 
 
+def check_is_new(path: Path, key: bytes | None) -> None:
+    """Raises StoreVersionError when a store from before the seals stands beside keys of seals: who put it there?
+
+    To migrate it would seal whatever it holds. One that is still being made, of version 0, is no such store.
+    """
+    connection = _open_to_look(path, None, key)
+    try:
+        version = connection.pragma("user_version")
+    finally:
+        connection.close()
+    if 0 < version < SEALED_SINCE:
+        raise StoreVersionError(
+            f"{path} is of before the seals (version {version}), though this home has sealed a newer one: others may"
+            " have put it there. Put the newer one back; if you did, and trust it, move seal.keys away"
+        )
+
+
 def open_reader(path: Path, *, vfs: str | None = None, key: bytes | None = None) -> apsw.Connection:
     """Open a connection for long reads, which never delay the writer."""
     try:
