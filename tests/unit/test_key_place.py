@@ -170,3 +170,11 @@ def test_a_locked_keyring_is_refused(tmp_path: Path, ring: InMemory) -> None:
 def test_a_system_without_a_keyring_is_refused(tmp_path: Path) -> None:
     keyring.set_keyring(fail.Keyring())  # type: ignore[no-untyped-call]  # as the library has it
     assert "--key-file" in refusal(encryption_json(tmp_path, KeyPlace("00", None)), UnsafeKeyError)
+
+
+def test_a_key_file_is_made_together_with_its_folder_that_is_closed_to_others(tmp_path: Path) -> None:
+    """As the documents show it: in a folder of one's home that is not there yet."""
+    path = tmp_path / ".keys" / "warmline"
+    key = make_key_file(path)
+    assert read_key_file(path) == key
+    assert path.parent.stat().st_mode & 0o777 == 0o700

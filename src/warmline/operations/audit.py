@@ -29,6 +29,9 @@ from warmline.stores.rows import Row, time
 
 FORMAT = "warmline audit head"
 
+FIRST_NUMBER, LAST_NUMBER = 1, 2**63 - 1
+"""The numbers that a row of the audit can have."""
+
 
 @dataclass(frozen=True, slots=True)
 class ExportedHead:
@@ -89,10 +92,16 @@ def read_head(path: Path) -> ExportedHead:
         raise InvalidInputError(f"{path} cannot be read ({error.strerror}): name an exported head's file") from error
     try:
         found = json.loads(text)
-        head = Head(int(found["number"]), bytes.fromhex(found["hash"]))
+        head = Head(_number(found["number"]), bytes.fromhex(found["hash"]))
         return ExportedHead(head, datetime.fromisoformat(found["at"]))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InvalidInputError(f"{path} holds no exported head of an audit") from error
+
+
+def _number(found: object) -> int:
+    if not isinstance(found, int) or not FIRST_NUMBER <= found <= LAST_NUMBER:
+        raise ValueError(found)
+    return found
 
 
 def entries(audit: Auditing, which: AuditFilter, limit: int) -> list[dict[str, Any]]:

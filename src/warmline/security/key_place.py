@@ -79,9 +79,13 @@ def new_key() -> bytes:
 
 
 def make_key_file(path: Path) -> bytes:
-    """Make a file with a new key, durably. Raises UnsafeKeyError when it is there or cannot be made."""
+    """Make a file with a new key, durably, and its folder (0700) where that is not there.
+
+    Raises UnsafeKeyError when the file is there or cannot be made.
+    """
     key = new_key()
     try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         with writing_durably(path, only_new=True) as file:
             file.write(f"{key.hex()}\n".encode("ascii"))
         sync(path.parent)
