@@ -27,7 +27,11 @@ PAUSE_SECONDS = 5.0
 
 SLOW_PERIOD_SECONDS = 1.0
 HEAD_BYTES = 100 * 1024 * 1024
-OPENED_AT_ONCE = 200
+OPENED_AT_ONCE = 20
+TURN_SECONDS = 0.01
+"""With these, 2,000 connections a second: as fast as 10,000 peers who pause for five seconds come back."""
+
+HEARD_AT_ONCE = 200
 
 Address = tuple[str, int]
 
@@ -54,7 +58,8 @@ class Crowd:
                     self._coming.popleft()
                     self._open()
             self.most = max(self.most, len(self._peers))
-            for descriptor, event in self._ready.poll(0.01, OPENED_AT_ONCE):
+            time.sleep(TURN_SECONDS)
+            for descriptor, event in self._ready.poll(0, HEARD_AT_ONCE):
                 self._look(descriptor, event)
             if self._more and time.monotonic() > again:
                 again += SLOW_PERIOD_SECONDS

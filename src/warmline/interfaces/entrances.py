@@ -23,7 +23,7 @@ from warmline.interfaces.connections import Connection
 from warmline.interfaces.hosts import Hosts
 from warmline.settings import DoorSettings
 
-AT_ONCE = 4
+AT_ONCE = 2
 """Peers accepted, and heard, before others have their turn on the event loop."""
 
 READ_BYTES = 8192
@@ -67,7 +67,7 @@ class _Arrival:
         return now > self._until
 
     def read(self) -> bool:
-        """Take in what came; tell whether it is the parser's: a head, or none. Raises OSError when the peer has left."""
+        """Take in what came; tell whether it is the parser's: a head, or none. Raises OSError when the peer left."""
         more = self.peer.recv(READ_BYTES, socket.MSG_DONTWAIT)
         if not more:
             raise ConnectionResetError
