@@ -24,7 +24,10 @@ from warmline.interfaces.hosts import Hosts
 from warmline.settings import DoorSettings
 
 AT_ONCE = 2
-"""Peers accepted, and heard, before others have their turn on the event loop."""
+"""Peers accepted, and greeted, before others have their turn on the event loop."""
+
+HEARD_AT_ONCE = 32
+"""Arrivals read from likewise: that costs a tenth."""
 
 READ_BYTES = 8192
 """Of an arrival's head; a longer one is the parser's to bound."""
@@ -189,19 +192,26 @@ class Entrance:
             self._watch()
 
     def _listen(self) -> None:
-        """Read what arrivals say, and greet those whose heads have come; with TLS, those who say anything."""
-        for key, _ in islice(self._arrivals.select(0), AT_ONCE):
-            arrival: _Arrival = key.data
-            try:
-                has_come = self._tls is not None or arrival.read()
-            except BlockingIOError:
-                continue
-            except OSError:
-                self._end(arrival)
-                continue
-            if has_come:
-                self.left(arrival)
-                self._greet(arrival.leave(), arrival.said)
+        """Read what arrivals say, and greet some whose heads have come."""
+        greeted = 0
+        for key, _ in islice(self._arrivals.select(0), HEARD_AT_ONCE):
+            greeted += self._hear(key.data)
+            if greeted == AT_ONCE:
+                return
+
+    def _hear(self, arrival: _Arrival) -> bool:
+        """Greet the arrival if its head has come; with TLS, if it says anything. Tell whether it was greeted."""
+        try:
+            if self._tls is None and not arrival.read():
+                return False
+        except BlockingIOError:
+            return False
+        except OSError:
+            self._end(arrival)
+            return False
+        self.left(arrival)
+        self._greet(arrival.leave(), arrival.said)
+        return True
 
     def _greet(self, peer: socket.socket, said: bytes) -> None:
         peer.setblocking(False)
