@@ -7,7 +7,7 @@ import contextlib
 import resource
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from warmline.interfaces.entrances import Entrance
+from warmline.interfaces.hosts import Hosts
 from warmline.settings import DoorSettings
 
 SHORT = timedelta(milliseconds=50)
@@ -86,9 +87,9 @@ async def entrance(limits: DoorSettings, application: Application, room: int = 1
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(application, log_config=None, lifespan="off", ws="none")
         config.load()
-        opened = Entrance(listener, room, limits)
-        state = ServerState()
         address = listener.getsockname()
+        opened = Entrance(listener, room, limits, hosts=Hosts("http", address[1], (address[0],)))
+        state = ServerState()
         opened.open(config, state)
 
         @asynccontextmanager
@@ -121,6 +122,31 @@ async def test_a_head_that_does_not_end_is_cut_off(beginning: bytes) -> None:
     async with entrance(replace(PATIENT, head_patience=SHORT), Application()) as connect, connect() as peer:
         peer.say(beginning)
         assert await peer.hears() == b""
+
+
+async def test_a_head_that_comes_in_pieces_is_answered_once_it_is_whole() -> None:
+    async with entrance(PATIENT, Application()) as connect, connect() as peer:
+        for piece in (b"GE", b"T / HTTP/1.1\r\nHost: a\r\n\r", b"\nGET /known HTTP/1.1\r\nConnection: close\r\n\r\n"):
+            peer.say(piece)
+            await turns()
+        assert (await peer.hears_all()).count(b"200 OK") == 2
+
+
+async def test_what_cannot_begin_a_head_is_refused_at_once() -> None:
+    async with entrance(PATIENT, Application()) as connect, connect() as peer:
+        peer.say(b"\x16\x03\x01")
+        assert (await peer.hears()).startswith(b"HTTP/1.1 400")
+
+
+async def test_peers_who_leave_or_are_silent_are_let_go_when_the_entrance_closes() -> None:
+    async with AsyncExitStack() as peers:
+        async with entrance(PATIENT, Application()) as connect:
+            silent = await peers.enter_async_context(connect())
+            async with connect() as left:
+                left.say(b"GET")
+                await turns()
+            await turns()
+        assert await silent.hears() == b""
 
 
 async def test_the_second_heads_patience_is_no_longer_than_the_firsts() -> None:
@@ -209,11 +235,16 @@ async def test_without_descriptors_peers_wait_and_are_served_when_there_are_some
         resource.setrlimit(resource.RLIMIT_NOFILE, (taken, hard))
         try:
             peer.say(b"GET / HTTP/1.1\r\n\r\n")
-            for _ in range(20):
-                await asyncio.sleep(0)
+            await turns()
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert (await peer.hears()).startswith(b"HTTP/1.1 200")
+
+
+async def turns() -> None:
+    """Let the entrance take in what was said."""
+    for _ in range(20):
+        await asyncio.sleep(0)
 
 
 def peer_fileno(peer: Peer) -> int:

@@ -1,9 +1,14 @@
-"""Attacks on the doors, each for some seconds, as a process of its own: `attacks.py NAME HOST PORT SECONDS TOKEN`."""
+"""Attacks on the doors, each for some seconds, as a process of its own: `attacks.py NAME HOST PORT SECONDS TOKEN`.
+
+Attackers have machines of their own: here they take what processor time all others leave.
+`attacks.py bare` is the least that can be attacked: it closes each connection that it accepts.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import random
 import resource
 import select
@@ -22,7 +27,11 @@ PAUSE_SECONDS = 5.0
 
 SLOW_PERIOD_SECONDS = 1.0
 HEAD_BYTES = 100 * 1024 * 1024
-OPENED_AT_ONCE = 200
+OPENED_AT_ONCE = 20
+TURN_SECONDS = 0.01
+"""With these, 2,000 connections a second: as fast as 10,000 peers who pause for five seconds come back."""
+
+HEARD_AT_ONCE = 200
 
 Address = tuple[str, int]
 
@@ -34,7 +43,8 @@ class Crowd:
         self._address, self._first, self._more = address, first, more
         self._ready = select.epoll()
         self._peers: dict[int, socket.socket] = {}
-        self._coming: deque[float] = deque([0.0] * count)
+        began = time.monotonic()  # they come as evenly as those who were cut off come back
+        self._coming = deque(began + PAUSE_SECONDS * number / count for number in range(count))
         self._number = itertools.count()
         self.opened = 0
         self.most = 0
@@ -48,7 +58,8 @@ class Crowd:
                     self._coming.popleft()
                     self._open()
             self.most = max(self.most, len(self._peers))
-            for descriptor, event in self._ready.poll(0.01, OPENED_AT_ONCE):
+            time.sleep(TURN_SECONDS)
+            for descriptor, event in self._ready.poll(0, HEARD_AT_ONCE):
                 self._look(descriptor, event)
             if self._more and time.monotonic() > again:
                 again += SLOW_PERIOD_SECONDS
@@ -187,8 +198,20 @@ def attacks(address: Address, token: str) -> dict[str, Callable[[Address, float]
     }
 
 
+def serve_bare() -> None:
+    """Say the port; accept and close until ended."""
+    with socket.create_server(("127.0.0.1", 0), backlog=4096) as listener:
+        sys.stdout.write(f"{listener.getsockname()[1]}\n")
+        sys.stdout.flush()
+        while True:
+            listener.accept()[0].close()
+
+
 def main() -> int:
+    if sys.argv[1:] == ["bare"]:
+        serve_bare()
     name, host, port, seconds, token = sys.argv[1:]
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     address = host, int(port)

@@ -1,14 +1,17 @@
 """Attack a real daemon over TCP while good clients go on asking: `make test-doors`.
 
-Prints what they wait before, during and after each attack, and the daemon's memory and descriptors. Exits with 1 when
-the p99 of any during an attack is more than five times that before, when memory or descriptors do not come back, or
-when the log holds a traceback or is flooded. Names of attacks may be given; `--seconds N` for each (20; fuzz 60).
+Prints what they wait before and during each attack, the daemon's processor time, memory and descriptors, and the
+machine's load. Exits with 1 when the p99 of any during an attack is more than five times that just before, when memory
+or descriptors do not come back, or when the log holds a traceback or is flooded. The first attack is on a program that
+only closes what it accepts, while the daemon serves the good ones: what the attackers' use of this machine costs alone.
+Names of attacks may be given; `--seconds N` for each (20; fuzz 60).
 """
 
 from __future__ import annotations
 
 import argparse
 import http.client
+import os
 import subprocess
 import sys
 import tempfile
@@ -23,7 +26,7 @@ from warmline import daemon
 from warmline.home import Home
 
 HERE = Path(__file__).parent
-CALM_SECONDS = 20
+CALM_SECONDS = 10
 PERIOD_SECONDS = 0.02
 MAX_RATIO = 5
 MAX_GROWN_BYTES = 8 * 2**20
@@ -96,7 +99,7 @@ def quantile(times: list[float], share: float) -> float:
 
 def show(name: str, times: Times, said: str = "") -> None:
     waits = "  ".join(f"{kind} {quantile(of, 0.5):.2f}/{quantile(of, 0.99):.2f}" for kind, of in times.items())
-    print(f"{name:<13} {waits}  {said}", flush=True)
+    print(f"{name:<13} {waits}  {said}; load {os.getloadavg()[0]:.1f}", flush=True)
 
 
 class Daemon:
@@ -134,12 +137,10 @@ def prove(folder: Path, names: list[str], seconds: float) -> list[str]:
         with good.asking():
             time.sleep(3)
         print("p50/p99 in ms of good clients, 50 requests a second each")
-        with good.asking() as before:
-            time.sleep(CALM_SECONDS)
         rss, descriptors, wrong = served.rss(), served.descriptors(), []
-        show("before", before, f"RSS {rss / 2**20:.1f} MB, {descriptors} descriptors")
+        measure_bare(served, good, seconds)
         for name in names or attacks(served.address, ""):
-            wrong += attack(served, good, name, FUZZ_SECONDS if name == "fuzz" else seconds, before)
+            wrong += attack(served, good, name, FUZZ_SECONDS if name == "fuzz" else seconds, descriptors)
         wrong += aftermath(served, good, rss, descriptors)
         return wrong + [f"{len(good.failures)} good requests failed: {good.failures[:3]}"] * bool(good.failures)
     finally:
@@ -147,42 +148,60 @@ def prove(folder: Path, names: list[str], seconds: float) -> list[str]:
         served.process.wait()
 
 
-def attack(served: Daemon, good: Good, name: str, seconds: float, before: Times) -> list[str]:
-    host, port = served.address
-    # Attackers have machines of their own: here they take what processor time the others leave.
-    program = [
-        "nice",
-        "-n",
-        "19",
-        sys.executable,
-        str(HERE / "attacks.py"),
-        name,
-        host,
-        str(port),
-        str(seconds),
-        served.home.read_token(),
-    ]
+def measure_bare(served: Daemon, good: Good, seconds: float) -> None:
+    program = [sys.executable, str(HERE / "attacks.py"), "bare"]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as bare:
+        assert bare.stdout is not None
+        port = int(bare.stdout.readline())
+        before = calm(good)
+        with good.asking() as during:
+            said = run_attack(served, "half-open", port, seconds)
+        show("not attacked", during, f"{said} to another program")
+        compare("", before, during)
+        bare.terminate()
+
+
+def attack(served: Daemon, good: Good, name: str, seconds: float, descriptors: int) -> list[str]:
+    settle(lambda: served.descriptors() <= descriptors)
     cpu = served.cpu()
+    before = calm(good)
+    quiet, cpu = (served.cpu() - cpu) / CALM_SECONDS, served.cpu()
     with good.asking() as during:
-        done = subprocess.run(program, stdout=subprocess.PIPE, text=True, check=True)
+        said = run_attack(served, name, served.address[1], seconds)
         rss, descriptors = served.rss(), served.descriptors()
-    used = (served.cpu() - cpu) / seconds
-    show(
-        name,
-        during,
-        f"{done.stdout.strip()}; RSS {rss / 2**20:.1f} MB, {descriptors} descriptors, {used:.0%} of a core",
-    )
-    return [
-        f"{name}: p99 of {kind} grew {ratio:.1f}-fold"
-        for kind in before
-        if (ratio := quantile(during[kind], 0.99) / quantile(before[kind], 0.99)) > MAX_RATIO
-    ]
+    used = (served.cpu() - cpu) / seconds - quiet
+    show(name, during, f"{said}; {used:.0%} of a core more, RSS {rss / 2**20:.1f} MB, {descriptors} descriptors")
+    return compare(name, before, during)
+
+
+def run_attack(served: Daemon, name: str, port: int, seconds: float) -> str:
+    program = [sys.executable, str(HERE / "attacks.py"), name, served.address[0], str(port), str(seconds)]
+    done = subprocess.run([*program, served.home.read_token()], stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout.strip()
+
+
+def calm(good: Good) -> Times:
+    with good.asking() as times:
+        time.sleep(CALM_SECONDS)
+    show("  before", times)
+    return times
+
+
+def compare(name: str, before: Times, during: Times) -> list[str]:
+    """Show how many times longer the good ones wait; return what is wrong."""
+    ratios = {kind: quantile(during[kind], 0.99) / quantile(before[kind], 0.99) for kind in before}
+    print("  p99 grew     " + "  ".join(f"{kind} {ratio:.1f}-fold" for kind, ratio in ratios.items()), flush=True)
+    return [f"{name}: p99 of {kind} grew {ratio:.1f}-fold" for kind, ratio in ratios.items() if ratio > MAX_RATIO]
+
+
+def settle(is_settled: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while time.monotonic() < deadline and not is_settled():
+        time.sleep(1)
 
 
 def aftermath(served: Daemon, good: Good, rss: int, descriptors: int) -> list[str]:
-    deadline = time.monotonic() + SETTLE_SECONDS
-    while time.monotonic() < deadline and (served.descriptors() > descriptors or served.rss() > rss + MAX_GROWN_BYTES):
-        time.sleep(1)
+    settle(lambda: served.descriptors() <= descriptors and served.rss() <= rss + MAX_GROWN_BYTES)
     with good.asking() as after:
         time.sleep(CALM_SECONDS)
     grown, left = served.rss() - rss, served.descriptors() - descriptors

@@ -56,12 +56,13 @@ class _RefusedError(Exception):
 class Connection(HttpToolsProtocol):
     """A peer over one connection, which handlers find as `request.state.connection`.
 
-    `is_overdue` says when its host should end it; `abort` ends it at once.
+    `is_overdue` says when its host should end it; `abort` ends it at once. What the peer said already is read first.
     """
 
-    def __init__(self, config: Config, state: ServerState, host: Host) -> None:
+    def __init__(self, config: Config, state: ServerState, host: Host, said: bytes = b"") -> None:
         super().__init__(config, state, {"connection": self})
         self.host = host
+        self._said = said
         self.is_known = False
         self.abandon: Callable[[], object] | None = None
         """Ends it while it is not made: in its handshake."""
@@ -128,6 +129,9 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         self._is_made = True
         self._expect(Phase.HEAD)
+        if self._said:
+            self.data_received(self._said)
+            self._said = b""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection, and let go of what holds it: thousands that end at once wait for no collector."""
