@@ -12,7 +12,15 @@ from warmline.stores.queries import load_all_queries, load_migrations, load_quer
 
 STATEMENTS = load_all_queries()
 
-READ_AT_OPEN = {"mailboxes", "credentials", "ledger_audit_last", "ledger_tables"}
+READ_AT_OPEN = {
+    "doubt_audit_last",
+    "doubt_in_force",
+    "doubt_revoke",
+    "mailboxes",
+    "credentials",
+    "ledger_audit_last",
+    "ledger_tables",
+}
 """Once, and kept in memory from then on."""
 
 READ_BY_PEOPLE = {

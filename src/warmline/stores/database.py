@@ -19,8 +19,10 @@ from warmline.protocols import Clock
 from warmline.security.seals import Seals
 from warmline.settings import StoreSettings
 from warmline.stores.archive import SqliteArchive
+from warmline.stores.doubt import doubt_credentials
 from warmline.stores.ledger import Ledger
 from warmline.stores.opening import open_reader, open_writer, translated
+from warmline.stores.rows import micros
 from warmline.stores.transaction import Box, News, Transaction, read_boxes
 from warmline.stores.writer import Job, Undo, Writer
 
@@ -84,6 +86,8 @@ class Database:
             open_writer, self._path, self.settings, self._seals, vfs=self._vfs, key=self._key
         )
         self._ledger = self._make_ledger(self._connection, self._seals)
+        now = micros(self.clock.now())
+        await asyncio.to_thread(doubt_credentials, self._connection, self._ledger, now)
         self._reading = await asyncio.to_thread(open_reader, self._path, vfs=self._vfs, key=self._key)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="store reader")
         self._writer = Writer(self._connection, self._ledger, self.clock, self.settings.max_batch, self._tell)

@@ -140,6 +140,15 @@ class Ledger:
         row = _row(Written(self._number, self._hash, self._sums), self.seals if self._is_whole else None)
         self._cursor.execute(_WRITTEN[0], row)
 
+    def holds(self, connection: apsw.Connection, table: str) -> bool:
+        """Tell whether a table's rows are those that the line wrote, as far as is known: the ledger is whole."""
+        return self._is_whole and _sum(connection, self.seals, table) == self._sums.get(table)
+
+    def count_anew(self, connection: apsw.Connection, table: str) -> None:
+        """Take a table as it is now; what changed in it in this transaction is in that."""
+        self._weigh()
+        self._sums[table] = _sum(connection, self.seals, table)
+
     def _changed(self, change: apsw.PreUpdate) -> None:
         """Note a row that SQLite changes, under what it is now: that is how it is found when it changes again."""
         table = change.table_name

@@ -23,6 +23,7 @@ from warmline.errors import (
 from warmline.security.databases import open_database
 from warmline.security.seals import Seals
 from warmline.settings import StoreSettings
+from warmline.stores.doubt import check_keys
 from warmline.stores.ledger import begin
 from warmline.stores.queries import load_migrations
 
@@ -46,13 +47,13 @@ def open_writer(
 ) -> apsw.Connection:
     """Open the one connection that writes, on a file that is ours, whole, and of this version.
 
-    The file is made (0600, its folder 0700) or migrated when needed. Raises StoreDamagedError, StoreVersionError or
-    WrongKeyError, and has then changed nothing.
+    The file is made (0600, its folder 0700) or migrated when needed. Raises StoreDamagedError, StoreVersionError,
+    WrongKeyError or UnsafeKeyError, and has then changed nothing.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     is_new = not path.exists() or path.stat().st_size == 0
     if not is_new:
-        _check(path, vfs, key)
+        _check(path, seals, vfs, key)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite gives -wal and -shm the mode of the file
     path.chmod(0o600)
     try:
@@ -151,7 +152,7 @@ def _is_full(error: apsw.Error) -> bool:
     return isinstance(error, apsw.IOError) and getattr(error, "os_errno", 0) in {errno.ENOSPC, errno.EDQUOT}
 
 
-def _check(path: Path, vfs: str | None, key: bytes | None) -> None:
+def _check(path: Path, seals: Seals, vfs: str | None, key: bytes | None) -> None:
     """Look at an existing file without changing it."""
     newest = load_migrations()[-1][0]
     try:
@@ -162,7 +163,7 @@ def _check(path: Path, vfs: str | None, key: bytes | None) -> None:
             # The making of a store may have been cut off before its first transaction: nothing is in it.
             is_begun = (application, version) == (0, 0) and not connection.execute(_ANY_TABLE).fetchone()
             if application == APPLICATION_ID and version <= newest:
-                trouble = connection.pragma("quick_check", 1)
+                trouble = _trouble(connection, seals, version)
         finally:
             connection.close()
     except (apsw.CorruptError, apsw.NotADBError) as error:
@@ -180,6 +181,14 @@ def _check(path: Path, vfs: str | None, key: bytes | None) -> None:
         )
     if trouble != "ok":
         raise StoreDamagedError(f"{path} is damaged ({trouble}): restore it from a copy")
+
+
+def _trouble(connection: apsw.Connection, seals: Seals, version: int) -> str:
+    """Return "ok", or what is damaged. Raises UnsafeKeyError when it is whole, and under other keys."""
+    trouble = str(connection.pragma("quick_check", 1))
+    if trouble == "ok" and version >= SEALED_SINCE:
+        check_keys(connection, seals)
+    return trouble
 
 
 def _open_to_look(path: Path, vfs: str | None, key: bytes | None) -> apsw.Connection:
