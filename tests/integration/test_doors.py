@@ -37,6 +37,11 @@ def test_a_credential_is_let_in_over_tcp(peer: Peer) -> None:
     assert peer.status(peer.request(peer.known(), path="/v1/mailboxes")) == 200
 
 
+def test_a_credential_behind_the_body_is_none(peer: Peer) -> None:
+    head = peer.request("Transfer-Encoding: chunked", method="POST", path="/v1/status")
+    assert peer.status(head + f"1\r\n{{\r\n0\r\n{peer.known()}\r\n\r\n".encode()) == 401
+
+
 @pytest.mark.parametrize("host", ["evil.example", "localhost", "localhost:1", "169.254.169.254"])
 def test_a_request_for_another_host_is_421_with_advice(peer: Peer, host: str) -> None:
     said = peer.say(peer.request(peer.known(), host=host))

@@ -176,6 +176,11 @@ class Connection(HttpToolsProtocol):
             self._fail(HTTPStatus.BAD_REQUEST, "too many requests were sent ahead on one connection")
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header of the head. What comes behind a body in chunks is none: the request is let in by its head."""
+        if self._phase is not Phase.BODY:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Check the whole head, and let the request in."""
         self._check_head()
