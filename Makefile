@@ -2,9 +2,12 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 RUN := .venv/bin
+LOCK := $(RUN)/uv pip compile pyproject.toml --quiet --no-config --upgrade --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --annotation-style line \
+	--custom-compile-command 'make lock'
 
 help:  ## print this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 demo: .venv/installed  ## see it work: a throw-away home, three questions, nothing left running
 	@$(RUN)/warmline demo
@@ -16,6 +19,13 @@ test: .venv/tested lint types layers  ## make .venv with the test extras, then e
 
 test-api: .venv/proven  ## schemathesis over the whole OpenAPI document, against a real daemon, in four minutes
 	PYTHONPATH=tests $(RUN)/python tests/proofs/api.py
+
+prove-audit: .venv/tested  ## 20,000 random tamperings, and how long a million rows of audit take to verify
+	WARMLINE_TAMPERINGS=20000 $(RUN)/pytest -q tests/faults/test_tampering.py --timeout 1200
+	$(RUN)/python tests/proofs/audit.py
+
+test-doors: .venv/tested  ## 10,000 slow connections, endless heads and a fuzzer, while others are served
+	PYTHONPATH=tests:tests/proofs $(RUN)/python tests/proofs/doors.py
 
 soak: .venv/tested  ## 20,000 messages among 20 participants, readers and daemon killed at random
 	WARMLINE_MESSAGES=20000 $(RUN)/pytest -q tests/faults/test_twenty_participants.py
@@ -33,11 +43,22 @@ types: .venv/tested  ## mypy, strict
 layers: .venv/tested  ## who may import whom
 	$(RUN)/lint-imports
 
+scan-secrets: .venv/installed  ## look for secrets in every file that git tracks
+	@git ls-files -z | xargs -0 $(RUN)/warmline redact --test
+
 bench: .venv/installed  ## the figures, printed with the floor of the same run
 	$(RUN)/warmline bench bus --history 1000000
 	$(RUN)/warmline bench recall
 	$(RUN)/warmline bench line
 	$(RUN)/warmline bench waiters
+	$(RUN)/warmline bench redaction
+
+lock: .venv/tested  ## pin the newest versions that pyproject.toml allows, with their hashes
+	$(LOCK) --all-extras --output-file requirements-dev.lock
+	$(LOCK) --constraint requirements-dev.lock --output-file requirements.lock
+
+audit-dependencies: .venv/tested  ## ask an advisory database about all that requirements*.lock pin
+	scripts/audit-dependencies.sh requirements.lock requirements-dev.lock
 
 wheel: .venv/installed  ## build the wheel that pipx installs
 	$(RUN)/pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
@@ -57,4 +78,5 @@ clean:  ## remove what these targets made
 	@scripts/make-venv.sh dev,proofs
 	@touch $@ .venv/tested .venv/installed
 
-.PHONY: help demo install test test-api soak explore lint types layers bench wheel clean
+.PHONY: help demo install test test-api test-doors prove-audit soak explore lint types layers scan-secrets bench lock \
+	audit-dependencies wheel clean

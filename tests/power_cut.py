@@ -82,12 +82,13 @@ class Disk:
 class DiskVFS(apsw.VFS):
     """SQLite's own file system, which tells the disk of every change first."""
 
-    def __init__(self, name: str, disk: Disk) -> None:
-        super().__init__(name, base="")
+    def __init__(self, name: str, disk: Disk, base: str = "") -> None:
+        super().__init__(name, base=base)
         self._disk = disk
+        self._base = base
 
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802  # SQLite's names
-        return DiskFile(name, flags, self._disk)
+        return DiskFile(name, flags, self._disk, self._base)
 
     def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802
         self._disk.delete(filename)
@@ -101,8 +102,8 @@ class DiskVFS(apsw.VFS):
 class DiskFile(apsw.VFSFile):
     """One open file."""
 
-    def __init__(self, name: str | apsw.URIFilename | None, flags: list[int], disk: Disk) -> None:
-        super().__init__("", name, flags)
+    def __init__(self, name: str | apsw.URIFilename | None, flags: list[int], disk: Disk, base: str) -> None:
+        super().__init__(base, name, flags)
         self._path = name.filename() if isinstance(name, apsw.URIFilename) else str(name)
         self._disk = disk
 

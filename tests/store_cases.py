@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from manual_clock import ManualClock
+from sealing import BY
 from warmline.directory import Directory
 from warmline.ids import new_message_id
 from warmline.limits import Limits
@@ -131,10 +132,10 @@ class Line:
     async def join(self, name: str, *, limits: Limits | None = None, is_person: bool = False) -> Credential:
         """Make a participant of the team, and let it speak."""
         if TEAM not in {each.id for each in await self.directory.conversations(100)}:
-            await self.directory.new_conversation(Conversation(TEAM, self.clock.now()))
-        await self.directory.add_participant(Participant(TEAM, name, is_person=is_person))
+            await self.directory.new_conversation(Conversation(TEAM, self.clock.now()), by=BY)
+        await self.directory.add_participant(Participant(TEAM, name, is_person=is_person), by=BY)
         credential = a_credential(self.clock, name, limits=limits, is_person=is_person)
-        await self.directory.add_credential(credential, a_hash(credential.id))
+        await self.directory.add_credential(credential, a_hash(credential.id), by=BY)
         return credential
 
     async def say(self, by: Credential, to: Mailbox, body: str = "The port is taken.", **values: Any) -> Message:
@@ -217,7 +218,7 @@ async def _expire_leased(line: Line, lease: Lease) -> None:
 
 
 async def _cancel(line: Line, lease: Lease) -> None:
-    await line.store.cancel(lease.message.id)
+    await line.store.cancel(lease.message.id, by=BY)
 
 
 _WAYS: Mapping[State, Callable[[Line, Lease], Awaitable[None]]] = {
@@ -237,11 +238,11 @@ async def lease_this(line: Line, lease: Lease) -> None:
 
 
 async def requeue(line: Line, lease: Lease) -> None:
-    await line.store.requeue(lease.message.id, line.clock.now() + DEADLINE)
+    await line.store.requeue(lease.message.id, line.clock.now() + DEADLINE, by=BY)
 
 
 async def discard(line: Line, lease: Lease) -> None:
-    await line.store.discard(lease.message.id)
+    await line.store.discard(lease.message.id, by=BY)
 
 
 VERBS: Mapping[Event, Callable[[Line, Lease], Awaitable[None]]] = {

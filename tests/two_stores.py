@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from manual_clock import ManualClock
+from sealing import BY, SEALS, assert_ledger_is_true
 from warmline.directory import Directory
 from warmline.errors import WarmlineError
 from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX, THE_LINE, Batch, BatchToken, Lease, Message, MessageId
@@ -114,7 +115,8 @@ class TwoStores:
         self.runner.run(reopen())
 
     def compare_all(self) -> None:
-        """Compare all that can be listed."""
+        """Compare all that can be listed, and the file's ledger with its rows."""
+        assert_ledger_is_true(Path(self._folder.name) / "store.db")
         self.both(lambda side: side.store.questions(QuestionFilter(), 1000))
         self.both(lambda side: side.store.tally())
         for conversation in (DEFAULT_CONVERSATION, self._team.id):
@@ -122,13 +124,13 @@ class TwoStores:
             self.both(lambda side, which=conversation: side.directory.mailboxes(which))  # type: ignore[misc]
 
     def _on_file(self) -> Side:
-        store = SqliteStore(Path(self._folder.name) / "store.db", self._limits, self.clock)
+        store = SqliteStore(Path(self._folder.name) / "store.db", self._limits, self.clock, SEALS)
         return Side(store, SqliteDirectory(store.database), {})
 
     async def _open(self) -> None:
         for side in (self.memory, self.sqlite):
             await side.store.open()
-            await side.directory.new_conversation(self._team)
+            await side.directory.new_conversation(self._team, by=BY)
 
     async def _close(self) -> None:
         tasks = [task for pair in self.waiting for task in pair]

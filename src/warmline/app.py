@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from warmline.answerers.extractive import ExtractiveAnswerer
 from warmline.bridge.bridge import Bridge, open_bridge
@@ -17,16 +18,25 @@ from warmline.dispatch.retention import Retention
 from warmline.dispatch.timekeeper import Timekeeper
 from warmline.home import Home
 from warmline.memory.citations import FileVerifier
+from warmline.memory.encrypted_index import EncryptedIndex
 from warmline.memory.memory import Memory
-from warmline.model import MEMORY_MAILBOX
-from warmline.protocols import Clock, Service
+from warmline.memory.writing import ENCRYPTED_INDEX_FOLDER
+from warmline.model import MEMORY_MAILBOX, CredentialId
+from warmline.protocols import AuditLog, Clock, Service
+from warmline.security.key_place import find_key
+from warmline.security.keys import keep_first, make_seals, read_seals, rotate
+from warmline.security.seals import Seals
+from warmline.security.workspace import open_workspace
 from warmline.settings import Settings
 from warmline.stores.directory import SqliteDirectory
 from warmline.stores.importing import SqliteImporter
+from warmline.stores.ledger import AuditEntry
+from warmline.stores.opening import check_is_new, holds_seals
+from warmline.stores.refusals import SqliteAuditLog
 from warmline.stores.sqlite import SqliteStore
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """A running line: what interfaces may touch. leaving is set when somebody with the right to asked it to leave."""
 
@@ -35,9 +45,15 @@ class Line:
     bridge: Bridge
     memory: Memory
     importer: Importer
+    audit: AuditLog
     clock: Clock
     dispatcher: Dispatcher
     leaving: asyncio.Event
+    workspace: Path
+    """Where content may lie for a while; of an encrypted home it is in memory."""
+    is_encrypted: bool
+    rotate_key: Callable[[CredentialId], Awaitable[int]]
+    """Seal under a new key from now on, and return its number. Raises UnsafeKeyError."""
 
     async def leave(self) -> None:
         """Let waits return with what is known, and give answers in progress the drain; release the rest."""
@@ -65,17 +81,24 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
     """Open the store and the memory of a home, and work on questions until the block ends.
 
     leaving is set when a control message asks for a shutdown. At the block's end answers in progress get
-    settings.dispatch.drain to finish; the rest is released. Raises StoreDamagedError or
+    settings.dispatch.drain to finish; the rest is released. Raises UnsafeKeyError, WrongKeyError, StoreDamagedError or
     StoreVersionError, and has then changed nothing.
     """
     clock = SystemClock()
-    store = SqliteStore(home.store, settings.store, clock)
+    key = await asyncio.to_thread(find_key, home.encryption)
+    seals = await asyncio.to_thread(_open_seals, home, key)
+    store = SqliteStore(home.store, settings.store, clock, seals, key=key)
     directory = SqliteDirectory(store.database)
     async with AsyncExitStack() as closing:
         await store.open()
         closing.push_async_callback(store.close)
+        await asyncio.to_thread(keep_first, home.first_seal_keys, home.seal_keys)
+        audit = SqliteAuditLog(store.database, clock, settings.audit)
+        closing.push_async_callback(audit.close)
         await store.lapse_all()  # this daemon owns the store alone: who held a lease is gone
-        memory = Memory(home.memory, settings.memory, private=[home.path])
+        workspace = home.path if key is None else closing.enter_context(open_workspace(home.path))
+        encrypted = key and EncryptedIndex(key, home.memory / ENCRYPTED_INDEX_FOLDER, workspace / "index")
+        memory = Memory(home.memory, settings.memory, private=[home.path], encrypted=encrypted or None)
         closing.push_async_callback(memory.close)
         verifier = FileVerifier(memory.resolve, settings.memory)
         bridge = open_bridge(
@@ -97,5 +120,50 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
             parts, MEMORY_MAILBOX, settings.dispatch, holder=f"daemon {os.getpid()}", asked_to_leave=leaving.set
         )
         importer = SqliteImporter(store.database)
-        async with working(dispatcher, Timekeeper(store, clock), Retention(store, clock, settings.retention)):
-            yield Line(home, settings, bridge, memory, importer, clock, dispatcher, leaving)
+        retention = Retention(store, audit, clock, settings.retention)
+        async with working(dispatcher, Timekeeper(store, clock), retention, audit):
+            yield Line(
+                home=home,
+                settings=settings,
+                bridge=bridge,
+                memory=memory,
+                importer=importer,
+                audit=audit,
+                clock=clock,
+                dispatcher=dispatcher,
+                leaving=leaving,
+                workspace=workspace,
+                is_encrypted=key is not None,
+                rotate_key=_rotating(home, seals, store),
+            )
+
+
+def _open_seals(home: Home, key: bytes | None) -> Seals:
+    """Read the keys of the seals; make them beside a store that holds none.
+
+    They stand in a file of their own until the store is sealed under them, so that, whatever cuts a first start off,
+    keys beside a store without seals tell that others put it there. Raises UnsafeKeyError or StoreVersionError.
+    """
+    is_sealed = holds_seals(home.store, key)
+    if is_sealed:
+        keep_first(home.first_seal_keys, home.seal_keys)  # the start that sealed it was cut off
+    if not os.path.lexists(home.seal_keys) and not is_sealed:
+        home.make()
+        home.first_seal_keys.unlink(missing_ok=True)
+        return make_seals(home.first_seal_keys)
+    seals = read_seals(home.seal_keys)
+    if not is_sealed and home.store.exists() and home.store.stat().st_size:
+        check_is_new(home.store, key)
+    return seals
+
+
+def _rotating(home: Home, seals: Seals, store: SqliteStore) -> Callable[[CredentialId], Awaitable[int]]:
+    rotating = asyncio.Lock()
+
+    async def rotate_key(by: CredentialId) -> int:
+        async with rotating:
+            number = await asyncio.to_thread(rotate, home.seal_keys, seals)
+        await store.database.write(lambda tx: tx.audit(AuditEntry("rotate_key", by, detail={"key": number})))
+        return number
+
+    return rotate_key

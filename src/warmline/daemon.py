@@ -10,6 +10,7 @@ import errno
 import fcntl
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -17,7 +18,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -29,10 +30,16 @@ from warmline.settings import DaemonSettings
 MAX_SOCKET_PATH_BYTES = 100
 """sun_path holds 108 bytes on Linux and 104 on macOS, with a closing NUL."""
 
-PASSED_ON = ("HOME", "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME")
+PASSED_ON = (
+    *("HOME", "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME"),
+    *("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME"),  # the way to a keyring
+)
 """All of the starter's environment that a started daemon sees."""
 
 READY = b"ready\n"
+
+BACKLOG = 4096
+"""Connections that wait to be accepted: what Linux allows. Those beyond would come again a second later."""
 
 PAUSE_SECONDS = 0.02
 PROBE_SECONDS = 0.5
@@ -46,18 +53,20 @@ CHANGING = "a daemon is just starting or leaving: try again in a moment"
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The daemon that owns a home, as it wrote itself into the lock's file."""
+    """Who owns a home, as it wrote itself into the lock's file: a daemon, or a command that does some work alone."""
 
     pid: int
     started_at: str
     version: str
+    work: str = ""
+    """What a command does, such as `encrypting`; empty for a daemon."""
 
 
 @contextmanager
-def own(home: Home, version: str) -> Iterator[Owner]:
-    """Own the home until the block ends.
+def own(home: Home, version: str, work: str = "") -> Iterator[Owner]:
+    """Own the home until the block ends; a command says for which work.
 
-    Raises AlreadyRunningError, which names the owner, when another daemon owns it.
+    Raises AlreadyRunningError, which names the owner, when another owns it.
     """
     home.make()
     with _open_private(home, home.lock) as file:
@@ -66,9 +75,9 @@ def own(home: Home, version: str) -> Iterator[Owner]:
         except DaemonError as error:
             running = _read_owner(file)
             raise AlreadyRunningError(_who(running, home) if running else CHANGING) from error
-        owner = Owner(os.getpid(), datetime.now(UTC).isoformat(timespec="seconds"), version)
+        owner = Owner(os.getpid(), datetime.now(UTC).isoformat(timespec="seconds"), version, work)
         with home.usable():
-            _write(file, json.dumps({"pid": owner.pid, "started_at": owner.started_at, "version": owner.version}))
+            _write(file, json.dumps(asdict(owner)))
         try:
             yield owner
         finally:
@@ -76,7 +85,7 @@ def own(home: Home, version: str) -> Iterator[Owner]:
 
 
 def owner_of(home: Home) -> Owner | None:
-    """Return the daemon that owns the home now, or None. Raises DaemonError when the home cannot be read."""
+    """Return who owns the home now, or None. Raises DaemonError when the home cannot be read."""
     with home.usable():
         try:
             file = home.lock.open("r", encoding="utf-8")
@@ -106,12 +115,16 @@ def _look_for_owner(file: IO[str]) -> Owner | None:
 def start(home: Home, settings: DaemonSettings) -> None:
     """Start a daemon for this home, detached from everything of ours, and wait until it serves.
 
-    Of several starters one starts; the others wait for it and find it there. Raises DaemonError with
-    the daemon's own words when it refuses to start.
+    Of several starters one starts; the others find it there. Raises DaemonError with the daemon's own words when
+    it refuses to start, or when a command keeps the home to itself.
     """
     home.make()
     with _open_private(home, home.starting) as turn:
-        _lock_within(turn, settings.start_limit.total_seconds())
+        try:
+            _lock_within(turn, settings.start_limit.total_seconds())
+        except DaemonError as error:
+            owner = owner_of(home)
+            raise DaemonError(_who(owner, home)) if owner and owner.work else error from error
         if _is_free(home, settings):
             _spawn(home, settings.start_limit.total_seconds())
 
@@ -119,11 +132,13 @@ def start(home: Home, settings: DaemonSettings) -> None:
 def stop(home: Home, settings: DaemonSettings) -> Owner | None:
     """Ask the owner to drain and leave, and wait until it has left; return who it was, or None.
 
-    Raises DaemonError when it has not left within settings.stop_limit.
+    Raises DaemonError when it has not left within settings.stop_limit, or is a command, which is let alone.
     """
     owner = owner_of(home)
     if owner is None:
         return None
+    if owner.work:
+        raise DaemonError(_who(owner, home))
     try:
         os.kill(owner.pid, signal.SIGTERM)
     except ProcessLookupError:
@@ -172,7 +187,7 @@ def listen_unix(home: Home) -> socket.socket:
         raise
     finally:
         os.umask(before)
-    listener.listen(1024)
+    listener.listen(BACKLOG)
     listener.setblocking(False)
     return listener
 
@@ -180,13 +195,26 @@ def listen_unix(home: Home) -> socket.socket:
 def listen_tcp(settings: DaemonSettings) -> socket.socket | None:
     """Listen on settings.host and port, or return None when the port is taken. Port 0 picks a free one.
 
-    Raises DaemonError when the host is no address of this machine.
+    A name stands for its first address; `::` for those of IPv6 alone. Raises DaemonError when the host is no
+    address of this machine, or one that others reach while nothing says how: by a certificate or unencrypted.
     """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((settings.host, settings.port))
-        listener.listen(1024)
+        family, kind, _, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (socket.gaierror, UnicodeError) as error:
+        raise DaemonError(f"cannot listen on {settings.host!a}: there is no address of that name") from error
+    if not (is_loopback(str(address[0])) or settings.tls_cert or settings.unencrypted):
+        raise DaemonError(
+            f"other machines reach {settings.host}: give --tls-cert and --tls-key, or say --unencrypted as well"
+        )
+    listener = socket.socket(family, kind)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    try:
+        listener.bind(address)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         if error.errno in {errno.EADDRINUSE, errno.EACCES}:
@@ -194,6 +222,20 @@ def listen_tcp(settings: DaemonSettings) -> socket.socket | None:
         raise DaemonError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
     listener.setblocking(False)
     return listener
+
+
+def is_loopback(address: str) -> bool:
+    """Tell whether only this machine reaches the address."""
+    return address.startswith("127.") or address == "::1"
+
+
+def allow_descriptors(wanted: int) -> int:
+    """Raise this process's soft limit of open files to what is wanted, as far as the hard one allows; return it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else soft
 
 
 def announce(descriptor: int, refusal: str | None) -> None:
@@ -265,7 +307,8 @@ def _is_free(home: Home, settings: DaemonSettings) -> bool:
         if owner is None or not _lives(owner.pid, PAUSE_SECONDS):
             return True
         if time.monotonic() > deadline:
-            raise DaemonError(f"the daemon (pid {owner.pid}) neither serves nor leaves: end it with kill -9")
+            stuck = f"the daemon (pid {owner.pid}) neither serves nor leaves: end it with kill -9"
+            raise DaemonError(_who(owner, home) if owner.work else stuck)
     return False
 
 
@@ -345,13 +388,13 @@ def _read_owner(file: IO[str]) -> Owner | None:
     file.seek(0)
     try:
         said = json.loads(file.read())
-        return Owner(int(said["pid"]), str(said["started_at"]), str(said["version"]))
+        return Owner(int(said["pid"]), str(said["started_at"]), str(said["version"]), str(said.get("work", "")))
     except (ValueError, KeyError, TypeError):
         return None
 
 
 def _who(owner: Owner, home: Home) -> str:
-    return (
-        f"a daemon (pid {owner.pid}, started {owner.started_at}) owns {home.path}:"
-        " use it, or stop it with `warmline stop`"
-    )
+    if owner.work:
+        return f"{owner.work} {home.path} goes on (pid {owner.pid}): try again when it is done"
+    daemon = f"a daemon (pid {owner.pid}, started {owner.started_at}) owns {home.path}"
+    return f"{daemon}: use it, or stop it with `warmline stop`"

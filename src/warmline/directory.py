@@ -16,11 +16,12 @@ class Directory(Protocol):
     """Who and what there is on the line: conversations, participants, mailboxes, credentials. Durable like a Store.
 
     Every verb is one transaction, synced before it returns unless it says otherwise, and raises StoreError.
-    Unknown ids raise UnknownConversationError, UnknownMailboxError or UnknownCredentialError.
+    Unknown ids raise UnknownConversationError, UnknownMailboxError or UnknownCredentialError. `by` says who wants it,
+    for the audit.
     """
 
     async def new_conversation(
-        self, conversation: Conversation, credentials: Sequence[tuple[Credential, bytes]] = ()
+        self, conversation: Conversation, credentials: Sequence[tuple[Credential, bytes]] = (), *, by: CredentialId
     ) -> None:
         """Make a conversation with its participants, as `add_participant` does, and with their credentials.
 
@@ -28,7 +29,7 @@ class Directory(Protocol):
         Raises ConflictError if the conversation's id, or the id or token of a credential, is taken.
         """
 
-    async def add_participant(self, participant: Participant) -> None:
+    async def add_participant(self, participant: Participant, *, by: CredentialId) -> None:
         """Make sure that a participant and its mailbox exist; a person's mailbox is answered by persons only.
 
         One that is there stays as it is.
@@ -40,7 +41,7 @@ class Directory(Protocol):
     async def conversation(self, conversation: ConversationId) -> Conversation:
         """Return one, its participants by name."""
 
-    async def close_conversation(self, conversation: ConversationId, at: datetime) -> Conversation:
+    async def close_conversation(self, conversation: ConversationId, at: datetime, *, by: CredentialId) -> Conversation:
         """Take nothing new in it from now on. Closed already: nothing changes. The default one: ConflictError."""
 
     async def said(self, conversation: ConversationId, after: int, limit: int) -> Sequence[Post]:
@@ -52,7 +53,9 @@ class Directory(Protocol):
         A hint: several changes may be one call; look with `said`.
         """
 
-    async def report(self, conversation: ConversationId, name: str, at: datetime, status: str | None) -> Participant:
+    async def report(
+        self, conversation: ConversationId, name: str, at: datetime, status: str | None, *, by: CredentialId
+    ) -> Participant:
         """Note that a participant lives, and its status unless None. Need not be synced.
 
         A name that the conversation does not have raises UnknownMailboxError.
@@ -61,7 +64,7 @@ class Directory(Protocol):
     async def mailboxes(self, conversation: ConversationId | None = None) -> Sequence[MailboxState]:
         """List mailboxes, of one conversation or of all."""
 
-    async def set_policy(self, mailbox: Mailbox, policy: Policy) -> None:
+    async def set_policy(self, mailbox: Mailbox, policy: Policy, *, by: CredentialId) -> None:
         """Set how a mailbox hands over from now on."""
 
     def policy(self, mailbox: Mailbox) -> Policy:
@@ -70,7 +73,7 @@ class Directory(Protocol):
     def mailboxes_named(self, name: str) -> Sequence[Mailbox]:
         """Return the mailboxes of that name in all conversations that are open, from memory."""
 
-    async def add_credential(self, credential: Credential, token_hash: bytes) -> None:
+    async def add_credential(self, credential: Credential, token_hash: bytes, *, by: CredentialId) -> None:
         """Keep a credential, whose participant exists, under the SHA-256 of its token.
 
         Raises UnknownMailboxError when there is no such participant, and ConflictError when the id or token is taken.
@@ -82,13 +85,17 @@ class Directory(Protocol):
     def credential_of(self, token_hash: bytes) -> Credential | None:
         """Return the credential of a token, expired or revoked as it may be, from memory; None when there is none."""
 
-    async def revoke(self, credential: CredentialId, at: datetime) -> Credential:
+    async def revoke(self, credential: CredentialId, at: datetime, *, by: CredentialId) -> Credential:
         """Let it speak no more from `at`. Revoked already: nothing changes."""
 
-    async def rotate(self, credential: CredentialId, successor: Credential, token_hash: bytes) -> None:
+    async def rotate(
+        self, credential: CredentialId, successor: Credential, token_hash: bytes, *, by: CredentialId
+    ) -> None:
         """Revoke a credential from successor.created_at and keep its successor as `add_credential` does, or neither."""
 
-    async def extend_credential(self, credential: CredentialId, expires_at: datetime | None) -> Credential:
+    async def extend_credential(
+        self, credential: CredentialId, expires_at: datetime | None, *, by: CredentialId
+    ) -> Credential:
         """Let it expire then, or never."""
 
     async def stops(self, since: datetime) -> Sequence[Stop]:
@@ -121,18 +128,18 @@ class Importer(Protocol):
     """Takes over what an old bridge held. Each verb is one transaction; what came before is left as it is."""
 
     async def take_conversation(
-        self, conversation: Conversation, credentials: Sequence[tuple[Credential, bytes]]
+        self, conversation: Conversation, credentials: Sequence[tuple[Credential, bytes]], *, by: CredentialId
     ) -> bool:
         """Keep a conversation with its participants, statuses, mailboxes, and credentials under their token hashes.
 
         Returns whether it is new. When it is not, only the credentials' expires_at may move, to later.
         """
 
-    async def take_messages(self, messages: Sequence[ImportedMessage]) -> int:
+    async def take_messages(self, messages: Sequence[ImportedMessage], *, by: CredentialId) -> int:
         """Keep messages, read ones as settled and the others as ready; return how many are new.
 
         Known by (conversation, number) for ever, archived and erased ones too. No rate and no hop is counted.
         """
 
-    async def take_audit(self, rows: Sequence[ImportedAudit]) -> int:
+    async def take_audit(self, rows: Sequence[ImportedAudit], *, by: CredentialId) -> int:
         """Keep audit rows; return how many are new."""

@@ -20,16 +20,21 @@ WarmlineError
 │   └── LoopStoppedError        too many machine-made messages in one trace
 ├── UnauthorizedError           no credential, or not one of this line, or not any more
 ├── ForbiddenError              the credential has not this right, or not this scope
+├── MisdirectedError            the request was meant for another host than this daemon
 ├── RateLimitedError            too many messages; says when to try again
-│   └── BudgetSpentError        ... for this day
+│   ├── BudgetSpentError        ... for this day
+│   └── TooManyRequestsError    ... or requests, at this moment
 ├── AnswererError               an answerer could not answer this time
 ├── StoreError                  the store cannot work now; what was accepted is safe
 │   ├── StoreFullError          no room on the disk: try again when there is
 │   ├── StoreDamagedError
 │   ├── StoreVersionError       written by a newer version
+│   ├── WrongKeyError           the store is encrypted under another key, or under none, or no key was named
 │   └── StoreClosedError
 └── DaemonError                 the daemon could not start or be reached
-    └── AlreadyRunningError     another daemon owns this home
+    ├── AlreadyRunningError     another daemon or command owns this home
+    ├── UnsafeHomeError         others could have read or changed what lies in the home
+    └── UnsafeKeyError          a key that is needed is gone, damaged, or open to others
 
 The text of an error is one line for a person: what was wrong, and what to do. It never holds a
 message's body or a credential.
@@ -130,6 +135,14 @@ class BudgetSpentError(RateLimitedError):
     """The credential's messages of this UTC day are spent."""
 
 
+class MisdirectedError(WarmlineError):
+    """The request names a host that is not this daemon."""
+
+
+class TooManyRequestsError(RateLimitedError):
+    """More requests are worked on, or held back, than the doors let in at once."""
+
+
 class AnswererError(WarmlineError):
     """An answerer could not answer this time; the question may be tried again."""
 
@@ -150,6 +163,10 @@ class StoreVersionError(StoreError):
     """The store was written by a newer version."""
 
 
+class WrongKeyError(StoreError):
+    """The store is encrypted under another key, or under none, or it is and no key was named."""
+
+
 class StoreClosedError(StoreError):
     """The store was closed."""
 
@@ -159,4 +176,12 @@ class DaemonError(WarmlineError):
 
 
 class AlreadyRunningError(DaemonError):
-    """Another daemon owns this home."""
+    """Another daemon owns this home, or a command that wants it alone."""
+
+
+class UnsafeHomeError(DaemonError):
+    """Others could have read or changed what lies in the home, or what lies there is not the user's own."""
+
+
+class UnsafeKeyError(DaemonError):
+    """A key that is needed is gone, damaged, or can be read by others: nothing goes on without it."""

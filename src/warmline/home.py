@@ -9,14 +9,20 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shlex
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from warmline.errors import DaemonError, InvalidInputError
+from warmline.durable import writing_durably
+from warmline.errors import DaemonError, InvalidInputError, UnsafeHomeError
 
 HOME_VARIABLE = "WARMLINE_HOME"
+
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 _TOKEN = re.compile(r"[0-9a-f]{64}")
 
@@ -63,6 +69,26 @@ class Home:
         return self.path / "owner.token"
 
     @property
+    def seal_keys(self) -> Path:
+        """The keys of the seals."""
+        return self.path / "seal.keys"
+
+    @property
+    def first_seal_keys(self) -> Path:
+        """The keys of the seals until the store is sealed under them."""
+        return self.path / "seal.keys.first"
+
+    @property
+    def archive(self) -> Path:
+        """The folder with the messages that left the store."""
+        return self.path / "archive"
+
+    @property
+    def encryption(self) -> Path:
+        """The file that says where the key of an encrypted home is."""
+        return self.path / "encryption.json"
+
+    @property
     def held(self) -> Path:
         """The folder in which the command line keeps what its `inbox` was handed and still holds."""
         return self.path / "held"
@@ -80,11 +106,25 @@ class Home:
             ) from error
 
     def make(self) -> None:
-        """Make the directory, closed to others (0700). Raises DaemonError when that is not possible."""
+        """Make the directory, closed to others (0700), if it is not there.
+
+        Raises DaemonError when that is not possible, and UnsafeHomeError when others could have written to it.
+        """
         with self.usable():
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if self.path.stat().st_mode & 0o077:
-                self.path.chmod(0o700)
+            self._check_owner()
+
+    def _check_owner(self) -> None:
+        found = self.path.stat()
+        if found.st_uid != os.geteuid():
+            raise UnsafeHomeError(f"the home {self.path} belongs to another user: name one of your own by --home")
+        if found.st_mode & OTHERS and not any(self.path.iterdir()):
+            self.path.chmod(0o700)  # nobody has left anything there
+        elif found.st_mode & OTHERS_WRITE:
+            raise UnsafeHomeError(
+                f"others can write to the home {self.path}: see that what lies there is yours, then run"
+                f" `chmod -R go= {shlex.quote(str(self.path))}`, or name another by --home"
+            )
 
     def read_token(self) -> str:
         """Return the owner's credential, made on first use. Its file is readable by the owner alone (0600).
@@ -102,17 +142,14 @@ class Home:
     def _make_token(self) -> None:
         self.make()
         draft = self.path / f".owner.token.{secrets.token_hex(8)}"
-        descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         try:
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(f"{secrets.token_hex(32)}\n")
-                file.flush()
-                os.fsync(file.fileno())
+            with writing_durably(draft, only_new=True) as file:
+                file.write(f"{secrets.token_hex(32)}\n".encode("ascii"))
             self.token.hardlink_to(draft)  # of two that start at once, one wins and both read the same
         except FileExistsError:
             pass
         finally:
-            draft.unlink()
+            draft.unlink(missing_ok=True)
 
 
 def find_home(named: str | None) -> Home:

@@ -31,6 +31,12 @@ MEMORY_MAILBOX_NAME = "memory"
 THE_LINE = "warmline"
 """The sender of notices."""
 
+IMPORTED = "imported:"
+"""How the trace of a message from an old bridge begins, its own id after it. No sender chooses a trace."""
+
+WITHHELD = "[withheld: the store holds something else than what was sent; see `warmline audit verify`]"
+"""The body of a message that is not intact."""
+
 SHUTDOWN = "shutdown"
 """The body of a control message that asks an answerer to finish and leave."""
 
@@ -181,7 +187,9 @@ class Citation:
     """A claim that was checked against the file.
 
     The digests are lower-case hexadecimal SHA-256 of the file's bytes and of the cited lines' bytes
-    at the moment of the check; both are empty when there was no such file or no such lines.
+    at the moment of the check; both are empty when there was no such file or no such lines. redacted: the
+    quote was checked as the file has it, and is kept and shown with a secret in it masked. Both digests are then
+    empty, too: a short secret could be guessed, and the guess checked against them.
     """
 
     path: str
@@ -191,6 +199,7 @@ class Citation:
     status: CitationStatus
     file_digest: str = ""
     span_digest: str = ""
+    redacted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +238,9 @@ class Message:
     kind is ANSWER, and body is then the answer's text. hops counts the machine-made messages in its trace,
     this one included. deadline_at is what the sender asked for. memories names the roots that a question
     may be answered from; None is all. metadata is a small JSON object of the sender's, as text. Erased, body
-    is empty and metadata None. All times are aware and in UTC.
+    is empty and metadata None. is_intact is False when the store holds something else than the line wrote
+    there: body, metadata and answer are then withheld, and nobody is handed it. The trace is the id of the message that
+    it began with, after IMPORTED for one from an old bridge. All times are aware and in UTC.
     """
 
     id: MessageId
@@ -247,6 +258,7 @@ class Message:
     memories: tuple[str, ...] | None = None
     metadata: str | None = None
     erased_at: datetime | None = None
+    is_intact: bool = True
 
 
 @dataclass(frozen=True, slots=True)

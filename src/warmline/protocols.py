@@ -51,10 +51,11 @@ class Service(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The receipt of an `add`: the question, and whether this call made it."""
+    """The receipt of an `add`: the question, whether this call made it, which kinds of secrets were masked in it."""
 
     question: Question
     created: bool
+    redacted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class Store(Protocol):
     A verb that NEXT_STATE does not allow raises ConflictError and changes nothing; one that
     presents a lease raises its subclass LeaseLostError unless the delivery is leased under that very
     (deliveries, lease_id). Any verb can raise StoreError. An unknown id raises UnknownMessageError.
+    `by` says who wants it, for the audit.
     """
 
     async def open(self) -> None:
@@ -165,7 +167,7 @@ class Store(Protocol):
         The same ticket; deliveries, failures and lapses stay as they were. Raises UnknownMailboxError.
         """
 
-    async def erase(self, message_id: MessageId) -> Post:
+    async def erase(self, message_id: MessageId, *, by: CredentialId) -> Post:
         """Empty a message's body, answer text, citations and metadata for good, and cancel its open deliveries.
 
         A question takes its answer along. What is left says that something stood here, and when it was erased.
@@ -175,7 +177,7 @@ class Store(Protocol):
     async def post(self, message_id: MessageId) -> Post:
         """Return any message with its deliveries, in the order of their mailboxes' names."""
 
-    async def archive(self, before: datetime) -> int:
+    async def archive(self, before: datetime, *, by: CredentialId) -> int:
         """Move messages all of whose deliveries were settled or cancelled before this time into the archive.
 
         A question goes with its answer. The newest message stays, and a question whose answer it is.
@@ -208,13 +210,13 @@ class Store(Protocol):
     async def bury(self, lease: Lease, error: str) -> None:
         """Set aside as a dead letter with the reason, one failure more."""
 
-    async def cancel(self, message_id: MessageId) -> Question:
+    async def cancel(self, message_id: MessageId, *, by: CredentialId) -> Question:
         """End a delivery that is ready or leased; the holder finds out when it next presents its lease."""
 
-    async def requeue(self, message_id: MessageId, deadline_at: datetime | None) -> Question:
+    async def requeue(self, message_id: MessageId, deadline_at: datetime | None, *, by: CredentialId) -> Question:
         """Put a dead or expired delivery back: same position, no failures, no lapses, a new deadline."""
 
-    async def discard(self, message_id: MessageId) -> Question:
+    async def discard(self, message_id: MessageId, *, by: CredentialId) -> Question:
         """Give up a dead delivery for good."""
 
     async def get(self, message_id: MessageId) -> Question:
@@ -238,6 +240,9 @@ class Store(Protocol):
     async def tally(self) -> dict[State, int]:
         """Count the deliveries in every state; every state is a key."""
 
+    async def count_broken(self, since: datetime) -> int:
+        """Count the deliveries that were buried at or after this time because their message was not intact."""
+
     async def lapse_all(self) -> None:
         """Lapse every lease that `lease` gave, whatever its time: a store's sole owner begins, so its holder is gone.
 
@@ -258,6 +263,36 @@ class Store(Protocol):
 
         The event may have passed away since: its delivery was settled, say.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A try that was refused before it reached a store. Nothing in it may come from who tried, but for who that is.
+
+    actor is a credential's id, or UNKNOWN; verb names an operation; error is the name of the class of the error.
+    """
+
+    actor: str
+    verb: str
+    error: str
+
+
+UNKNOWN = "unknown"
+"""Who shows no credential of this line."""
+
+
+class AuditLog(Protocol):
+    """The audit, to which a store adds what its verbs do by itself."""
+
+    def refused(self, refusal: Refusal) -> None:
+        """Have a refusal noted. Never blocks and never fails.
+
+        The same within settings.audit.period is one row with its count; of one period there are at most
+        settings.audit.max_rows, the last of which counts all others. It is there soon, and once the log was closed.
+        """
+
+    async def archive(self, before: datetime) -> int:
+        """Move the rows from before, but the newest, into the archive; return how many. The chain goes on."""
 
 
 class Recall(Protocol):

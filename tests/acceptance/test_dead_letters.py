@@ -13,6 +13,7 @@ from real_home import RealHome
 from warmline.bridge.credentials import THE_OWNER
 from warmline.clock import SystemClock
 from warmline.model import MEMORY_MAILBOX, MessageId
+from warmline.security.keys import read_seals
 from warmline.settings import StoreSettings
 from warmline.stores.sqlite import SqliteStore
 
@@ -22,7 +23,7 @@ QUESTION = "Where does the spare key of the shed hang?"
 async def _leave_behind(home: RealHome) -> tuple[MessageId, MessageId]:
     """Put two questions into the store of a home without a daemon: a dead one, and one past its deadline."""
     clock = SystemClock()
-    store = SqliteStore(home.home.store, StoreSettings(), clock)
+    store = SqliteStore(home.home.store, StoreSettings(), clock, read_seals(home.home.seal_keys))
     bridge = bridge_over(store, clock)
     await store.open()
     try:

@@ -67,7 +67,7 @@ def test_an_old_database_comes_along_and_a_second_time_adds_nothing(home: RealHo
     second = home.json("import", "legacy", str(old))
     new = {"new_conversations": 3, "new_messages": MESSAGES, "new_audit_rows": 3}
     totals: dict[str, object] = {"conversations": 3, "credentials": 6, "valid_credentials": 0, "messages": MESSAGES}
-    totals |= {"unread": MESSAGES // 4, "statuses": 6, "audit_rows": 3, "oddities": {}}
+    totals |= {"unread": MESSAGES // 4, "statuses": 6, "audit_rows": 3, "redacted": 0, "oddities": {}}
     assert first == totals | new
     assert second == totals | dict.fromkeys(new, 0)
     shown = posts(home, conversation_id(1))
@@ -115,6 +115,7 @@ def test_old_tokens_work_until_they_expire_and_longer_when_extended(home: RealHo
     unread = [number for number in range(1, MESSAGES + 1) if number % 3 == 0 and number % 4 == 0 and number % 2]
     assert status == 200
     assert [json.loads(each["message"])["query_id"] for each in said["messages"]] == [f"q_{n}" for n in unread]
+    assert {each["trust"] for each in posts(home, conversation_id(1))} == {"unknown"}
     status, _ = call(home, "/v1/mailboxes/receive", {"wait": 0}, bearer=token(2, "a"))
     assert status == 200
     status, _ = call(home, "/v1/messages", {"to": "docs shard", "body": "from an old token"}, bearer=token(2, "a"))
@@ -128,7 +129,7 @@ def test_the_five_old_operations_go_on_in_an_imported_conversation(home: RealHom
     assert (status, sent["to_session"]) == (200, "b")
     status, said = call(home, "/v1/legacy/check_messages", session(1, "b"))
     last = said["messages"][-1]
-    assert (last["message"], last["from_session"]) == ("which port?", "a")
+    assert (last["message"], last["from_session"], last["trust"]) == ("which port?", "a", "credential")
     assert last["metadata"] == {"action_type": "question", "files_involved": ["a.md"]}
     assert home.json("receipts", sent["id"])["receipts"][0]["receipt"] == "handed"
     assert call(home, "/v1/legacy/check_messages", session(1, "b"))[1]["messages"] == []

@@ -13,6 +13,7 @@ import pytest
 
 from real_home import RealHome, wait_until_gone
 from warmline import __version__
+from warmline.security.fence import Block, parse
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_what_the_memory_does_not_hold_is_said_and_not_guessed(line: RealHome) -
 
 def test_the_answer_reads_the_same_over_a_ticket(line: RealHome) -> None:
     asked = line.json("ask", "Where does the spare key hang?")
-    assert line.json("ticket", asked["id"]) == asked
+    assert {**line.json("ticket", asked["id"]), "redacted": []} == asked  # the receipt of the question stays its own
 
 
 def test_an_asker_may_walk_away_and_come_back(line: RealHome) -> None:
@@ -204,3 +205,23 @@ def test_completion_scripts_name_the_commands(real_home: RealHome) -> None:
     for shell in ("bash", "zsh", "tcsh"):
         script = real_home.run("completion", shell).stdout
         assert b"requeue" in script
+
+
+@pytest.mark.parametrize("environment", ["", "1"])
+@pytest.mark.parametrize("words", [("ask",), ("memory", "search")])
+def test_what_the_memory_says_is_fenced_for_a_model(line: RealHome, words: tuple[str, ...], environment: str) -> None:
+    option = () if environment else ("--fenced",)
+    done = line.run(*words, *option, "Where does the spare key hang?", WARMLINE_FENCED=environment)
+    assert done.returncode == 0
+    preamble, *rest = done.stdout.decode().split("\n")
+    blocks = parse("\n".join(rest), preamble.split("warmline-")[1][:16])
+    memory = [each for each in blocks if isinstance(each, Block) and each.what == "memory"]
+    assert any("blue watering can" in each.text for each in memory)
+    assert all(isinstance(each, Block) and each.trust == "unknown" for each in blocks)
+
+
+def test_people_are_answered_without_fences(line: RealHome) -> None:
+    for environment in ("", "0"):
+        done = line.run("ask", "Where does the spare key hang?", WARMLINE_FENCED=environment)
+        assert b"blue watering can" in done.stdout
+        assert b"<warmline-" not in done.stdout

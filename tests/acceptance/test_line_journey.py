@@ -32,8 +32,8 @@ def test_a_message_goes_from_sender_to_inbox_and_its_receipt_follows(talk: Talk)
     sent = talk.say("coordinator", "send", "docs", "please look at", "the exporter").strip()
     assert talk.json("coordinator", "receipts", sent)["receipts"][0]["receipt"] == "accepted"
     shown = talk.say("docs", "inbox")
-    assert "coordinator -> docs  note" in shown
-    assert "  please look at the exporter\n" in shown
+    assert 'message trust="credential" speaker="coordinator" to="docs" kind="note"' in shown
+    assert "\n| please look at the exporter\n" in shown
     receipt = talk.json("coordinator", "receipts", sent)["receipts"][0]
     assert (receipt["receipt"], receipt["handed_to"], receipt["deliveries"]) == ("read", "docs", 1)
     assert "docs  read" in talk.say("coordinator", "receipts", sent)
@@ -48,7 +48,7 @@ def test_a_waiting_inbox_gets_what_is_sent_later(talk: Talk) -> None:
         until(lambda: client.call("GET", "/v1/status")["receiving"] == 1)
         talk.say("coordinator", "send", "docs", "now")
         out, _ = waiting.communicate(timeout=60)
-    assert b"\n  now\n" in out
+    assert b"\n| now\n" in out
 
 
 def test_what_is_kept_and_not_dealt_with_is_given_back_and_marked(talk: Talk) -> None:
@@ -56,7 +56,7 @@ def test_what_is_kept_and_not_dealt_with_is_given_back_and_marked(talk: Talk) ->
     assert talk.json("docs", "inbox", "--keep")["messages"][0]["redelivered"] is False
     assert talk.json("coordinator", "receipts", sent)["receipts"][0]["receipt"] == "handed"
     assert "given back" in talk.say("docs", "release", sent)
-    assert "handed over 2 times" in talk.say("docs", "inbox")
+    assert 'deliveries="2"' in talk.say("docs", "inbox")
 
 
 def test_what_could_not_be_printed_is_not_acknowledged(talk: Talk) -> None:
@@ -168,7 +168,7 @@ def test_a_reply_to_a_message_reaches_its_sender_and_names_it(talk: Talk) -> Non
 def test_a_peers_words_cannot_steer_the_terminal(talk: Talk) -> None:
     talk.run("coordinator", "send", "docs", "-", stdin=b"red \x1b[31m\x07\nsecond line")
     shown = talk.say("docs", "inbox")
-    assert "  red \\x1b[31m\\x07\n  second line\n" in shown
+    assert "\n| red \\u{1b}[31m\\u{7}\n| second line\n" in shown
 
 
 def test_show_tells_who_is_there_and_what_was_said_and_erase_empties_one(talk: Talk) -> None:
@@ -176,7 +176,7 @@ def test_show_tells_who_is_there_and_what_was_said_and_erase_empties_one(talk: T
     gone = talk.say("coordinator", "send", "docs", "a secret that slipped out").strip()
     assert "erased" in talk.line.run("conversation", "erase", gone).stdout.decode()
     shown = talk.line.run("conversation", "show", talk.id).stdout.decode()
-    assert "ada, a person" in shown
+    assert '"ada", a person' in shown
     assert kept in shown
     assert gone in shown
     assert "slipped out" not in shown

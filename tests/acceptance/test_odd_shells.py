@@ -140,6 +140,7 @@ def test_a_home_that_is_a_file_is_refused(tmp_path: Path, inside: str, command: 
 def test_a_damaged_credential_opens_no_door(real_home: RealHome, content: bytes) -> None:
     real_home.home.make()
     real_home.home.token.write_bytes(content)
+    real_home.home.token.chmod(0o600)
     for command in (["ask", "why?"], ["serve", "--port", "0"]):
         done = real_home.run(*command)
         assert done.returncode == 1

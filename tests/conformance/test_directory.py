@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from sealing import BY
 from store_cases import (
     ADAS,
     BOBS,
@@ -40,7 +41,7 @@ async def new_conversation(line: Line, name: str, *participants: str) -> Convers
     made = Conversation(
         conversation, line.clock.now(), participants=tuple(Participant(conversation, each) for each in participants)
     )
-    await line.directory.new_conversation(made)
+    await line.directory.new_conversation(made, by=BY)
     return made
 
 
@@ -54,7 +55,7 @@ async def test_a_conversation_comes_back_as_it_was_made_its_participants_by_name
         Participant(TEAM, "Zoë", legacy_session="a"),
     )
     made = Conversation(TEAM, line.clock.now(), participants=participants)
-    await line.directory.new_conversation(made)
+    await line.directory.new_conversation(made, by=BY)
     expected = replace(made, participants=tuple(sorted(participants, key=lambda each: each.name)))
     for _ in range(2):
         assert await line.directory.conversation(TEAM) == expected
@@ -64,15 +65,15 @@ async def test_a_conversation_comes_back_as_it_was_made_its_participants_by_name
 async def test_a_conversation_that_was_closed_before_it_is_made_is_closed(line: Line) -> None:
     participants = (Participant(TEAM, "ada"),)
     made = Conversation(TEAM, line.clock.now(), line.clock.now() + SECOND, participants)
-    await line.directory.new_conversation(made)
+    await line.directory.new_conversation(made, by=BY)
     assert await line.directory.conversation(TEAM) == made
     assert list(line.directory.mailboxes_named("ada")) == []
 
 
 async def test_every_participant_has_a_mailbox_and_a_persons_is_answered_by_persons(line: Line) -> None:
     participants = (Participant(TEAM, "ada"), Participant(TEAM, "pia", is_person=True))
-    await line.directory.new_conversation(Conversation(TEAM, line.clock.now(), participants=participants))
-    await line.directory.add_participant(Participant(TEAM, "pit", is_person=True))
+    await line.directory.new_conversation(Conversation(TEAM, line.clock.now(), participants=participants), by=BY)
+    await line.directory.add_participant(Participant(TEAM, "pit", is_person=True), by=BY)
     assert list(await line.directory.mailboxes(TEAM)) == [
         MailboxState(ADAS, Policy(), 0, 0),
         MailboxState(Mailbox(TEAM, "pia"), BY_PERSONS, 0, 0),
@@ -93,10 +94,10 @@ async def test_an_id_is_taken_once_and_what_stands_there_stays(line: Line) -> No
 
 async def test_a_participant_is_added_once_however_often_and_stays_as_it_is(line: Line) -> None:
     await new_conversation(line, "team", "ada")
-    await line.directory.report(TEAM, "ada", line.clock.now(), "at work")
+    await line.directory.report(TEAM, "ada", line.clock.now(), "at work", by=BY)
     before = await line.directory.conversation(TEAM)
-    await line.directory.set_policy(ADAS, Policy(ordered=True))
-    await line.directory.add_participant(Participant(TEAM, "ada", is_person=True))
+    await line.directory.set_policy(ADAS, Policy(ordered=True), by=BY)
+    await line.directory.add_participant(Participant(TEAM, "ada", is_person=True), by=BY)
     assert await line.directory.conversation(TEAM) == before
     assert line.directory.policy(ADAS) == Policy(ordered=True)
 
@@ -106,7 +107,7 @@ async def test_a_participant_takes_over_the_mailbox_of_its_name(line: Line) -> N
     await line.store.add_mailbox(ADAS)
     question = a_question(line.clock)
     await line.store.add(question, ADAS)
-    await line.directory.add_participant(Participant(TEAM, "ada"))
+    await line.directory.add_participant(Participant(TEAM, "ada"), by=BY)
     assert (await line.lease(mailbox=ADAS)).message == question
     assert len(await line.directory.mailboxes(TEAM)) == 1
 
@@ -132,16 +133,16 @@ async def test_the_owner_is_there_from_the_beginning(line: Line) -> None:
 
 async def test_closing_says_when_and_a_second_time_changes_nothing(line: Line) -> None:
     made = await new_conversation(line, "team", "ada")
-    closed = await line.directory.close_conversation(TEAM, line.clock.now())
+    closed = await line.directory.close_conversation(TEAM, line.clock.now(), by=BY)
     assert closed == replace(made, closed_at=line.clock.now())
-    assert await line.directory.close_conversation(TEAM, line.clock.now() + SECOND) == closed
+    assert await line.directory.close_conversation(TEAM, line.clock.now() + SECOND, by=BY) == closed
     line = await line.reopen()
     assert await line.directory.conversation(TEAM) == closed
 
 
 async def test_the_default_conversation_cannot_be_closed(line: Line) -> None:
     with pytest.raises(ConflictError):
-        await line.directory.close_conversation(DEFAULT_CONVERSATION, line.clock.now())
+        await line.directory.close_conversation(DEFAULT_CONVERSATION, line.clock.now(), by=BY)
     assert (await line.directory.conversation(DEFAULT_CONVERSATION)).closed_at is None
     await line.ask()
 
@@ -150,12 +151,12 @@ async def test_an_unknown_conversation_is_refused(directory: Directory, line: Li
     now = line.clock.now()
     verbs: list[Awaitable[object]] = [
         directory.conversation(NOWHERE),
-        directory.close_conversation(NOWHERE, now),
-        directory.add_participant(Participant(NOWHERE, "ada")),
+        directory.close_conversation(NOWHERE, now, by=BY),
+        directory.add_participant(Participant(NOWHERE, "ada"), by=BY),
         directory.said(NOWHERE, 0, 10),
-        directory.report(NOWHERE, "ada", now, None),
+        directory.report(NOWHERE, "ada", now, None, by=BY),
         directory.mailboxes(NOWHERE),
-        directory.add_credential(a_credential(line.clock, "ada", conversation=NOWHERE), a_hash("a")),
+        directory.add_credential(a_credential(line.clock, "ada", conversation=NOWHERE), a_hash("a"), by=BY),
     ]
     for verb in verbs:
         with pytest.raises(UnknownConversationError):
@@ -165,20 +166,20 @@ async def test_an_unknown_conversation_is_refused(directory: Directory, line: Li
 async def test_a_report_sets_the_status_and_a_beat_leaves_it(line: Line) -> None:
     await new_conversation(line, "team", "ada", "bob")
     begun = line.clock.now()
-    reported = await line.directory.report(TEAM, "ada", begun, "indexing the “notes”")
+    reported = await line.directory.report(TEAM, "ada", begun, "indexing the “notes”", by=BY)
     assert reported == Participant(TEAM, "ada", status="indexing the “notes”", status_at=begun, seen_at=begun)
-    beat = await line.directory.report(TEAM, "ada", begun + SECOND, None)
+    beat = await line.directory.report(TEAM, "ada", begun + SECOND, None, by=BY)
     assert beat == replace(reported, seen_at=begun + SECOND)
     participants = (await line.directory.conversation(TEAM)).participants
     assert participants == (beat, Participant(TEAM, "bob"))
-    cleared = await line.directory.report(TEAM, "ada", begun + 2 * SECOND, "")
+    cleared = await line.directory.report(TEAM, "ada", begun + 2 * SECOND, "", by=BY)
     assert (cleared.status, cleared.status_at) == ("", begun + 2 * SECOND)
 
 
 async def test_who_is_no_participant_cannot_report(line: Line) -> None:
     await new_conversation(line, "team", "ada")
     with pytest.raises(UnknownMailboxError):
-        await line.directory.report(TEAM, "bob", line.clock.now(), "at work")
+        await line.directory.report(TEAM, "bob", line.clock.now(), "at work", by=BY)
 
 
 # What was said, and who listens
@@ -272,8 +273,8 @@ async def test_a_policy_is_what_it_was_set_to_last_also_after_reopening(line: Li
     assert line.directory.policy(BOBS) == Policy()
     assert bob.name == BOBS.name
     policy = Policy(ordered=True, answered_by=AnsweredBy.PERSON)
-    await line.directory.set_policy(BOBS, Policy(ordered=True))
-    await line.directory.set_policy(BOBS, policy)
+    await line.directory.set_policy(BOBS, Policy(ordered=True), by=BY)
+    await line.directory.set_policy(BOBS, policy, by=BY)
     for _ in range(2):
         assert line.directory.policy(BOBS) == policy
         assert [state.policy for state in await line.directory.mailboxes(TEAM)] == [policy]
@@ -284,13 +285,13 @@ async def test_an_unknown_mailbox_has_no_policy(line: Line) -> None:
     with pytest.raises(UnknownMailboxError):
         line.directory.policy(BOBS)
     with pytest.raises(UnknownMailboxError):
-        await line.directory.set_policy(BOBS, Policy())
+        await line.directory.set_policy(BOBS, Policy(), by=BY)
 
 
 async def test_a_name_finds_its_mailboxes_in_all_open_conversations(line: Line) -> None:
     for name in ("one", "two", "three"):
         await new_conversation(line, name, "ada", "bob")
-    await line.directory.close_conversation(ConversationId("two"), line.clock.now())
+    await line.directory.close_conversation(ConversationId("two"), line.clock.now(), by=BY)
     await line.store.add_mailbox(Mailbox(DEFAULT_CONVERSATION, "ada"))
     expected = {Mailbox(ConversationId(name), "ada") for name in ("one", "three", "default")}
     for _ in range(2):

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from sealing import BY
 from store_cases import (
     BOBS,
     LEASE,
@@ -32,9 +33,9 @@ SECOND = timedelta(seconds=1)
 @pytest.fixture
 async def team(line: Line) -> Conversation:
     made = Conversation(TEAM, line.clock.now())
-    await line.directory.new_conversation(made)
+    await line.directory.new_conversation(made, by=BY)
     for name in ("ada", "bob"):
-        await line.directory.add_participant(Participant(TEAM, name))
+        await line.directory.add_participant(Participant(TEAM, name), by=BY)
     return made
 
 
@@ -56,7 +57,7 @@ async def test_a_credential_is_found_by_its_token_as_it_was_kept(line: Line, tea
         revoked_at=now + 3 * SECOND,
     )
     for credential in (plain, full):
-        await line.directory.add_credential(credential, a_hash(credential.id))
+        await line.directory.add_credential(credential, a_hash(credential.id), by=BY)
     for _ in range(2):
         assert [line.directory.credential_of(a_hash(each.id)) for each in (plain, full)] == [plain, full]
         assert line.directory.credential_of(a_hash("another")) is None
@@ -67,12 +68,12 @@ async def test_a_credential_is_found_by_its_token_as_it_was_kept(line: Line, tea
 async def test_a_conversation_begins_with_its_credentials_or_not_at_all(line: Line) -> None:
     made = Conversation(TEAM, line.clock.now(), participants=(Participant(TEAM, "ada"), Participant(TEAM, "bob")))
     ada, bob = a_credential(line.clock, "ada", conversation=TEAM), a_credential(line.clock, "bob", conversation=TEAM)
-    await line.directory.new_conversation(made, [(ada, a_hash("ada")), (bob, a_hash("bob"))])
+    await line.directory.new_conversation(made, [(ada, a_hash("ada")), (bob, a_hash("bob"))], by=BY)
     other = ConversationId("other")
     clash = Conversation(other, line.clock.now(), participants=(Participant(other, "eve"), Participant(other, "ada")))
     eve, again = a_credential(line.clock, "eve", conversation=other), replace(ada, conversation=other)
     with pytest.raises(ConflictError):
-        await line.directory.new_conversation(clash, [(eve, a_hash("eve")), (again, a_hash("again"))])
+        await line.directory.new_conversation(clash, [(eve, a_hash("eve")), (again, a_hash("again"))], by=BY)
     for _ in range(2):
         assert [line.directory.credential_of(a_hash(name)) for name in ("ada", "bob", "eve")] == [ada, bob, None]
         with pytest.raises(UnknownConversationError):
@@ -83,17 +84,17 @@ async def test_a_conversation_begins_with_its_credentials_or_not_at_all(line: Li
 async def test_a_credential_wants_a_participant(line: Line, team: Conversation) -> None:
     credential = a_credential(line.clock, "nobody", conversation=team.id)
     with pytest.raises(UnknownMailboxError):
-        await line.directory.add_credential(credential, a_hash("a"))
+        await line.directory.add_credential(credential, a_hash("a"), by=BY)
     assert line.directory.credential_of(a_hash("a")) is None
     assert list(await line.directory.credentials()) == []
 
 
 async def test_an_id_and_a_token_are_taken_once(line: Line, team: Conversation) -> None:
     first = a_credential(line.clock, "ada", conversation=team.id)
-    await line.directory.add_credential(first, a_hash("a"))
+    await line.directory.add_credential(first, a_hash("a"), by=BY)
     for credential, token in ((a_credential(line.clock, "bob"), "a"), (replace(first, name="bob"), "b")):
         with pytest.raises(ConflictError):
-            await line.directory.add_credential(credential, a_hash(token))
+            await line.directory.add_credential(credential, a_hash(token), by=BY)
     assert list(await line.directory.credentials()) == [first]
     assert line.directory.credential_of(a_hash("a")) == first
     assert line.directory.credential_of(a_hash("b")) is None
@@ -102,15 +103,15 @@ async def test_an_id_and_a_token_are_taken_once(line: Line, team: Conversation) 
 async def test_a_participant_may_have_several_credentials(line: Line, team: Conversation) -> None:
     credentials = [a_credential(line.clock, "ada", conversation=team.id) for _ in range(2)]
     for credential in credentials:
-        await line.directory.add_credential(credential, a_hash(credential.id))
+        await line.directory.add_credential(credential, a_hash(credential.id), by=BY)
     assert list(await line.directory.credentials()) == credentials[::-1]
 
 
 async def test_revoking_says_when_and_a_second_time_changes_nothing(line: Line, ada: Credential) -> None:
     now = line.clock.now()
-    revoked = await line.directory.revoke(ada.id, now)
+    revoked = await line.directory.revoke(ada.id, now, by=BY)
     assert revoked == replace(ada, revoked_at=now)
-    assert await line.directory.revoke(ada.id, now + SECOND) == revoked
+    assert await line.directory.revoke(ada.id, now + SECOND, by=BY) == revoked
     for _ in range(2):
         assert line.directory.credential_of(a_hash(ada.id)) == revoked
         assert list(await line.directory.credentials()) == [revoked]
@@ -120,7 +121,7 @@ async def test_revoking_says_when_and_a_second_time_changes_nothing(line: Line, 
 async def test_rotating_puts_a_successor_in_the_place_of_the_revoked(line: Line, ada: Credential) -> None:
     line.clock.advance(SECOND)
     successor = replace(ada, id=CredentialId("successor"), created_at=line.clock.now())
-    await line.directory.rotate(ada.id, successor, a_hash("new"))
+    await line.directory.rotate(ada.id, successor, a_hash("new"), by=BY)
     for _ in range(2):
         assert line.directory.credential_of(a_hash(ada.id)) == replace(ada, revoked_at=successor.created_at)
         assert line.directory.credential_of(a_hash("new")) == successor
@@ -135,9 +136,9 @@ async def test_a_rotation_that_fails_leaves_both_as_they_were(line: Line, ada: C
         (replace(successor, name="nobody"), "new", UnknownMailboxError),
     ):
         with pytest.raises(error):
-            await line.directory.rotate(ada.id, refused, a_hash(token))
+            await line.directory.rotate(ada.id, refused, a_hash(token), by=BY)
     with pytest.raises(UnknownCredentialError):
-        await line.directory.rotate(CredentialId("unknown"), successor, a_hash("new"))
+        await line.directory.rotate(CredentialId("unknown"), successor, a_hash("new"), by=BY)
     for _ in range(2):
         assert line.directory.credential_of(a_hash(ada.id)) == ada
         assert line.directory.credential_of(a_hash(bob.id)) == bob
@@ -148,17 +149,17 @@ async def test_a_rotation_that_fails_leaves_both_as_they_were(line: Line, ada: C
 
 async def test_a_credential_expires_when_it_was_last_said(line: Line, ada: Credential) -> None:
     expires_at = line.clock.now() + SECOND
-    extended = await line.directory.extend_credential(ada.id, expires_at)
+    extended = await line.directory.extend_credential(ada.id, expires_at, by=BY)
     assert extended == replace(ada, expires_at=expires_at)
     assert line.directory.credential_of(a_hash(ada.id)) == extended
-    assert await line.directory.extend_credential(ada.id, None) == ada
+    assert await line.directory.extend_credential(ada.id, None, by=BY) == ada
     line = await line.reopen()
     assert line.directory.credential_of(a_hash(ada.id)) == ada
 
 
 async def test_an_unknown_credential_is_refused(directory: Directory, line: Line) -> None:
     unknown, now = CredentialId("unknown"), line.clock.now()
-    for verb in (directory.revoke(unknown, now), directory.extend_credential(unknown, None)):
+    for verb in (directory.revoke(unknown, now, by=BY), directory.extend_credential(unknown, None, by=BY)):
         with pytest.raises(UnknownCredentialError):
             await verb
 
@@ -168,7 +169,7 @@ async def test_a_credential_that_was_revoked_still_holds_what_it_received(
 ) -> None:
     note: Message = await line.say(ada, BOBS)
     batch = await line.receive(bob)
-    await line.directory.revoke(bob.id, line.clock.now())
+    await line.directory.revoke(bob.id, line.clock.now(), by=BY)
     assert await line.store.held(batch.token, bob.id) == batch
     await line.pass_time(LEASE)
     assert await line.state(note) is State.READY

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from manual_clock import ManualClock
+from sealing import BY
 from store_cases import (
     DEADLINE,
     LEASE,
@@ -294,7 +296,7 @@ async def test_a_requeued_question_starts_again_at_its_position(line: Line, stat
     lease = await line.bring_to(state)
     await line.ask("a successor")
     deadline = line.clock.now() + DEADLINE * 3
-    question = await line.store.requeue(lease.message.id, deadline)
+    question = await line.store.requeue(lease.message.id, deadline, by=BY)
     assert question == await line.store.get(lease.message.id)
     assert question.message == lease.message
     delivery = question.delivery
@@ -309,7 +311,7 @@ async def test_a_requeued_question_starts_again_at_its_position(line: Line, stat
 
 async def test_a_question_requeued_without_a_deadline_never_expires(line: Line) -> None:
     lease = await line.bring_to(State.DEAD)
-    await line.store.requeue(lease.message.id, None)
+    await line.store.requeue(lease.message.id, None, by=BY)
     await line.pass_time(DEADLINE * 1000)
     assert await line.state(lease.message) is State.READY
 
@@ -317,7 +319,8 @@ async def test_a_question_requeued_without_a_deadline_never_expires(line: Line) 
 async def test_cancel_and_discard_return_the_question_as_it_then_stands(line: Line) -> None:
     cancelled, dead = await line.bring_to(State.LEASED), await line.bring_to(State.DEAD)
     line.clock.advance(timedelta(seconds=1))
-    for question in (await line.store.cancel(cancelled.message.id), await line.store.discard(dead.message.id)):
+    cancel, discard = line.store.cancel(cancelled.message.id, by=BY), line.store.discard(dead.message.id, by=BY)
+    for question in (await cancel, await discard):
         assert (question.delivery.state, question.delivery.ended_at) == (State.CANCELLED, line.clock.now())
         assert question == await line.store.get(question.message.id)
 
@@ -378,11 +381,11 @@ async def test_a_mailbox_is_added_once_however_often(line: Line) -> None:
 
 async def test_an_unknown_message_is_refused(line: Line) -> None:
     store, unknown = line.store, new_id(line.clock)
-    for verb in (store.get, store.cancel, store.discard, store.wait_until_ended):
+    requeue = partial(store.requeue, deadline_at=None, by=BY)
+    ends = partial(store.cancel, by=BY), partial(store.discard, by=BY), requeue
+    for verb in (store.get, store.wait_until_ended, *ends):
         with pytest.raises(UnknownMessageError):
             await verb(unknown)
-    with pytest.raises(UnknownMessageError):
-        await store.requeue(unknown, None)
 
 
 async def test_a_closed_store_refuses_every_verb(store: Store, clock: ManualClock) -> None:
@@ -391,10 +394,7 @@ async def test_a_closed_store_refuses_every_verb(store: Store, clock: ManualCloc
     for verb in (
         store.add(message, MEMORY_MAILBOX),
         store.lease(MEMORY_MAILBOX, "worker", LEASE),
-        store.get(message.id),
-        store.sweep(),
-        store.tally(),
-        store.wait_until_sooner(None),
+        *(store.get(message.id), store.sweep(), store.tally(), store.wait_until_sooner(None)),
     ):
         with pytest.raises(StoreClosedError):
             await verb

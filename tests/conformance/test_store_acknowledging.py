@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from sealing import BY
 from store_cases import (
     ADAS,
     BOBS,
@@ -56,7 +57,7 @@ async def _expire(line: Line, lease: Lease) -> None:
 
 
 async def _cancel(line: Line, lease: Lease) -> None:
-    await line.store.cancel(lease.message.id)
+    await line.store.cancel(lease.message.id, by=BY)
 
 
 NOTE_WAYS: dict[State, Callable[[Line, Lease], Awaitable[None]]] = {

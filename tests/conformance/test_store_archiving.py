@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
+from sealing import BY
 from store_cases import ADAS, BOBS, LEASE, TEAM, Line, a_note, lease_this, requeue
 from warmline.errors import ConflictError, RateLimitedError, UnknownBatchError
 from warmline.limits import Limits
@@ -28,7 +30,7 @@ async def read_by(line: Line, ada: Credential, bob: Credential, body: str = "The
 
 async def move(line: Line) -> int:
     line.clock.advance(WHILE)
-    return await line.store.archive(line.clock.now())
+    return await line.store.archive(line.clock.now(), by=BY)
 
 
 async def test_what_moved_is_counted_with_its_answers_and_once(line: Line, ada: Credential, bob: Credential) -> None:
@@ -65,7 +67,7 @@ async def test_a_message_stays_while_anything_of_it_is_open_or_ended_since(
     assert await move(line) == 0
     limit = line.clock.now()
     await line.store.done(await line.lease("reader", BOBS))
-    assert await line.store.archive(limit) == 0
+    assert await line.store.archive(limit, by=BY) == 0
     assert await move(line) == 1
 
 
@@ -94,9 +96,9 @@ async def test_what_moved_is_found_as_before(line: Line, ada: Credential, bob: C
 @pytest.mark.parametrize("verb", ["requeue", "cancel", "discard"])
 async def test_what_moved_is_over(line: Line, verb: str) -> None:
     verbs: dict[str, Callable[[MessageId], Awaitable[object]]] = {
-        "requeue": lambda message_id: line.store.requeue(message_id, None),
-        "cancel": line.store.cancel,
-        "discard": line.store.discard,
+        "requeue": lambda message_id: line.store.requeue(message_id, None, by=BY),
+        "cancel": partial(line.store.cancel, by=BY),
+        "discard": partial(line.store.discard, by=BY),
     }
     asked = (await line.bring_to(State.SETTLED)).message
     await line.ask()
@@ -111,15 +113,15 @@ async def test_what_moved_is_erased_as_before(line: Line, ada: Credential, bob: 
     before = await line.store.post(asked.id)
     assert before.answer is not None
     assert await move(line) == 3
-    erased = await line.store.erase(asked.id)
+    erased = await line.store.erase(asked.id, by=BY)
     at = line.clock.now()
     assert erased.message == replace(asked, body="", metadata=None, erased_at=at)
     assert erased.answer == replace(before.answer, text="", citations=())
     assert (erased.number, erased.deliveries) == (before.number, before.deliveries)
     line.clock.advance(WHILE)
-    assert await line.store.erase(asked.id) == erased == await line.store.post(asked.id)
+    assert await line.store.erase(asked.id, by=BY) == erased == await line.store.post(asked.id)
     emptied = replace(note, body="", erased_at=line.clock.now())
-    assert (await line.store.erase(note.id)).message == emptied
+    assert (await line.store.erase(note.id, by=BY)).message == emptied
     assert [each.message for each in await line.directory.said(TEAM, 0, EVERYTHING)] == [emptied]
 
 
@@ -165,7 +167,7 @@ async def test_a_stop_is_forgotten_with_its_time(line: Line, bob: Credential) ->
         await line.say(hasty, BOBS)
     begin = line.clock.now()
     line.clock.advance(LEASE)
-    await line.store.archive(begin)
+    await line.store.archive(begin, by=BY)
     assert len(await line.directory.stops(begin)) == 1
-    await line.store.archive(line.clock.now())
+    await line.store.archive(line.clock.now(), by=BY)
     assert await line.directory.stops(begin) == []

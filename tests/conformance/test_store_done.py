@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from sealing import BY
 from store_cases import BOBS, LEASE, Line, an_answer
 from warmline.errors import LeaseLostError, UnknownMailboxError
 from warmline.model import NEXT_STATE, Event, Mailbox, State
@@ -54,7 +55,7 @@ async def test_who_waits_hears_that_it_is_done(line: Line) -> None:
 
 
 async def test_a_done_head_lets_the_next_of_an_ordered_mailbox_go(line: Line, ada: Credential, bob: Credential) -> None:
-    await line.directory.set_policy(BOBS, Policy(ordered=True))
+    await line.directory.set_policy(BOBS, Policy(ordered=True), by=BY)
     first, second = await line.say(ada, BOBS), await line.say(ada, BOBS)
     batch = await line.receive(bob)
     await line.store.done(batch.leases[0])

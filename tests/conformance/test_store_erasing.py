@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from sealing import BY
 from store_cases import (
     ADAS,
     BOBS,
@@ -36,7 +37,7 @@ async def test_an_erased_message_is_empty_and_says_when_it_was_erased(line: Line
     await line.store.add(note, ADAS)
     before = await line.store.post(note.id)
     line.clock.advance(timedelta(seconds=1))
-    erased = await line.store.erase(note.id)
+    erased = await line.store.erase(note.id, by=BY)
     assert erased == await line.store.post(note.id)
     assert erased.message == replace(note, body="", metadata=None, erased_at=line.clock.now())
     assert erased.number == before.number
@@ -51,7 +52,7 @@ async def test_erasing_cancels_what_is_open_and_leaves_what_has_ended(
     settled, held = await line.receive(bob), await line.receive(cleo)
     await line.store.acknowledge(settled.token, bob.id)
     await line.store.bury(await line.lease(mailbox=ADAS), "failed")
-    erased = await line.store.erase(note.id)
+    erased = await line.store.erase(note.id, by=BY)
     assert states(erased) == {
         "ada": State.DEAD,
         "bob": State.SETTLED,
@@ -68,7 +69,7 @@ async def test_an_erased_question_takes_its_answer_along(line: Line) -> None:
     answer = an_answer(line.clock, lease.message)
     assert answer.answer is not None
     await line.store.settle(lease, answer)
-    erased = await line.store.erase(lease.message.id)
+    erased = await line.store.erase(lease.message.id, by=BY)
     emptied = replace(answer.answer, text="", citations=())
     assert (erased.message.body, erased.answer) == ("", emptied)
     left = (await line.store.post(answer.id)).message
@@ -81,7 +82,7 @@ async def test_an_erased_answer_leaves_its_question(line: Line) -> None:
     answer = an_answer(line.clock, lease.message)
     assert answer.answer is not None
     await line.store.settle(lease, answer)
-    await line.store.erase(answer.id)
+    await line.store.erase(answer.id, by=BY)
     question = await line.store.get(lease.message.id)
     assert question.message == lease.message
     assert question.answer == replace(answer.answer, text="", citations=())
@@ -89,9 +90,9 @@ async def test_an_erased_answer_leaves_its_question(line: Line) -> None:
 
 async def test_erasing_twice_says_the_same(line: Line, ada: Credential) -> None:
     note = await line.say(ada, ADAS)
-    first = await line.store.erase(note.id)
+    first = await line.store.erase(note.id, by=BY)
     line.clock.advance(timedelta(seconds=1))
-    assert await line.store.erase(note.id) == first
+    assert await line.store.erase(note.id, by=BY) == first
 
 
 async def test_who_waits_for_a_question_is_woken_when_it_is_erased(line: Line) -> None:
@@ -99,6 +100,6 @@ async def test_who_waits_for_a_question_is_woken_when_it_is_erased(line: Line) -
     waiting = asyncio.create_task(line.store.wait_until_ended(lease.message.id))
     await asyncio.sleep(0)
     await line.store.sweep()
-    await line.store.erase(lease.message.id)
+    await line.store.erase(lease.message.id, by=BY)
     async with asyncio.timeout(5):
         assert (await waiting).delivery.state is State.CANCELLED

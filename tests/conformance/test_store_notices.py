@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from sealing import BY
 from store_cases import ADAS, BOBS, DEADLINE, LEASE, MAX_LAPSES, TEAM, Line, a_note, a_question
 from warmline.model import MEMORY_MAILBOX, OWNER, OWNER_MAILBOX, THE_LINE, Kind, Mailbox, Message, State
 from warmline.parties import Credential
@@ -95,7 +96,7 @@ async def test_a_question_that_died_tells_its_asker_once_more_after_a_requeue(
     for told in (1, 2):
         await line.store.bury(await line.lease(mailbox=BOBS), "failed")
         assert [notice.in_reply_to for notice in await line.inbox(ADAS)] == [question.id] * told
-        await line.store.requeue(question.id, None)
+        await line.store.requeue(question.id, None, by=BY)
 
 
 @pytest.mark.parametrize("state", [State.DEAD, State.EXPIRED])
@@ -121,7 +122,7 @@ async def test_a_message_that_was_settled_cancelled_or_discarded_puts_no_notice(
         await line.bring_to(state)
     assert await line.inbox(OWNER_MAILBOX) == []
     lease = await line.bring_to(State.DEAD)
-    await line.store.discard(lease.message.id)
+    await line.store.discard(lease.message.id, by=BY)
     assert len(await line.inbox(OWNER_MAILBOX)) == 1
 
 
@@ -148,6 +149,6 @@ async def test_a_notice_wakes_who_waits_for_it_and_never_expires(line: Line, ada
 async def test_a_notice_comes_into_a_closed_conversation_too(line: Line, ada: Credential, bob: Credential) -> None:
     note = await line.say(ada, BOBS)
     (lease,) = (await line.receive(bob)).leases
-    await line.directory.close_conversation(TEAM, line.clock.now())
+    await line.directory.close_conversation(TEAM, line.clock.now(), by=BY)
     await line.store.bury(lease, "failed")
     assert [notice.in_reply_to for notice in await line.inbox(ADAS)] == [note.id]

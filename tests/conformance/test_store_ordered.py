@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from sealing import BY
 from store_cases import ADAS, BOBS, DEADLINE, LEASE, NO_DELAY, Line, a_question, an_answer
 from warmline.model import Lease, Message, State
 from warmline.parties import Credential, Policy
@@ -41,7 +42,7 @@ async def ask(line: Line, body: str) -> Message:
 async def asked(line: Line, bob: Credential) -> list[Message]:
     """Three questions in bob's mailbox, which is ordered."""
     assert bob.name == BOBS.name
-    await line.directory.set_policy(BOBS, ORDERED)
+    await line.directory.set_policy(BOBS, ORDERED, by=BY)
     return [await ask(line, f"question {number}") for number in range(3)]
 
 
@@ -68,11 +69,11 @@ async def bury(line: Line, lease: Lease) -> None:
 
 
 async def cancel(line: Line, lease: Lease) -> None:
-    await line.store.cancel(lease.message.id)
+    await line.store.cancel(lease.message.id, by=BY)
 
 
 async def erase(line: Line, lease: Lease) -> None:
-    await line.store.erase(lease.message.id)
+    await line.store.erase(lease.message.id, by=BY)
 
 
 async def escalate(line: Line, lease: Lease) -> None:
@@ -153,7 +154,7 @@ async def test_a_delayed_head_that_is_cancelled_blocks_no_more(
 ) -> None:
     await line.store.nack(await by_lease(line, bob), "failed", SECOND)
     waiting = await begin(line, by_receive(line, bob))
-    await line.store.cancel(asked[0].id)
+    await line.store.cancel(asked[0].id, by=BY)
     assert (await end(waiting)).message == asked[1]
 
 
@@ -162,7 +163,7 @@ async def test_a_requeued_head_comes_before_its_successors_and_after_the_lease_t
 ) -> None:
     await line.store.bury(await by_lease(line, bob), "failed")
     second = await by_lease(line, bob)
-    await line.store.requeue(asked[0].id, None)
+    await line.store.requeue(asked[0].id, None, by=BY)
     waiting = await begin(line, by_receive(line, bob))
     assert not waiting.done()
     await settle(line, second)
@@ -170,7 +171,7 @@ async def test_a_requeued_head_comes_before_its_successors_and_after_the_lease_t
 
 
 async def test_two_competing_readers_work_in_strict_order(line: Line, ada: Credential, bob: Credential) -> None:
-    await line.directory.set_policy(BOBS, ORDERED)
+    await line.directory.set_policy(BOBS, ORDERED, by=BY)
     said = [await line.say(ada, BOBS, f"note {number}") for number in range(12)]
     done: list[Message] = []
 
@@ -187,7 +188,7 @@ async def test_two_competing_readers_work_in_strict_order(line: Line, ada: Crede
 
 
 async def test_another_mailbox_is_not_held_up(line: Line, ada: Credential, bob: Credential) -> None:
-    await line.directory.set_policy(BOBS, ORDERED)
+    await line.directory.set_policy(BOBS, ORDERED, by=BY)
     for mailbox in (BOBS, BOBS, ADAS, ADAS):
         await line.say(ada, mailbox)
     await by_receive(line, bob)
@@ -199,7 +200,7 @@ async def test_a_mailbox_made_ordered_hands_over_nothing_until_all_that_is_out_c
 ) -> None:
     asked = [await ask(line, f"question {number}") for number in range(4)]
     leases = [await by_lease(line, bob) for _ in range(2)]
-    await line.directory.set_policy(BOBS, ORDERED)
+    await line.directory.set_policy(BOBS, ORDERED, by=BY)
     waiting = await begin(line, by_receive(line, bob))
     await settle(line, leases[0])
     await line.store.sweep()
@@ -214,7 +215,7 @@ async def test_a_mailbox_made_unordered_hands_over_at_once_to_who_waits(
     await by_lease(line, bob)
     leasing, receiving = await begin(line, by_lease(line, bob)), await begin(line, by_receive(line, bob))
     assert (leasing.done(), receiving.done()) == (False, False)
-    await line.directory.set_policy(BOBS, UNORDERED)
+    await line.directory.set_policy(BOBS, UNORDERED, by=BY)
     assert [(await end(leasing)).message, (await end(receiving)).message] == asked[1:]
 
 
@@ -223,14 +224,14 @@ async def test_a_mailbox_stays_ordered_after_reopening(line: Line, bob: Credenti
     line = await line.reopen()
     waiting = await begin(line, by_receive(line, bob))
     assert not waiting.done()
-    await line.store.cancel(asked[0].id)
+    await line.store.cancel(asked[0].id, by=BY)
     assert (await end(waiting)).message == asked[1]
 
 
 async def test_a_reader_that_leaves_an_ordered_mailbox_blocks_nobody(
     line: Line, ada: Credential, bob: Credential
 ) -> None:
-    await line.directory.set_policy(BOBS, ORDERED)
+    await line.directory.set_policy(BOBS, ORDERED, by=BY)
     leaving, staying = await begin(line, by_receive(line, bob)), await begin(line, by_receive(line, bob))
     note = await line.say(ada, BOBS)
     leaving.cancel()

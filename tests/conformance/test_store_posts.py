@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
+from sealing import BY
 from store_cases import (
     ADAS,
     BOBS,
@@ -78,7 +80,7 @@ async def test_a_post_shows_the_answer_of_a_settled_question_and_answers_are_pos
 
 
 async def test_an_unknown_post_is_refused(line: Line) -> None:
-    for verb in (line.store.post, line.store.erase):
+    for verb in (line.store.post, partial(line.store.erase, by=BY)):
         with pytest.raises(UnknownMessageError):
             await verb(new_id(line.clock))
 
@@ -150,7 +152,7 @@ async def test_a_broadcast_with_one_unknown_or_closed_mailbox_reaches_nobody(
     note = a_note(line.clock, ada)
     with pytest.raises(UnknownMailboxError):
         await line.store.broadcast(note, [BOBS, UNKNOWN, ADAS], by=ada)
-    await line.directory.close_conversation(TEAM, line.clock.now())
+    await line.directory.close_conversation(TEAM, line.clock.now(), by=BY)
     with pytest.raises(ConversationClosedError):
         await line.store.broadcast(note, [OWNER_MAILBOX, BOBS], by=ada)
     assert sum((await line.store.tally()).values()) == 0
@@ -198,11 +200,14 @@ async def test_what_went_to_several_is_no_question(line: Line, ada: Credential, 
     await line.store.broadcast(note, [ADAS, BOBS])
     await line.store.bury((await line.receive(bob)).leases[0], "not for me")
     store = line.store
-    for verb in (store.get, store.cancel, store.discard, store.wait_until_ended):
+    for look in (store.get, store.wait_until_ended):
         with pytest.raises(UnknownMessageError):
-            await verb(note.id)
+            await look(note.id)
+    for end in (store.cancel, store.discard):
+        with pytest.raises(UnknownMessageError):
+            await end(note.id, by=BY)
     with pytest.raises(UnknownMessageError):
-        await store.requeue(note.id, None)
+        await store.requeue(note.id, None, by=BY)
     assert states(await store.post(note.id)) == {"ada": State.READY, "bob": State.DEAD}
 
 
@@ -213,7 +218,7 @@ async def test_a_closed_conversation_takes_nothing_new(line: Line, ada: Credenti
     assert bob.name == BOBS.name
     note = a_note(line.clock, ada, idempotency_key="k")
     accepted = await line.store.add(note, BOBS, by=ada)
-    await line.directory.close_conversation(TEAM, line.clock.now())
+    await line.directory.close_conversation(TEAM, line.clock.now(), by=BY)
     line = await line.reopen()
     for by in (None, ada):
         with pytest.raises(ConversationClosedError):
@@ -229,7 +234,7 @@ async def test_what_is_in_a_closed_conversation_stays_and_can_be_worked_on(
 ) -> None:
     note, question = await line.say(ada, BOBS), a_question(line.clock)
     await line.store.add(question, BOBS)
-    await line.directory.close_conversation(TEAM, line.clock.now())
+    await line.directory.close_conversation(TEAM, line.clock.now(), by=BY)
     batch = await line.receive(bob)
     await line.store.acknowledge(batch.token, bob.id)
     await line.store.settle(batch.leases[1], an_answer(line.clock, question))

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from sealing import BY
 from store_cases import BOBS, DEFAULT, LEASE, MAX_HOPS, SECOND, TEAM, Line, a_note, chain, notices, stops
 from warmline.errors import (
     BudgetSpentError,
@@ -158,8 +159,10 @@ async def test_what_is_refused_charges_nothing(line: Line, busy: Credential, ada
 async def _closed(line: Line) -> Mailbox:
     conversation = ConversationId("closed")
     participants = (Participant(conversation, "eve"),)
-    await line.directory.new_conversation(Conversation(conversation, line.clock.now(), participants=participants))
-    await line.directory.close_conversation(conversation, line.clock.now())
+    await line.directory.new_conversation(
+        Conversation(conversation, line.clock.now(), participants=participants), by=BY
+    )
+    await line.directory.close_conversation(conversation, line.clock.now(), by=BY)
     return Mailbox(conversation, "eve")
 
 

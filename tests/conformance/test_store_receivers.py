@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from sealing import BY
 from store_cases import ADAS, BOBS, LEASE, Line, a_note
 from warmline.errors import StoreClosedError
 from warmline.model import Batch, State
@@ -167,7 +168,7 @@ async def test_a_closed_store_refuses_what_readers_ask(line: Line, ada: Credenti
         line.store.acknowledge(batch.token, bob.id),
         line.store.open_batches(bob.id),
         line.store.escalate(batch.leases[0], ADAS, None),
-        line.store.erase(batch.leases[0].message.id),
+        line.store.erase(batch.leases[0].message.id, by=BY),
         line.store.post(batch.leases[0].message.id),
         line.directory.conversations(1),
         line.directory.credentials(),

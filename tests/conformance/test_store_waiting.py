@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from sealing import BY
 from store_cases import DEADLINE, LEASE, MAX_LAPSES, OTHER_MAILBOX, Line, a_question, an_answer
 from warmline.errors import ConflictError, StoreClosedError
 from warmline.model import MEMORY_MAILBOX, Lease, Message, State
@@ -81,7 +82,7 @@ async def _lapse(line: Line, _lease: Lease) -> None:
 
 async def _bury_and_requeue(line: Line, lease: Lease) -> None:
     await line.store.bury(lease, "failed")
-    await line.store.requeue(lease.message.id, lease.message.deadline_at)
+    await line.store.requeue(lease.message.id, lease.message.deadline_at, by=BY)
 
 
 @pytest.mark.parametrize("give_back", [_release, _nack, _nack_and_wait, _lapse, _bury_and_requeue])
@@ -163,7 +164,7 @@ async def _expire(line: Line, _lease: Lease) -> None:
 
 
 async def _cancel(line: Line, lease: Lease) -> None:
-    await line.store.cancel(lease.message.id)
+    await line.store.cancel(lease.message.id, by=BY)
 
 
 ENDINGS = [(_settle, State.SETTLED), (_bury, State.DEAD), (_expire, State.EXPIRED), (_cancel, State.CANCELLED)]
@@ -204,7 +205,7 @@ async def test_a_wait_for_what_has_ended_returns_at_once(
 
 async def test_a_wait_after_a_requeue_waits_for_the_new_end(line: Line) -> None:
     lease = await line.bring_to(State.DEAD)
-    await line.store.requeue(lease.message.id, None)
+    await line.store.requeue(lease.message.id, None, by=BY)
     waiting = await begin(line, line.store.wait_until_ended(lease.message.id))
     assert not waiting.done()
     await _settle(line, await line.lease())
@@ -247,7 +248,7 @@ async def test_a_sweep_returns_the_next_event_of_each_kind(line: Line) -> None:
     assert await line.store.sweep() == start + LEASE
     await line.store.nack(lease, "failed", SECOND)
     assert await line.store.sweep() == start + SECOND
-    await line.store.cancel(message.id)
+    await line.store.cancel(message.id, by=BY)
     assert await line.store.sweep() is None
 
 
@@ -300,8 +301,8 @@ async def test_a_watcher_is_called_once_at_the_end_and_not_after_it_left(line: L
         with line.store.watching(left.id, lambda: calls.append("left")):
             await line.store.sweep()
         assert calls == []
-        await line.store.cancel(left.id)
-        await line.store.cancel(stays.id)
+        await line.store.cancel(left.id, by=BY)
+        await line.store.cancel(stays.id, by=BY)
     assert calls == ["stays"]
 
 
@@ -317,7 +318,7 @@ async def test_a_leaser_who_comes_with_a_question_does_not_jump_the_queue(line: 
 async def test_a_verb_that_fails_beside_a_waiting_lease_fails_alone(line: Line) -> None:
     """All of them reach the store together, and one of them finds that it cannot be after it has written."""
     twice = await line.ask()
-    await line.store.cancel(twice.id)
+    await line.store.cancel(twice.id, by=BY)
     leasing = [asyncio.create_task(line.lease(f"worker {number}")) for number in range(2)]
     adding = asyncio.create_task(line.store.add(twice, MEMORY_MAILBOX))
     asking = asyncio.create_task(line.ask())

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bridge_cases import bridge_over
+from sealing import SEALS
 from warmline.answerers.scripted import ScriptedAnswerer
 from warmline.bridge.bridge import Bridge
 from warmline.bridge.credentials import THE_OWNER
@@ -59,7 +60,7 @@ def answer_to(lease: Lease, author: str) -> Message:
 async def open_store(path: Path) -> AsyncIterator[tuple[SqliteStore, Bridge]]:
     """A real store in real time, whose leases lapse."""
     clock = SystemClock()
-    store = SqliteStore(path / "store.db", StoreSettings(), clock)
+    store = SqliteStore(path / "store.db", StoreSettings(), clock, SEALS)
     bridge = bridge_over(store, clock)
     await store.open()
     timekeeping = asyncio.create_task(Timekeeper(store, clock).run())

@@ -12,7 +12,9 @@ import apsw
 import pytest
 
 from real_home import RealHome
+from sealing import assert_ledger_is_true
 from warmline.errors import WarmlineError
+from warmline.security.keys import read_seals
 
 KILLS = 50
 ASKERS = 4
@@ -55,6 +57,8 @@ def test_fifty_kills_under_load_lose_nothing_and_answer_nothing_twice(real_home:
     for _ in range(KILLS):
         pause.wait(chance.uniform(0.0, 0.3))
         real_home.kill()
+        verified = real_home.run("audit", "verify")  # while others begin the next daemon, too
+        assert verified.returncode == 0, (verified.stdout, verified.stderr)
         real_home.run("questions", "--count")  # any command starts the next daemon
     for asker in askers:
         asker.stopping.set()
@@ -72,6 +76,7 @@ def test_fifty_kills_under_load_lose_nothing_and_answer_nothing_twice(real_home:
     assert states["settled"] >= len(accepted)
     real_home.run("stop")
     assert answered_twice(real_home) == []
+    assert_ledger_is_true(real_home.home.store, read_seals(real_home.home.seal_keys))
 
 
 def answered_twice(home: RealHome) -> list[object]:

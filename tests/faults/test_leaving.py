@@ -22,6 +22,7 @@ from warmline.bridge.credentials import THE_OWNER
 from warmline.clock import SystemClock
 from warmline.errors import WarmlineError
 from warmline.model import MEMORY_MAILBOX
+from warmline.security.keys import make_seals
 from warmline.settings import StoreSettings
 from warmline.stores.sqlite import SqliteStore
 
@@ -87,7 +88,8 @@ def test_a_signal_under_load_ends_the_daemon_in_order_and_loses_nothing(
 async def ask_and_hold(home: RealHome) -> str:
     """Put a question on the line of a home without a daemon, due only after the test is over."""
     clock = SystemClock()
-    store = SqliteStore(home.home.store, StoreSettings(), clock)
+    home.home.make()
+    store = SqliteStore(home.home.store, StoreSettings(), clock, make_seals(home.home.seal_keys))
     bridge = bridge_over(store, clock)
     await store.open()
     accepted = await bridge.questions.ask(THE_OWNER, QUESTION, idempotency_key="held")

@@ -10,6 +10,7 @@ import apsw
 import pytest
 
 from real_home import RealHome
+from warmline.home import Home
 
 PAGE_BYTES = 4096
 
@@ -24,6 +25,11 @@ def whole_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         client.call("POST", "/v1/questions", {"question": f"question {number} " * 20})
     home.close()
     return home.home.store
+
+
+def copy_store(whole: Path, home: Home) -> None:
+    shutil.copy(whole, home.store)
+    shutil.copy(Home(whole.parent).seal_keys, home.seal_keys)
 
 
 def overwrite(store: Path, start: int, data: bytes) -> None:
@@ -55,6 +61,7 @@ def put_text_in_its_place(store: Path) -> None:
 
 def put_another_program_in_its_place(store: Path) -> None:
     store.unlink()
+    store.touch(mode=0o600)
     other = apsw.Connection(str(store))
     other.execute("create table notes (text); insert into notes values ('mine')")
     other.close()
@@ -84,7 +91,7 @@ def test_a_store_that_cannot_be_trusted_is_refused_and_left_alone(
 ) -> None:
     home = real_home.home
     home.make()
-    shutil.copy(whole_store, home.store)
+    copy_store(whole_store, home)
     spoil(home.store)
     before = home.store.read_bytes()
     for command in (["ask", "why?"], ["serve", "--port", "0"]):
@@ -101,5 +108,5 @@ def test_a_store_that_cannot_be_trusted_is_refused_and_left_alone(
 
 def test_the_same_store_unspoilt_is_served(real_home: RealHome, whole_store: Path) -> None:
     real_home.home.make()
-    shutil.copy(whole_store, real_home.home.store)
+    copy_store(whole_store, real_home.home)
     assert real_home.json("questions", "--count") == {"count": 100}

@@ -12,6 +12,7 @@ import apsw
 import pytest
 
 from manual_clock import ManualClock
+from sealing import SEALS
 from store_cases import LEASE, a_question, an_answer
 from warmline.errors import StoreDamagedError, StoreError, StoreVersionError
 from warmline.model import MEMORY_MAILBOX, State
@@ -24,7 +25,7 @@ NEWEST = load_migrations()[-1][0]
 
 
 def the_store(path: Path) -> SqliteStore:
-    return SqliteStore(path, StoreSettings(), ManualClock())
+    return SqliteStore(path, StoreSettings(), ManualClock(), SEALS)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import apsw
 import pytest
 
 from manual_clock import ManualClock
+from sealing import BY, SEALS, assert_ledger_is_true
 from store_cases import LEASE, OTHER_MAILBOX, a_question, an_answer
 from warmline.errors import StoreFullError
 from warmline.model import MEMORY_MAILBOX, Message, State
@@ -124,7 +125,7 @@ async def ask_until_full(store: SqliteStore, clock: ManualClock) -> list[Message
 async def test_what_was_accepted_survives_a_full_disk_and_work_goes_on_when_there_is_room(disk: SmallDisk) -> None:
     clock = ManualClock()
     path = disk.folder / "store.db"
-    store = SqliteStore(path, StoreSettings(), clock, vfs=disk.vfs)
+    store = SqliteStore(path, StoreSettings(), clock, SEALS, vfs=disk.vfs)
     async with asyncio.timeout(30):
         await store.open()
         accepted = await ask_until_full(store, clock)
@@ -144,15 +145,16 @@ async def test_what_was_accepted_survives_a_full_disk_and_work_goes_on_when_ther
             await store.settle(lease, an_answer(clock, message))
         await store.close()
 
-        again = SqliteStore(path, StoreSettings(), clock, vfs=disk.vfs)
+        again = SqliteStore(path, StoreSettings(), clock, SEALS, vfs=disk.vfs)
         await again.open()
         assert (await again.tally())[State.SETTLED] == len(accepted) + 1
         await again.close()
+        assert_ledger_is_true(path)
 
 
 async def test_a_worker_that_waits_through_a_full_disk_gets_the_first_question_after_it(disk: SmallDisk) -> None:
     clock = ManualClock()
-    store = SqliteStore(disk.folder / "store.db", StoreSettings(), clock, vfs=disk.vfs)
+    store = SqliteStore(disk.folder / "store.db", StoreSettings(), clock, SEALS, vfs=disk.vfs)
     async with asyncio.timeout(30):
         await store.open()
         await store.add_mailbox(OTHER_MAILBOX)
@@ -170,7 +172,7 @@ async def test_a_worker_that_waits_through_a_full_disk_gets_the_first_question_a
 
 async def test_a_full_disk_under_the_archive_leaves_every_row_and_no_file(small_archive: SmallDisk) -> None:
     clock = ManualClock()
-    store = SqliteStore(small_archive.folder.with_name("store.db"), StoreSettings(), clock)
+    store = SqliteStore(small_archive.folder.with_name("store.db"), StoreSettings(), clock, SEALS)
     await store.open()
     await store.add_mailbox(MEMORY_MAILBOX)
     asked = [a_question(clock, random.Random(number).randbytes(100_000).hex()) for number in range(3)]
@@ -180,11 +182,11 @@ async def test_a_full_disk_under_the_archive_leaves_every_row_and_no_file(small_
     before = [await store.post(question.id) for question in asked]
     clock.advance(LEASE)
     with pytest.raises(StoreFullError, match=str(small_archive.folder)):
-        await store.archive(clock.now())
+        await store.archive(clock.now(), by=BY)
     assert await asyncio.to_thread(os.listdir, small_archive.folder) == []
     assert await store.tally() == dict.fromkeys(State, 0) | {State.SETTLED: 3}
     await asyncio.to_thread(small_archive.make_room)
-    assert await store.archive(clock.now()) == 2
+    assert await store.archive(clock.now(), by=BY) == 2
     assert await store.tally() == dict.fromkeys(State, 0) | {State.SETTLED: 1}
     assert [await store.post(question.id) for question in asked] == before
     await store.close()

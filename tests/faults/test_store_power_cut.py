@@ -14,6 +14,7 @@ import pytest
 
 from manual_clock import ManualClock
 from power_cut import Disk, DiskVFS
+from sealing import KEY, SEALS, assert_ledger_is_true
 from store_cases import LEASE, a_question, an_answer
 from warmline.errors import StoreError
 from warmline.model import MEMORY_MAILBOX, Lease, Message, State
@@ -63,6 +64,10 @@ async def _work_until_the_cut(store: SqliteStore, clock: ManualClock, told: Told
         assert result is None or isinstance(result, (StoreError, asyncio.CancelledError)), result
 
 
+LAYERS: list[DiskVFS] = []
+"""The layer of the cipher is never taken away, so what it stands on must stay."""
+
+
 @pytest.fixture(params=range(60))
 def chance(request: pytest.FixtureRequest) -> random.Random:
     return random.Random(request.param)
@@ -77,9 +82,22 @@ def disk(chance: random.Random) -> Iterator[Disk]:
 
 
 async def test_every_accepted_question_and_every_given_answer_survives(disk: Disk, tmp_path: Path) -> None:
+    await _nothing_is_lost(disk, tmp_path)
+
+
+@pytest.mark.parametrize("chance", [random.Random(seed) for seed in range(100, 130)])
+async def test_in_an_encrypted_store_they_survive_as_well(chance: random.Random, tmp_path: Path) -> None:
+    """The disk lies under the cipher: what a cut tears are encrypted pages."""
+    disk = Disk(chance, chance.randrange(chance.choice(MOST_OPERATIONS)))
+    name = f"power cut {chance.getrandbits(64)}"
+    LAYERS.append(DiskVFS(name, disk, base="unix"))
+    await _nothing_is_lost(disk, tmp_path, f"multipleciphers-{name}", KEY)
+
+
+async def _nothing_is_lost(disk: Disk, tmp_path: Path, vfs: str = "power cut", key: bytes | None = None) -> None:
     clock, told = ManualClock(), Told()
     before, after = tmp_path / "before", tmp_path / "after"
-    store = SqliteStore(before / "store.db", SETTINGS, clock, vfs="power cut")
+    store = SqliteStore(before / "store.db", SETTINGS, clock, SEALS, vfs=vfs, key=key)
     async with asyncio.timeout(5):
         with suppress(StoreError):  # the power may go while the file is made
             await _work_until_the_cut(store, clock, told)
@@ -89,8 +107,9 @@ async def test_every_accepted_question_and_every_given_answer_survives(disk: Dis
     after.mkdir()
     disk.restore(after)
 
-    restored = SqliteStore(after / "store.db", SETTINGS, clock)
+    restored = SqliteStore(after / "store.db", SETTINGS, clock, SEALS, key=key)
     await restored.open()
+    assert_ledger_is_true(after / "store.db", key=key)
     for message, position in told.accepted.values():
         question = await restored.get(message.id)
         assert (question.message, question.delivery.position) == (message, position)
@@ -100,6 +119,7 @@ async def test_every_accepted_question_and_every_given_answer_survives(disk: Dis
         assert question.answer == answer.answer
     await _everything_else_is_answered(restored, clock, told)
     await restored.close()
+    assert_ledger_is_true(after / "store.db", key=key)
 
 
 async def _everything_else_is_answered(store: SqliteStore, clock: ManualClock, told: Told) -> None:

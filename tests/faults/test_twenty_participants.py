@@ -1,4 +1,5 @@
-"""Twenty participants send and read while readers and the daemon are killed at random: nothing is lost or undone.
+"""Twenty participants send and read while readers and the daemon are killed at random: nothing is lost or undone,
+and the audit of what they leave is whole.
 
 2,000 messages by default; `make soak` sends 20,000 (WARMLINE_MESSAGES).
 """
@@ -79,10 +80,16 @@ class Crowd:
         worker.process = subprocess.Popen(worker.words)
 
     def kill_the_daemon(self) -> None:
-        """kill -9 the daemon, and start another."""
+        """kill -9 the daemon, verify what it left, and start another."""
         self._daemon.send_signal(signal.SIGKILL)
         self._daemon.wait(30)
+        self.verify()
         self._daemon = self._home.serve()
+
+    def verify(self) -> None:
+        """Nobody has tampered with anything, and `audit verify` says nothing else."""
+        found = self._home.run("audit", "verify", "--json")
+        assert found.returncode == 0, (found.stdout, found.stderr)
 
     def is_sending(self) -> bool:
         """Tell whether a sender is at work; one that was refused fails the test."""
@@ -164,6 +171,7 @@ def test_nothing_is_lost_or_handed_again_after_its_acknowledgement(crowd: Crowd)
     handed = [_check_reader(crowd.log(name, "read"), positions, ordered=name in ORDERED) for name in PARTICIPANTS]
     assert set().union(*handed) == set(sent)
     assert kills >= MESSAGES // 200
+    crowd.verify()
 
 
 def _check_reader(log: list[dict[str, Any]], positions: dict[str, int], *, ordered: bool) -> set[str]:

@@ -80,7 +80,8 @@ def test_what_is_done_is_acknowledged_with_the_next_receive(begin: Begin) -> Non
     sent = send(ann, "bob")
     batch = take(bob)
     nothing = bob.ok("POST", "/v1/mailboxes/receive", {"done": batch["token"]})
-    assert nothing == {"token": None, "mailbox": None, "conversation": None, "lapses_at": None, "messages": []}
+    assert (nothing.pop("token"), nothing.pop("messages")) == (None, [])
+    assert set(nothing.values()) == {None}
     assert receipts(ann, sent) == ["read"]
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from manual_clock import ManualClock
+from sealing import BY
 from store_cases import ADAS, BOBS, MAX_LAPSES, OTHER_MAILBOX, TEAM, a_credential, a_hash, a_note, a_question, an_answer
 from two_stores import Side, TwoStores
 from warmline.limits import Limits
@@ -68,7 +69,7 @@ class Story(RuleBasedStateMachine):
         self.messages: list[tuple[Message, Mailbox]] = []
         self.both(lambda side: side.store.add_mailbox(OTHER_MAILBOX))
         for each in self.credentials.values():
-            self.both(lambda side, it=each: side.directory.add_credential(it, a_hash(it.id)))  # type: ignore[misc]
+            self.both(lambda side, it=each: side.directory.add_credential(it, a_hash(it.id), by=BY))  # type: ignore[misc]
 
     def teardown(self) -> None:
         self.stores.end()
@@ -225,10 +226,10 @@ class Story(RuleBasedStateMachine):
         message_id: MessageId = self._earlier(index).id
         deadline_at = None if deadline is None else self.clock.now() + deadline
         verbs: dict[str, Callable[[Side], Awaitable[Any]]] = {
-            "cancel": lambda side: side.store.cancel(message_id),
-            "requeue": lambda side: side.store.requeue(message_id, deadline_at),
-            "discard": lambda side: side.store.discard(message_id),
-            "erase": lambda side: side.store.erase(message_id),
+            "cancel": lambda side: side.store.cancel(message_id, by=BY),
+            "requeue": lambda side: side.store.requeue(message_id, deadline_at, by=BY),
+            "discard": lambda side: side.store.discard(message_id, by=BY),
+            "erase": lambda side: side.store.erase(message_id, by=BY),
             "get": lambda side: side.store.get(message_id),
             "post": lambda side: side.store.post(message_id),
         }
@@ -236,7 +237,7 @@ class Story(RuleBasedStateMachine):
 
     @rule(mailbox=mailboxes, ordered=st.booleans())
     def order(self, mailbox: Mailbox, ordered: bool) -> None:  # hypothesis passes it by name
-        self.both(lambda side: side.directory.set_policy(mailbox, Policy(ordered=ordered)))
+        self.both(lambda side: side.directory.set_policy(mailbox, Policy(ordered=ordered), by=BY))
 
     @rule(duration=durations | delays, swept=st.booleans())
     def pass_time(self, duration: timedelta, swept: bool) -> None:  # hypothesis passes it by name

@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 
 from bridge_cases import bridge_over
+from leaks import AWS, MASKED_AWS, holds_raw
 from manual_clock import ManualClock
 from warmline.bridge.credentials import THE_OWNER
 from warmline.dispatch.dispatcher import Dispatcher, Parts
@@ -364,3 +365,14 @@ async def test_a_control_message_that_asks_for_nothing_known_is_only_done() -> N
         await bench.ended(await bench.ask("why?"))
         assert (await bench.store.post(control.id)).deliveries[0].state is State.SETTLED
         assert not bench.left.is_set()
+
+
+async def test_what_fails_is_noted_without_its_secrets() -> None:
+    async def breaks(question: Message) -> Draft:
+        raise (ValueError if question.body == "bug" else AnswererError)(f"{AWS} was refused")
+
+    async with running(breaks, max_failures=1) as bench:
+        for body in ("bug", "error"):
+            reason = (await bench.ended(await bench.ask(body))).delivery.last_error or ""
+            assert MASKED_AWS in reason
+            assert not holds_raw(reason)

@@ -11,8 +11,10 @@ import pytest
 from manual_clock import ManualClock
 from warmline.dispatch.retention import Retention
 from warmline.errors import StoreClosedError, StoreFullError
+from warmline.model import CredentialId
 from warmline.settings import RetentionSettings, StoreSettings
 from warmline.stores.memory import MemoryStore
+from warmline.stores.memory.audit import MemoryAuditLog
 
 SETTINGS = RetentionSettings()
 MOMENT = timedelta(microseconds=1)
@@ -26,10 +28,22 @@ class NotedStore(MemoryStore):
         self.runs: asyncio.Queue[datetime] = asyncio.Queue()
         self.trouble: Exception | None = None
 
-    async def archive(self, before: datetime) -> int:
+    async def archive(self, before: datetime, *, by: CredentialId) -> int:
         self.runs.put_nowait(before)
         if self.trouble is not None:
             raise self.trouble
+        return await super().archive(before, by=by)
+
+
+class NotedAudit(MemoryAuditLog):
+    """An audit that notes each run of its archive."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runs: asyncio.Queue[datetime] = asyncio.Queue()
+
+    async def archive(self, before: datetime) -> int:
+        self.runs.put_nowait(before)
         return await super().archive(before)
 
 
@@ -39,7 +53,8 @@ class Keeper:
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
         self.store = NotedStore(clock)
-        self.work = Retention(self.store, clock, SETTINGS)
+        self.audit = NotedAudit()
+        self.work = Retention(self.store, self.audit, clock, SETTINGS)
 
     async def pass_time(self, duration: timedelta) -> None:
         """Let the time go by once the service sleeps, and what it wakes run."""
@@ -50,6 +65,10 @@ class Keeper:
     async def run_of_the_archive(self) -> datetime:
         async with asyncio.timeout(5):
             return await self.store.runs.get()
+
+    async def run_of_the_audits_archive(self) -> datetime:
+        async with asyncio.timeout(5):
+            return await self.audit.runs.get()
 
 
 @pytest.fixture
@@ -74,6 +93,13 @@ async def test_the_first_look_comes_a_little_after_the_start(keeper: Keeper) -> 
     assert keeper.store.runs.empty()
     await keeper.pass_time(MOMENT)
     assert await keeper.run_of_the_archive() == keeper.clock.now() - SETTINGS.keep
+
+
+@pytest.mark.usefixtures("running")
+async def test_the_audit_stays_three_times_as_long(keeper: Keeper) -> None:
+    await keeper.pass_time(SETTINGS.first_look)
+    at = await keeper.run_of_the_archive()
+    assert at - await keeper.run_of_the_audits_archive() == SETTINGS.keep_audit - SETTINGS.keep == 2 * SETTINGS.keep
 
 
 @pytest.mark.usefixtures("running")

@@ -11,12 +11,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import apsw
 import pytest
 
 from manual_clock import ManualClock
+from sealing import BY, SEALS, assert_ledger_is_true
 from store_cases import ADAS, BOBS, CLEOS, LEASE, TEAM, Line, a_note, an_answer
 from warmline.errors import ConflictError, StoreDamagedError, StoreError, UnknownMessageError
 from warmline.model import MEMORY_MAILBOX, Message, MessageId, Post, State
@@ -64,7 +66,7 @@ class Shelf:
     async def move(self) -> int:
         """Let a month go by, and archive what ended before it."""
         self.line.clock.advance(MONTH)
-        return await self.store.archive(self.line.clock.now())
+        return await self.store.archive(self.line.clock.now(), by=BY)
 
     async def said(self, after: int = 0, limit: int = EVERYTHING) -> list[Post]:
         return list(await self.line.directory.said(TEAM, after, limit))
@@ -90,7 +92,7 @@ def _unpacked(path: Path) -> bytes:
 @pytest.fixture
 async def shelf(tmp_path: Path) -> AsyncIterator[Shelf]:
     clock = ManualClock()
-    store = SqliteStore(tmp_path / "store.db", StoreSettings(archive_units=UNITS), clock)
+    store = SqliteStore(tmp_path / "store.db", StoreSettings(archive_units=UNITS), clock, SEALS)
     directory = SqliteDirectory(store.database)
     await store.open()
 
@@ -105,6 +107,7 @@ async def shelf(tmp_path: Path) -> AsyncIterator[Shelf]:
     await line.join("cleo")
     yield Shelf(line, store, tmp_path, ada, bob)
     await store.close()
+    assert_ledger_is_true(tmp_path / "store.db")
 
 
 async def test_what_was_settled_or_cancelled_leaves_and_all_else_stays(shelf: Shelf) -> None:
@@ -125,7 +128,7 @@ async def test_what_ended_at_the_limit_or_later_stays(shelf: Shelf) -> None:
     limit = shelf.line.clock.now()
     await shelf.store.done(lease)
     shelf.line.clock.advance(MONTH)
-    assert await shelf.store.archive(limit) == 1
+    assert await shelf.store.archive(limit, by=BY) == 1
     assert {early, late} & shelf.rows() == {late}
 
 
@@ -196,9 +199,9 @@ async def test_an_answer_that_came_late_holds_nothing_back(shelf: Shelf) -> None
 @pytest.mark.parametrize("verb", ["requeue", "cancel", "discard"])
 async def test_what_left_is_over_for_good(shelf: Shelf, verb: str) -> None:
     verbs: dict[str, Callable[[MessageId], Awaitable[object]]] = {
-        "requeue": lambda message_id: shelf.store.requeue(message_id, None),
-        "cancel": shelf.store.cancel,
-        "discard": shelf.store.discard,
+        "requeue": lambda message_id: shelf.store.requeue(message_id, None, by=BY),
+        "cancel": partial(shelf.store.cancel, by=BY),
+        "discard": partial(shelf.store.discard, by=BY),
     }
     asked = await shelf.answered()
     await shelf.note()
@@ -214,20 +217,20 @@ async def test_an_erased_message_is_in_no_file_and_its_neighbours_stay(shelf: Sh
     before = {each: await shelf.store.post(each) for each in (first, secret, last)}
     await shelf.move()
     assert ".gz" in shelf.holding("swordfish")
-    erased = await shelf.store.erase(secret)
+    erased = await shelf.store.erase(secret, by=BY)
     assert shelf.holding("swordfish") == set()
     emptied = replace(before[secret].message, body="", erased_at=shelf.line.clock.now())
     assert erased == replace(before[secret], message=emptied) == await shelf.store.post(secret)
     assert [await shelf.store.post(each) for each in (first, last)] == [before[first], before[last]]
     shelf.line.clock.advance(MONTH)
-    assert await shelf.store.erase(secret) == erased
+    assert await shelf.store.erase(secret, by=BY) == erased
 
 
 async def test_an_erased_question_takes_its_answer_along(shelf: Shelf) -> None:
     asked = await shelf.answered("Where is the albatross?", "On the balcony.")
     await shelf.note()
     await shelf.move()
-    erased = await shelf.store.erase(asked.id)
+    erased = await shelf.store.erase(asked.id, by=BY)
     assert shelf.holding("albatross") == shelf.holding("balcony") == shelf.holding("is 9276") == set()
     assert erased.answer is not None
     assert (erased.answer.text, erased.answer.citations) == ("", ())
@@ -243,9 +246,10 @@ class ErasingFiles(ArchiveFiles):
         self._store = shelf.store
         self._erased = erased
 
-    def write(self, name: str, posts: Sequence[Post]) -> None:
-        super().write(name, posts)
-        asyncio.run_coroutine_threadsafe(self._store.erase(self._erased), self._loop).result(5)
+    def write(self, name: str, posts: Sequence[Post]) -> str:
+        digest = super().write(name, posts)
+        asyncio.run_coroutine_threadsafe(self._store.erase(self._erased, by=BY), self._loop).result(5)
+        return digest
 
 
 async def test_what_is_erased_while_it_is_moved_is_in_no_file_and_moves_the_next_time(shelf: Shelf) -> None:
@@ -315,7 +319,7 @@ async def test_a_damaged_file_is_named_with_advice_and_costs_the_rest_nothing(
     await shelf.move()
     spoilt, sound = shelf.files()
     damage(spoilt)
-    for reading in (shelf.store.post(ids[0]), shelf.store.get(ids[0]), shelf.store.erase(ids[0]), shelf.said()):
+    for reading in (shelf.store.post(ids[0]), shelf.store.get(ids[0]), shelf.store.erase(ids[0], by=BY), shelf.said()):
         with pytest.raises(StoreDamagedError, match=rf"{spoilt.name}.*restore it from a backup"):
             await reading
     assert (await shelf.store.post(ids[3])).message.body == "note 3"

@@ -14,6 +14,7 @@ import apsw
 import pytest
 
 from manual_clock import ManualClock
+from sealing import BY, SEALS
 from store_cases import a_question, an_answer
 from warmline.directory import Directory
 from warmline.errors import ConflictError, ConversationClosedError, StoreClosedError, UnknownMailboxError
@@ -47,7 +48,7 @@ class Opened:
         self.clock = ManualClock()
 
     async def open(self) -> Directory:
-        self.store = SqliteStore(self.path, StoreSettings(), self.clock)
+        self.store = SqliteStore(self.path, StoreSettings(), self.clock, SEALS)
         self.directory: Directory = SqliteDirectory(self.store.database)
         await self.store.open()
         return self.directory
@@ -86,7 +87,7 @@ async def opened(tmp_path: Path) -> AsyncIterator[Opened]:
 
 @pytest.fixture
 async def directory(opened: Opened) -> Directory:
-    await opened.directory.new_conversation(opened.a_talk())
+    await opened.directory.new_conversation(opened.a_talk(), by=BY)
     return opened.directory
 
 
@@ -99,7 +100,7 @@ async def test_conversations_are_the_same_when_opened_again(opened: Opened, dire
 
 async def test_a_closed_conversation_is_closed_when_opened_again(opened: Opened, directory: Directory) -> None:
     assert directory.mailboxes_named("docs") == (DOCS,)
-    closed = await directory.close_conversation(TALK, opened.clock.now())
+    closed = await directory.close_conversation(TALK, opened.clock.now(), by=BY)
     assert directory.mailboxes_named("docs") == ()
     directory = await opened.reopen()
     assert directory.mailboxes_named("docs") == ()
@@ -108,7 +109,7 @@ async def test_a_closed_conversation_is_closed_when_opened_again(opened: Opened,
 
 async def test_what_comes_in_one_batch_behind_the_closing_is_refused(opened: Opened, directory: Directory) -> None:
     note = replace(a_question(opened.clock), conversation=TALK, sender="mara", kind=Kind.NOTE)
-    closing = asyncio.ensure_future(directory.close_conversation(TALK, opened.clock.now()))
+    closing = asyncio.ensure_future(directory.close_conversation(TALK, opened.clock.now(), by=BY))
     adding = asyncio.ensure_future(opened.store.add(note, DOCS))
     await asyncio.wait([closing, adding], timeout=5)
     with pytest.raises(ConversationClosedError):
@@ -119,14 +120,14 @@ async def test_what_comes_in_one_batch_behind_a_policy_goes_by_it(opened: Opened
     for _ in range(2):
         note = replace(a_question(opened.clock), conversation=TALK, sender="mara", kind=Kind.NOTE)
         await opened.store.add(note, DOCS)
-    setting = asyncio.ensure_future(directory.set_policy(DOCS, Policy(ordered=True)))
+    setting = asyncio.ensure_future(directory.set_policy(DOCS, Policy(ordered=True), by=BY))
     reading = asyncio.ensure_future(opened.store.receive(DOCS, opened.a_credential(), 10, timedelta(seconds=30)))
     await asyncio.wait([setting, reading], timeout=5)
     assert len(reading.result().leases) == 1
 
 
 async def test_policies_are_the_same_when_opened_again(opened: Opened, directory: Directory) -> None:
-    await directory.set_policy(DOCS, Policy(ordered=True))
+    await directory.set_policy(DOCS, Policy(ordered=True), by=BY)
     directory = await opened.reopen()
     assert directory.mailboxes_named("docs") == (DOCS,)
     assert directory.policy(DOCS) == Policy(ordered=True)
@@ -144,8 +145,8 @@ async def test_every_field_of_a_credential_is_the_same_when_opened_again(opened:
         expires_at=None,
         is_person=True,
     )
-    await directory.add_credential(opened.a_credential(), TOKEN_HASH)
-    await directory.add_credential(plain, NEXT_HASH)
+    await directory.add_credential(opened.a_credential(), TOKEN_HASH, by=BY)
+    await directory.add_credential(plain, NEXT_HASH, by=BY)
     directory = await opened.reopen()
     assert directory.credential_of(TOKEN_HASH) == opened.a_credential()
     assert directory.credential_of(NEXT_HASH) == plain
@@ -153,10 +154,10 @@ async def test_every_field_of_a_credential_is_the_same_when_opened_again(opened:
 
 async def test_what_became_of_a_credential_is_the_same_when_opened_again(opened: Opened, directory: Directory) -> None:
     now = opened.clock.now()
-    await directory.add_credential(opened.a_credential(), TOKEN_HASH)
+    await directory.add_credential(opened.a_credential(), TOKEN_HASH, by=BY)
     successor = replace(opened.a_credential("successor"), created_at=now + timedelta(hours=1))
-    await directory.rotate(CredentialId("credential"), successor, NEXT_HASH)
-    extended = await directory.extend_credential(CredentialId("successor"), None)
+    await directory.rotate(CredentialId("credential"), successor, NEXT_HASH, by=BY)
+    extended = await directory.extend_credential(CredentialId("successor"), None, by=BY)
     before = await directory.credentials()
     directory = await opened.reopen()
     assert await directory.credentials() == before
@@ -167,23 +168,23 @@ async def test_what_became_of_a_credential_is_the_same_when_opened_again(opened:
 async def test_a_rotation_that_is_refused_leaves_the_old_credential_speaking(
     opened: Opened, directory: Directory
 ) -> None:
-    await directory.add_credential(opened.a_credential(), TOKEN_HASH)
+    await directory.add_credential(opened.a_credential(), TOKEN_HASH, by=BY)
     with pytest.raises(ConflictError):
-        await directory.rotate(CredentialId("credential"), opened.a_credential("successor"), TOKEN_HASH)
+        await directory.rotate(CredentialId("credential"), opened.a_credential("successor"), TOKEN_HASH, by=BY)
     stranger = opened.a_credential("successor", "stranger")
     with pytest.raises(UnknownMailboxError):
-        await directory.rotate(CredentialId("credential"), stranger, NEXT_HASH)
+        await directory.rotate(CredentialId("credential"), stranger, NEXT_HASH, by=BY)
     assert directory.credential_of(TOKEN_HASH) == opened.a_credential()
     directory = await opened.reopen()
     assert await directory.credentials() == [opened.a_credential()]
 
 
 async def test_a_credential_whose_maker_went_away_is_known_at_once(opened: Opened, directory: Directory) -> None:
-    making = asyncio.ensure_future(directory.add_credential(opened.a_credential(), TOKEN_HASH))
+    making = asyncio.ensure_future(directory.add_credential(opened.a_credential(), TOKEN_HASH, by=BY))
     await asyncio.sleep(0)
     making.cancel()
     await asyncio.wait([making], timeout=5)
-    await directory.extend_credential(CredentialId("credential"), None)
+    await directory.extend_credential(CredentialId("credential"), None, by=BY)
     assert directory.credential_of(TOKEN_HASH) == replace(opened.a_credential(), expires_at=None)
 
 
@@ -191,11 +192,11 @@ async def test_no_token_hash_is_shown_or_logged(
     opened: Opened, directory: Directory, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    await directory.add_credential(opened.a_credential(), TOKEN_HASH)
+    await directory.add_credential(opened.a_credential(), TOKEN_HASH, by=BY)
     with pytest.raises(ConflictError) as taken:
-        await directory.add_credential(opened.a_credential("another"), TOKEN_HASH)
+        await directory.add_credential(opened.a_credential("another"), TOKEN_HASH, by=BY)
     with pytest.raises(ConflictError) as wrong:  # the schema refuses it: this is no SHA-256
-        await directory.add_credential(opened.a_credential("short"), TOKEN_HASH[:-1])
+        await directory.add_credential(opened.a_credential("short"), TOKEN_HASH[:-1], by=BY)
     shown = [
         str(taken.value),
         str(wrong.value),
@@ -208,7 +209,7 @@ async def test_no_token_hash_is_shown_or_logged(
 
 
 async def test_the_file_holds_no_token(opened: Opened, directory: Directory) -> None:
-    await directory.add_credential(opened.a_credential(), hashlib.sha256(TOKEN.encode()).digest())
+    await directory.add_credential(opened.a_credential(), hashlib.sha256(TOKEN.encode()).digest(), by=BY)
     held = b"".join(path.read_bytes() for path in opened.path.parent.iterdir())
     assert TOKEN_HASH in held
     assert TOKEN.encode() not in held
@@ -231,7 +232,7 @@ async def test_the_file_holds_no_token(opened: Opened, directory: Directory) -> 
     ],
 )
 async def test_the_schema_refuses_what_cannot_be(opened: Opened, directory: Directory, change: str) -> None:
-    await directory.add_credential(opened.a_credential(), TOKEN_HASH)
+    await directory.add_credential(opened.a_credential(), TOKEN_HASH, by=BY)
     await opened.store.close()
     connection = apsw.Connection(str(opened.path))
     connection.pragma("foreign_keys", "on")

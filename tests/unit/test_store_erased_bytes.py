@@ -12,6 +12,7 @@ import apsw
 import pytest
 
 from manual_clock import ManualClock
+from sealing import BY, SEALS
 from store_cases import LEASE, a_question, an_answer
 from warmline.errors import StoreError
 from warmline.model import MEMORY_MAILBOX, Message
@@ -29,7 +30,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 async def store(tmp_path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "store.db", StoreSettings(), clock)
+    store = SqliteStore(tmp_path / "store.db", StoreSettings(), clock, SEALS)
     await store.open()
     yield store
     await store.close()
@@ -56,7 +57,7 @@ async def test_an_erased_message_is_in_no_file_of_the_store(
 ) -> None:
     messages = [await told(store, clock, number, repetitions) for number in range(5)]
     assert found(tmp_path, a_mark(2))
-    await store.erase(messages[2].id)
+    await store.erase(messages[2].id, by=BY)
     assert found(tmp_path, a_mark(2)) == []
     assert found(tmp_path, a_mark(1)) == found(tmp_path, a_mark(3)) == ["store.db"]
 
@@ -68,7 +69,7 @@ async def test_an_erased_question_takes_the_bytes_of_its_answer_along(
     lease = await store.lease(MEMORY_MAILBOX, "worker", LEASE)
     await store.settle(lease, an_answer(clock, message, a_mark(2) * 500))
     assert found(tmp_path, a_mark(2))
-    await store.erase(message.id)
+    await store.erase(message.id, by=BY)
     assert found(tmp_path, a_mark(1)) == found(tmp_path, a_mark(2)) == found(tmp_path, "is 9276") == []
 
 
@@ -81,7 +82,7 @@ async def test_bytes_stay_gone_in_whatever_order_messages_of_any_size_are_erased
     chance.shuffle(numbers)
     erased = numbers[:150]
     for number in erased:
-        await store.erase(messages[number].id)
+        await store.erase(messages[number].id, by=BY)
     left = b"".join(path.read_bytes() for path in tmp_path.iterdir())  # noqa: ASYNC240
     assert [number for number in erased if a_mark(number).encode() in left] == []
     for number in numbers[150:]:
@@ -96,11 +97,11 @@ async def test_an_erasing_whose_bytes_could_not_be_removed_says_so_and_can_be_sa
     reader = apsw.Connection(str(tmp_path / "store.db"), flags=apsw.SQLITE_OPEN_READONLY)
     reading = reader.execute("select body from message")
     erased, added = await asyncio.gather(
-        store.erase(message.id), store.add(other, MEMORY_MAILBOX), return_exceptions=True
+        store.erase(message.id, by=BY), store.add(other, MEMORY_MAILBOX), return_exceptions=True
     )
     assert isinstance(erased, StoreError)
     assert not isinstance(added, BaseException)  # its neighbour in the batch goes on
     reading.close()
     reader.close()
-    assert (await store.erase(message.id)).message.body == ""
+    assert (await store.erase(message.id, by=BY)).message.body == ""
     assert found(tmp_path, a_mark(1)) == []

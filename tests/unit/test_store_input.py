@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from manual_clock import ManualClock
+from sealing import SEALS
 from store_cases import LEASE, Line, a_question
 from warmline.errors import InvalidInputError, UnknownBatchError, UnknownMessageError
 from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX, BatchToken, CredentialId, MessageId
@@ -25,7 +26,7 @@ BEYOND = 2**63
 @pytest.fixture
 async def line(tmp_path: Path) -> AsyncIterator[Line]:
     clock = ManualClock()
-    store = SqliteStore(tmp_path / "store.db", StoreSettings(), clock)
+    store = SqliteStore(tmp_path / "store.db", StoreSettings(), clock, SEALS)
     directory = SqliteDirectory(store.database)
     await store.open()
 

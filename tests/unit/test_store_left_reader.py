@@ -11,6 +11,7 @@ import apsw
 import pytest
 
 from manual_clock import ManualClock
+from sealing import SEALS
 from store_cases import BOBS, Line
 from warmline.model import MEMORY_MAILBOX
 from warmline.settings import StoreSettings
@@ -29,7 +30,7 @@ def wait_until_leased(path: Path) -> None:
 @pytest.mark.parametrize("key", ["k", None])
 async def test_what_it_came_back_for_under_its_key_is_not_taken_back(tmp_path: Path, key: str | None) -> None:
     path, clock = tmp_path / "store.db", ManualClock()
-    store = SqliteStore(path, StoreSettings(), clock)
+    store = SqliteStore(path, StoreSettings(), clock, SEALS)
     directory = SqliteDirectory(store.database)
     await store.open()
     line = Line(store, directory, clock, reopen=lambda: asyncio.sleep(0, line))

@@ -11,10 +11,12 @@ import apsw
 import pytest
 
 from manual_clock import ManualClock
+from sealing import BY, SEALS, assert_ledger_is_true
 from store_cases import a_question
 from warmline.model import MEMORY_MAILBOX, OWNER_MAILBOX, THE_LINE, CitationStatus, Mailbox, MessageId, State
 from warmline.parties import AnsweredBy, Policy
 from warmline.protocols import QuestionFilter
+from warmline.security.seals import Seals
 from warmline.settings import StoreSettings
 from warmline.stores.directory import SqliteDirectory
 from warmline.stores.opening import APPLICATION_ID
@@ -67,6 +69,11 @@ DELIVERIES: list[dict[str, object]] = [
     {"message_id": "Q-ELSEWHERE", "mailbox_id": 2, "position": 1, "state": "ready", "deadline_at": DEADLINE},
 ]
 ORDER = [row[0] for row in MESSAGES]
+MANY = """
+with recursive counter (n) as (select 1 union all select n + 1 from counter where n < ?)
+insert into message select 'many-' || n, 'default', 'owner', 'note', 'note ' || n, n, 'trace', 0, null, null, null, null
+from counter
+"""
 
 
 def write_old_store(path: Path) -> None:
@@ -105,7 +112,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def store(path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(path, StoreSettings(), ManualClock())
+    store = SqliteStore(path, StoreSettings(), ManualClock(), SEALS)
     SqliteDirectory(store.database)
     await store.open()
     yield store
@@ -167,7 +174,7 @@ async def test_the_owner_has_a_mailbox_that_only_persons_answer(store: SqliteSto
 
 async def test_what_dies_from_now_on_puts_a_notice_to_the_owner(path: Path) -> None:
     clock = ManualClock()
-    store = SqliteStore(path, StoreSettings(), clock)
+    store = SqliteStore(path, StoreSettings(), clock, SEALS)
     await store.open()
     clock.advance(timedelta(days=1))
     await store.sweep()
@@ -178,7 +185,7 @@ async def test_what_dies_from_now_on_puts_a_notice_to_the_owner(path: Path) -> N
 
 
 async def test_what_was_moved_leaves_no_second_copy_behind(path: Path, store: SqliteStore) -> None:
-    await store.erase(MessageId("Q-SETTLED"))
+    await store.erase(MessageId("Q-SETTLED"), by=BY)
     assert not [file for file in path.parent.iterdir() if TOLD.encode() in file.read_bytes()]
 
 
@@ -189,3 +196,25 @@ async def test_the_migrated_schema_is_whole(path: Path, store: SqliteStore) -> N
     assert connection.pragma("integrity_check") == "ok"
     assert connection.pragma("user_version") == load_migrations()[-1][0]
     connection.close()
+    assert_ledger_is_true(path)
+
+
+async def test_every_message_from_before_is_sealed_and_nobody_else_could_have(path: Path, store: SqliteStore) -> None:
+    assert all([(await store.post(MessageId(message_id))).message.is_intact for message_id in ORDER])
+    await store.close()
+    other = SqliteStore(path, StoreSettings(), ManualClock(), Seals({1: bytes(32)}))
+    await other.open()
+    assert not any([(await other.post(MessageId(message_id))).message.is_intact for message_id in ORDER])
+    await other.close()
+
+
+@pytest.mark.parametrize("count", [999, 1000, 2001])
+async def test_however_many_messages_there_were_each_has_its_seal(path: Path, count: int) -> None:
+    connection = apsw.Connection(str(path))
+    connection.execute(MANY, (count,))
+    connection.close()
+    store = SqliteStore(path, StoreSettings(), ManualClock(), SEALS)
+    await store.open()
+    assert all([(await store.post(MessageId(f"many-{number}"))).message.is_intact for number in range(1, count + 1)])
+    await store.close()
+    assert_ledger_is_true(path)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from manual_clock import ManualClock
+from sealing import BY, SEALS
 from store_cases import DEADLINE, LEASE, Line, a_credential, a_note, an_answer
 from warmline.errors import BudgetSpentError
 from warmline.limits import Limits
@@ -32,7 +33,7 @@ def disk() -> Iterator[CountingVfs]:
 @pytest.fixture
 async def line(disk: CountingVfs, tmp_path: Path) -> AsyncIterator[Line]:
     clock = ManualClock()
-    store = SqliteStore(tmp_path / "store.db", StoreSettings(), clock, vfs=COUNTING)
+    store = SqliteStore(tmp_path / "store.db", StoreSettings(), clock, SEALS, vfs=COUNTING)
     directory = SqliteDirectory(store.database)
     await store.open()
 
@@ -75,15 +76,15 @@ async def _bury(line: Line, lease: Lease) -> None:
 
 
 async def _cancel(line: Line, lease: Lease) -> None:
-    await line.store.cancel(lease.message.id)
+    await line.store.cancel(lease.message.id, by=BY)
 
 
 async def _requeue(line: Line, lease: Lease) -> None:
-    await line.store.requeue(lease.message.id, None)
+    await line.store.requeue(lease.message.id, None, by=BY)
 
 
 async def _discard(line: Line, lease: Lease) -> None:
-    await line.store.discard(lease.message.id)
+    await line.store.discard(lease.message.id, by=BY)
 
 
 async def _lease(line: Line, lease: Lease) -> None:

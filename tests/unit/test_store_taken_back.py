@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from manual_clock import ManualClock
+from sealing import SEALS
 from store_cases import LEASE, a_credential, a_note
 from warmline.model import DEFAULT_CONVERSATION, OWNER_MAILBOX, Batch, State
 from warmline.parties import Credential
@@ -28,7 +29,7 @@ def ada(clock: ManualClock) -> Credential:
 
 @pytest.fixture
 async def store(tmp_path: Path, clock: ManualClock) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "store.db", StoreSettings(), clock)
+    store = SqliteStore(tmp_path / "store.db", StoreSettings(), clock, SEALS)
     await store.open()
     yield store
     await store.close()

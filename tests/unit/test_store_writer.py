@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from manual_clock import ManualClock
+from sealing import SEALS
 from store_cases import a_question
 from warmline.errors import StoreError
 from warmline.model import MEMORY_MAILBOX
@@ -30,7 +31,7 @@ class BreakingClock(ManualClock):
 
 
 async def test_what_was_handed_to_who_left_is_taken_back_before_what_is_asked_next(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / "store.db", StoreSettings(), ManualClock())
+    store = SqliteStore(tmp_path / "store.db", StoreSettings(), ManualClock(), SEALS)
     await store.open()
     happened: list[str] = []
     is_handing, may_hand = threading.Event(), threading.Event()
@@ -61,7 +62,7 @@ async def test_what_was_handed_to_who_left_is_taken_back_before_what_is_asked_ne
 
 async def test_a_bug_outside_every_verb_reaches_the_caller_and_the_store_goes_on(tmp_path: Path) -> None:
     clock = BreakingClock()
-    store = SqliteStore(tmp_path / "store.db", StoreSettings(), clock)
+    store = SqliteStore(tmp_path / "store.db", StoreSettings(), clock, SEALS)
     await store.open()
     try:
         question, other = a_question(clock), a_question(clock)

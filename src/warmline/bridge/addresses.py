@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from warmline.bridge import rights
+from warmline.bridge import rights, rules
 from warmline.directory import Directory
 from warmline.errors import AmbiguousMailboxError, ForbiddenError, UnknownMailboxError
 from warmline.model import MEMORY_MAILBOX, MEMORY_MAILBOX_NAME, ConversationId, Mailbox
@@ -72,7 +72,11 @@ class Addresses:
         return [mailbox] if self.exists(mailbox) else []
 
     async def _unknown(self, by: Credential, name: str, conversation: ConversationId | None) -> str:
-        """Say what there is instead. Raises UnknownConversationError when the conversation is none."""
+        """Say what there is instead.
+
+        Raises UnknownConversationError when the conversation is none, InvalidInputError for a secret's name.
+        """
+        rules.check_no_secret(name, "name")
         home = None if conversation is None and rights.administers(by) else conversation or by.conversation
         if home is not None:
             await self._directory.conversation(home)

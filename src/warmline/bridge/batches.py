@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from warmline.bridge import rights, rules
 from warmline.bridge.parts import Parts
+from warmline.bridge.saying import Saying
 from warmline.errors import (
     AmbiguousMailboxError,
     ForbiddenError,
@@ -44,6 +45,14 @@ from warmline.verdict import conclude
 
 GIVEN = frozenset({Outcome.ANSWERED, Outcome.INSUFFICIENT_EVIDENCE})
 """The outcomes that an answer can have; a refusal is `refuse`, and a failure is no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """The receipt of a reply or refusal: the question or note as it now stands, or the reply; what was masked in it."""
+
+    post: Post
+    redacted: tuple[str, ...] = ()
 
 
 class Batches:
@@ -124,12 +133,13 @@ class Batches:
         claims: Sequence[Claim] = (),
         outcome: Outcome = Outcome.ANSWERED,
         metadata: Mapping[str, object] | None = None,
-    ) -> Post:
+    ) -> Replied:
         """Answer a question, or reply to a note; either is settled with that, in one transaction.
 
-        An answer's claims are checked against the speaker's memories, and each keeps the status that the check
-        found. A reply to a note goes to its sender's mailbox. Returns the question with its answer, or the
-        reply. Raises ForbiddenError where only a person may answer, LeaseLostError, and as `Messages.send`.
+        An answer's claims are checked, as they were made, against the speaker's memories, and each keeps the status
+        that the check found; then secrets are masked, also in what they quote. A reply to a note goes to its sender's
+        mailbox. Returns the question with its answer, or the reply. Raises ForbiddenError where only a person may
+        answer, LeaseLostError, and as `Messages.send`.
         """
         lease = await self._lease(by, token, message_id)
         if lease.message.kind is Kind.QUESTION:
@@ -142,16 +152,16 @@ class Batches:
             raise InvalidInputError("only an answer to a question has citations: write them into the reply's text")
         return await self._reply(by, lease, body, metadata)
 
-    async def refuse(self, by: Credential, token: BatchToken, message_id: MessageId, reason: str) -> Post:
+    async def refuse(self, by: Credential, token: BatchToken, message_id: MessageId, reason: str) -> Replied:
         """Refuse a question, which its asker learns as the answer; or a note, which dies and tells its sender."""
         rules.check_body(reason, "reason", self._settings)
         lease = await self._lease(by, token, message_id)
         if lease.message.kind is Kind.QUESTION:
             self._check_may_answer(by, lease)
             return await self._answer(by, lease, Draft(Outcome.REFUSED, reason), None)
-        rules.check_reason(reason, self._settings)
-        await self._store.bury(lease, f"refused by {by.name}: {reason}")
-        return await self._store.post(message_id)
+        said = Saying(self._parts)
+        await self._store.bury(lease, f"refused by {by.name}: {await said.reason(reason)}")
+        return Replied(await self._store.post(message_id), said.redacted)
 
     async def escalate(self, by: Credential, token: BatchToken, message_id: MessageId, to: str | None = None) -> Post:
         """Hand a question on to a person's mailbox; the ticket stays, and gets that person's answer.
@@ -182,19 +192,22 @@ class Batches:
         if policy.answered_by is AnsweredBy.PERSON and not by.is_person:
             raise ForbiddenError("only a person may answer the questions of this mailbox: escalate it to one")
 
-    async def _answer(self, by: Credential, lease: Lease, draft: Draft, metadata: Mapping[str, object] | None) -> Post:
-        written = rules.written_metadata(metadata, self._settings)
+    async def _answer(
+        self, by: Credential, lease: Lease, draft: Draft, metadata: Mapping[str, object] | None
+    ) -> Replied:
+        said = Saying(self._parts)
+        written = await said.metadata(metadata)
         started_at = self._parts.clock.now()
         citations = await self._parts.verifier.verify(draft.claims, by.memories)
         now = self._parts.clock.now()
         timings = {"verify": _ms(started_at, now), "total": _ms(lease.message.sent_at, now)}
-        answer = conclude(draft, citations, by.name, timings)
+        answer = await said.answer(conclude(draft, citations, by.name, timings))
         await self._store.settle(lease, _answer_message(by, lease.message, answer, written, now))
-        return await self._store.post(lease.message.id)
+        return Replied(await self._store.post(lease.message.id), said.redacted)
 
-    async def _reply(self, by: Credential, lease: Lease, body: str, metadata: Mapping[str, object] | None) -> Post:
+    async def _reply(self, by: Credential, lease: Lease, body: str, metadata: Mapping[str, object] | None) -> Replied:
         rights.check(by, Right.SEND)
-        rules.check_body(body, "message", self._settings)
+        said = Saying(self._parts)
         to = self._sender_mailbox(lease.message)
         now = self._parts.clock.now()
         reply = Message(
@@ -202,14 +215,14 @@ class Batches:
             conversation=to.conversation if rights.is_owner(by) else by.conversation,
             sender=by.name,
             kind=Kind.NOTE,
-            body=body,
+            body=await said.body(body, "message"),
             sent_at=now,
             trace=lease.message.trace,
             in_reply_to=lease.message.id,
-            metadata=rules.written_metadata(metadata, self._settings),
+            metadata=await said.metadata(metadata),
         )
         await self._store.add(reply, to, by=by, settles=lease)
-        return await self._store.post(reply.id)
+        return Replied(await self._store.post(reply.id), said.redacted)
 
     def _sender_mailbox(self, message: Message) -> Mailbox:
         mailbox = Mailbox(message.conversation, message.sender)

@@ -21,6 +21,8 @@ from warmline.bridge.waits import Waits
 from warmline.directory import Directory
 from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX
 from warmline.protocols import Clock, Store, Verifier
+from warmline.security.masking import Redact
+from warmline.security.redaction import redact_aside
 from warmline.settings import BridgeSettings
 
 
@@ -71,8 +73,12 @@ def open_bridge(
     *,
     settings: BridgeSettings,
     owner_token: str,
+    redact: Redact = redact_aside,
 ) -> Bridge:
-    """Join the verbs over an open store and directory. owner_token is the secret of the person at the shell."""
+    """Join the verbs over an open store and directory. owner_token is the secret of the person at the shell.
+
+    redact masks the secrets of every text before anything of it is kept.
+    """
     parts = Parts(
         store=store,
         directory=directory,
@@ -81,6 +87,7 @@ def open_bridge(
         settings=settings,
         addresses=Addresses(directory),
         waits=Waits(),
+        redact=redact,
     )
     messages, batches = Messages(parts), Batches(parts)
     credentials = Credentials(parts, owner_token)

@@ -12,6 +12,7 @@ from warmline.bridge import rights, rules
 from warmline.bridge.credentials import Credentials, Grant, Minted, hash_token
 from warmline.bridge.messages import Messages
 from warmline.bridge.parts import Parts
+from warmline.bridge.saying import Saying
 from warmline.errors import InvalidInputError
 from warmline.model import MEMORY_MAILBOX, ConversationId, Post
 from warmline.parties import Conversation, Credential, MailboxState, Participant, Policy, Right, Stop
@@ -27,10 +28,19 @@ class Presence:
     is_waiting: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """The receipt of a report: the participant as it now stands, and what was masked in its status."""
+
+    participant: Participant
+    redacted: tuple[str, ...] = ()
+
+
 class Conversations:
     """The verbs on conversations. One that the speaker does not belong to is like one that is not there."""
 
     def __init__(self, parts: Parts, credentials: Credentials, messages: Messages) -> None:
+        self._parts = parts
         self._directory = parts.directory
         self._clock = parts.clock
         self._settings = parts.settings
@@ -61,7 +71,7 @@ class Conversations:
             rules.check_name(each.name, self._settings)
         minted = [self._credentials.made(each, Grant(is_person=each.is_person)) for each in participants]
         kept = [(each.credential, hash_token(each.token)) for each in minted]
-        await self._directory.new_conversation(conversation, kept)
+        await self._directory.new_conversation(conversation, kept, by=by.id)
         return conversation, minted
 
     async def list(self, by: Credential, limit: int) -> Sequence[Conversation]:
@@ -102,12 +112,15 @@ class Conversations:
     async def close(self, by: Credential, conversation: ConversationId) -> Conversation:
         """Take nothing new in it from now on. Wants the right to administer. The default one: ConflictError."""
         rights.check(by, Right.ADMINISTER)
-        return await self._directory.close_conversation(conversation, self._clock.now())
+        return await self._directory.close_conversation(conversation, self._clock.now(), by=by.id)
 
-    async def report(self, by: Credential, status: str = "") -> Participant:
+    async def report(self, by: Credential, status: str = "") -> Reported:
         """Note that the speaker lives, and what it says about itself; an empty status leaves what it said."""
-        rules.check_status(status, self._settings)
-        return await self._directory.report(by.conversation, by.name, self._clock.now(), status or None)
+        said = Saying(self._parts)
+        status = await said.status(status)
+        now = self._clock.now()
+        noted = await self._directory.report(by.conversation, by.name, now, status or None, by=by.id)
+        return Reported(noted, said.redacted)
 
     async def who(self, by: Credential, conversation: ConversationId) -> Sequence[Presence]:
         """List the participants, by name, and which of them wait for a message now."""
@@ -132,7 +145,7 @@ class Conversations:
         """Say how a mailbox hands over from now on, and who may answer it. Wants the right to administer."""
         rights.check(by, Right.ADMINISTER)
         mailbox = await self._addresses.named(by, name, conversation)
-        await self._directory.set_policy(mailbox, policy)
+        await self._directory.set_policy(mailbox, policy, by=by.id)
         states = await self._directory.mailboxes(mailbox.conversation)
         return next(state for state in states if state.mailbox == mailbox)
 

@@ -108,13 +108,13 @@ class Credentials:
         if name not in known and len(known) >= self._settings.max_participants:
             raise InvalidInputError(f"the conversation has {len(known)} participants already: begin another")
         participant = Participant(conversation, name, grant.is_person)
-        await self._directory.add_participant(participant)
-        return await self.mint(participant, grant)
+        await self._directory.add_participant(participant, by=by.id)
+        return await self.mint(by, participant, grant)
 
-    async def mint(self, participant: Participant, grant: Grant) -> Minted:
+    async def mint(self, by: Credential, participant: Participant, grant: Grant) -> Minted:
         """Keep a credential for a participant that is there; who may have that done was checked."""
         minted = self.made(participant, grant)
-        await self._directory.add_credential(minted.credential, hash_token(minted.token))
+        await self._directory.add_credential(minted.credential, hash_token(minted.token), by=by.id)
         return minted
 
     def made(self, participant: Participant, grant: Grant) -> Minted:
@@ -143,7 +143,7 @@ class Credentials:
     async def revoke(self, by: Credential, id_or_name: str) -> Credential:
         """Let a credential speak no more. Revoked already: nothing changes. Raises UnknownCredentialError."""
         found = await self._found(by, id_or_name)
-        return await self._directory.revoke(found.id, self._clock.now())
+        return await self._directory.revoke(found.id, self._clock.now(), by=by.id)
 
     async def rotate(self, by: Credential, id_or_name: str) -> Minted:
         """Make a successor with the same rights and scope, and revoke the old one, in one transaction.
@@ -162,7 +162,7 @@ class Credentials:
             expires_at=_lasting(old, now),
         )
         minted = Minted(successor, _new_token())
-        await self._directory.rotate(old.id, successor, hash_token(minted.token))
+        await self._directory.rotate(old.id, successor, hash_token(minted.token), by=by.id)
         return minted
 
     def _check(self, grant: Grant) -> None:
@@ -171,6 +171,8 @@ class Credentials:
             raise InvalidInputError("a credential expires at a later time, with a time zone")
         if not grant.rights:
             raise InvalidInputError("a credential without rights is of no use: name at least one")
+        for name in (*(grant.mailboxes or ()), *grant.reads, *(grant.memories or ())):
+            rules.check_no_secret(name, "name")
 
     async def _found(self, by: Credential, id_or_name: str) -> Credential:
         """Return the credential of this id, or the only one of this name that was not revoked."""

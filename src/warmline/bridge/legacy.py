@@ -19,6 +19,7 @@ from warmline.bridge.parts import Parts
 from warmline.errors import ForbiddenError, InvalidInputError, LeaseLostError
 from warmline.model import ConversationId, Lease
 from warmline.parties import Conversation, Credential, Participant
+from warmline.security.trust import trust_in
 
 OTHER_SESSION = {"a": "b", "b": "a"}
 
@@ -85,6 +86,7 @@ class Legacy:
             "from_session": session_id,
             "to_session": partner.legacy_session,
             "timestamp": _written(sent.post.message.sent_at),
+            "redacted": list(sent.redacted),
         }
 
     async def check_messages(self, conversation_id: str, session_id: str, token: str) -> Result:
@@ -109,7 +111,8 @@ class Legacy:
     async def update_my_status(self, conversation_id: str, session_id: str, token: str, status: str) -> Result:
         """Say what this session does now; it is a heartbeat, too."""
         by, _ = await self._pair(conversation_id, session_id, token)
-        return _status(await self._conversations.report(by, status), session_id)
+        reported = await self._conversations.report(by, status)
+        return {**_status(reported.participant, session_id), "redacted": list(reported.redacted)}
 
     async def check_partner_status(self, conversation_id: str, session_id: str, token: str) -> Result:
         """Return what the other session said about itself last, and when it was last seen."""
@@ -140,6 +143,7 @@ class Legacy:
             "from_session": OTHER_SESSION[session_id],
             "to_session": session_id,
             "sender": message.sender,
+            "trust": trust_in(message),
             "kind": message.kind,
             "message": message.body,
             "metadata": json.loads(message.metadata) if message.metadata else {},

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from warmline.bridge import rights, rules
 from warmline.bridge.parts import Parts
+from warmline.bridge.saying import Saying
 from warmline.errors import ForbiddenError, InvalidInputError, UnknownMessageError
 from warmline.ids import new_message_id
 from warmline.model import SHUTDOWN, ConversationId, Kind, Mailbox, Message, MessageId, Post
@@ -18,10 +19,11 @@ SENDABLE = frozenset({Kind.NOTE, Kind.CONTROL})
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The receipt of a `send`: the message with its deliveries, and whether this call made it."""
+    """The receipt of a `send`: the message with its deliveries, whether this call made it, what was masked in it."""
 
     post: Post
     created: bool
+    redacted: tuple[str, ...] = ()
 
 
 class Messages:
@@ -48,13 +50,15 @@ class Messages:
         """Put a message on the line; it is durable when this returns.
 
         `to` of None is all other participants of the conversation, one delivery each. kind is NOTE, or CONTROL,
-        which wants the right to administer. The same key with the same body is the same message again. Raises as
-        `Questions.ask` does, and UnknownMessageError when in_reply_to is none that the speaker sees.
+        which wants the right to administer. Masks, and knows a key again, as `Questions.ask` does, and raises as that
+        does, and UnknownMessageError when in_reply_to is none that the speaker sees.
         """
         rights.check(by, Right.SEND)
         if kind is Kind.CONTROL:
             rights.check(by, Right.ADMINISTER)
-        self._check(body, kind, idempotency_key)
+        self._check(kind, idempotency_key)
+        said = Saying(self._parts)
+        body = await said.body(body, "message")
         mailboxes = await self._recipients(by, to, conversation, kind, body)
         if in_reply_to is not None:
             await self.post(by, in_reply_to)
@@ -71,10 +75,10 @@ class Messages:
             in_reply_to=in_reply_to,
             idempotency_key=idempotency_key,
             deadline_at=rules.checked_deadline(deadline_at, now, self._settings),
-            metadata=rules.written_metadata(metadata, self._settings),
+            metadata=await said.metadata(metadata),
         )
         post = await self._put(message, mailboxes, by, is_broadcast=to is None)
-        return Sent(post, created=post.message.id == message_id)
+        return Sent(post, created=post.message.id == message_id, redacted=said.redacted)
 
     async def post(self, by: Credential, message_id: MessageId) -> Post:
         """Return any message with its deliveries. Who sees a question sees its answer. Raises UnknownMessageError."""
@@ -108,17 +112,16 @@ class Messages:
         post = await self.post(by, message_id)
         if not rights.may_end(by, post.message):
             raise ForbiddenError("only who said it, or who administers the line, may erase a message")
-        return await self._store.erase(message_id)
+        return await self._store.erase(message_id, by=by.id)
 
     async def archive(self, by: Credential, older_than: timedelta) -> int:
         """Move what was settled or cancelled so long ago into the archive. Wants the right to administer."""
         rights.check(by, Right.ADMINISTER)
-        return await self._store.archive(self._parts.clock.now() - older_than)
+        return await self._store.archive(self._parts.clock.now() - older_than, by=by.id)
 
-    def _check(self, body: str, kind: Kind, key: str | None) -> None:
+    def _check(self, kind: Kind, key: str | None) -> None:
         if kind not in SENDABLE:
             raise InvalidInputError(f"a {kind} cannot be sent: send a note, or ask a question")
-        rules.check_body(body, "message", self._settings)
         rules.check_key(key, self._settings)
 
     async def _recipients(

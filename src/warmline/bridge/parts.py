@@ -8,6 +8,7 @@ from warmline.bridge.addresses import Addresses
 from warmline.bridge.waits import Waits
 from warmline.directory import Directory
 from warmline.protocols import Clock, Store, Verifier
+from warmline.security.masking import Redact
 from warmline.settings import BridgeSettings
 
 
@@ -22,3 +23,4 @@ class Parts:
     settings: BridgeSettings
     addresses: Addresses
     waits: Waits
+    redact: Redact

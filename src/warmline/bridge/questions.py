@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from warmline.bridge import rights, rules
 from warmline.bridge.parts import Parts
+from warmline.bridge.saying import Saying
 from warmline.errors import ConflictError, ForbiddenError, UnknownMessageError
 from warmline.ids import new_message_id
 from warmline.model import MEMORY_MAILBOX, ConversationId, Kind, Mailbox, Message, MessageId, Question, State
@@ -36,12 +38,14 @@ class Questions:
     ) -> Accepted:
         """Put a question on the line; it is durable when this returns. mailbox of None is the memory.
 
-        The same key with the same body is the same question again, whatever its state. Raises
+        Secrets are masked before anything is kept; the receipt says which kinds. The same key with the same body
+        is the same question again, whatever its state: bodies are compared as they are kept. Raises
         InvalidInputError, BodyTooLargeError, ForbiddenError, IdempotencyConflictError, UnknownMailboxError,
         AmbiguousMailboxError, RateLimitedError, LoopStoppedError, ConversationClosedError or StoreError.
         """
         rights.check(by, Right.ASK)
-        rules.check_body(body, "question", self._settings)
+        said = Saying(self._parts)
+        body = await said.body(body, "question")
         rules.check_key(idempotency_key, self._settings)
         to = await self._asked(by, mailbox, conversation)
         now = self._parts.clock.now()
@@ -58,7 +62,7 @@ class Questions:
             deadline_at=rules.checked_deadline(deadline_at, now, self._settings) or now + self._patience(to),
             memories=_scope(by) if to == MEMORY_MAILBOX else None,
         )
-        return await self._store.add(question, to, by=by)
+        return replace(await self._store.add(question, to, by=by), redacted=said.redacted)
 
     async def wait(self, by: Credential, message_id: MessageId, patience: timedelta) -> Question:
         """Wait until the question has ended, at most as long as patience; return it as it then stands.
@@ -90,8 +94,8 @@ class Questions:
         """
         question = await self._own(by, message_id)
         if question.delivery.state is State.DEAD:
-            return await self._store.discard(message_id)
-        return await self._store.cancel(message_id)
+            return await self._store.discard(message_id, by=by.id)
+        return await self._store.cancel(message_id, by=by.id)
 
     async def requeue(self, by: Credential, message_id: MessageId, deadline_at: datetime | None = None) -> Question:
         """Give a dead or expired question or note of the speaker's another life, with a new deadline.
@@ -103,7 +107,8 @@ class Questions:
             raise ConflictError(f"cannot requeue {message_id}: it was erased; say it anew")
         now = self._parts.clock.now()
         asked_for = rules.checked_deadline(deadline_at, now, self._settings)
-        return await self._store.requeue(message_id, asked_for or now + self._patience(question.delivery.mailbox))
+        deadline_at = asked_for or now + self._patience(question.delivery.mailbox)
+        return await self._store.requeue(message_id, deadline_at, by=by.id)
 
     async def questions(self, by: Credential, which: QuestionFilter, limit: int) -> Sequence[Question]:
         """List everybody's questions, newest first, at most limit and never more than settings.max_listed.
@@ -121,6 +126,10 @@ class Questions:
     async def tally(self) -> dict[State, int]:
         """Count the deliveries in every state."""
         return await self._store.tally()
+
+    async def count_broken(self, since: datetime) -> int:
+        """Count the messages that were not handed over since then because they were not intact."""
+        return await self._store.count_broken(since)
 
     async def _visible(self, by: Credential, message_id: MessageId) -> Question:
         unknown = f"there is no question {message_id}"

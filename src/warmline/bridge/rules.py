@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from warmline.errors import BodyTooLargeError, InvalidInputError
 from warmline.parties import is_reserved
+from warmline.security.redaction import find_secrets
 from warmline.settings import BridgeSettings
 
 
@@ -39,16 +40,24 @@ def check_key(key: str | None, settings: BridgeSettings) -> None:
         raise InvalidInputError(
             f"the idempotency key must be 1 to {settings.max_key_characters} printable ASCII characters"
         )
+    check_no_secret(key, "idempotency key")
 
 
 def check_name(name: str, settings: BridgeSettings) -> None:
     """Refuse what no participant can be called; the line's own names are refused, too."""
     if not 1 <= len(name) <= settings.max_name_characters or not name.isprintable():
         raise InvalidInputError(f"a name has 1 to {settings.max_name_characters} printable characters")
+    check_no_secret(name, "name")
     if "/" in name or name != name.strip():
         raise InvalidInputError(f"the name {name!a} cannot be used: no / in it, and no space at its ends")
     if is_reserved(name):
         raise InvalidInputError(f"the name {name!a} is the line's own: choose another")
+
+
+def check_no_secret(text: str, noun: str) -> None:
+    """Refuse a name or a key that holds a secret: it cannot be masked and still be what it is."""
+    if found := find_secrets(text):
+        raise InvalidInputError(f"the {noun} holds what looks like a secret ({found[0].kind}): choose another")
 
 
 def check_status(status: str, settings: BridgeSettings) -> None:

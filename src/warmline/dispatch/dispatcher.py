@@ -1,7 +1,9 @@
 """The dispatcher ("autopoll"): joins waiting questions and idle answerers, and nothing else.
 
-    Store.lease -> Recall.passages -> Answerer.answer -> Verifier.verify -> Store.settle
+    Store.lease -> Recall.passages -> Answerer.answer -> Verifier.verify -> redact -> Store.settle
                                    or retry.delay -> nack | bury; on shutdown -> release
+
+Answerer and verifier get what the files hold; what is kept and shown of it has its secrets masked.
 
 A control message that asks for a shutdown is done, and told to who made the dispatcher.
 
@@ -26,6 +28,8 @@ from warmline.errors import AnswererError, ConflictError, StoreClosedError, Stor
 from warmline.ids import new_message_id
 from warmline.model import SHUTDOWN, Answer, Kind, Lease, Mailbox, Message
 from warmline.protocols import Answerer, Clock, Recall, Store, Verifier
+from warmline.security.masking import Masking, Redact
+from warmline.security.redaction import redact_aside
 from warmline.settings import DispatchSettings
 from warmline.verdict import conclude
 
@@ -38,13 +42,14 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What a dispatcher joins."""
+    """What a dispatcher joins. redact masks the secrets of every text that is kept of an answer or a failure."""
 
     store: Store
     recall: Recall
     verifier: Verifier
     answerer: Answerer
     clock: Clock
+    redact: Redact = redact_aside
 
 
 class Dispatcher:
@@ -216,7 +221,8 @@ class Dispatcher:
             "verify": _ms(answered_at, verified_at),
             "total": _ms(lease.message.sent_at, verified_at),
         }
-        return self._message(lease, conclude(draft, citations, self._parts.answerer.name, timings), verified_at)
+        answer = conclude(draft, citations, self._parts.answerer.name, timings)
+        return self._message(lease, await Masking(self._parts.redact).answer(answer), verified_at)
 
     def _message(self, lease: Lease, answer: Answer, now: datetime) -> Message:
         question = lease.message
@@ -235,6 +241,7 @@ class Dispatcher:
 
     async def _fail(self, lease: Lease, reason: str) -> None:
         """Nack with backoff, or bury after the last failure; when the store cannot, the lease lapses."""
+        reason, _ = await self._parts.redact(reason)
         fields = {**_fields(lease), "reason": reason}
         try:
             if retry.is_last(lease.failures, self._settings):

@@ -1,11 +1,12 @@
-"""Retention: once a day what was settled long ago moves into the archive."""
+"""Retention: once a day what was settled long ago moves into the archive, and old rows of the audit with it."""
 
 from __future__ import annotations
 
 import logging
 
 from warmline.errors import StoreClosedError, StoreError
-from warmline.protocols import Clock, Store
+from warmline.model import THE_LINE, CredentialId
+from warmline.protocols import AuditLog, Clock, Store
 from warmline.settings import RetentionSettings
 
 logger = logging.getLogger(__name__)
@@ -14,8 +15,9 @@ logger = logging.getLogger(__name__)
 class Retention:
     """A Service. Its first look comes a little after the start, so that a start is not slower for it."""
 
-    def __init__(self, store: Store, clock: Clock, settings: RetentionSettings) -> None:
+    def __init__(self, store: Store, audit: AuditLog, clock: Clock, settings: RetentionSettings) -> None:
         self._store = store
+        self._audit = audit
         self._clock = clock
         self._settings = settings
 
@@ -26,8 +28,10 @@ class Retention:
             await self._clock.sleep(pause)
             pause = self._settings.period
             try:
-                moved = await self._store.archive(self._clock.now() - self._settings.keep)
-                logger.info("archived", extra={"messages": moved})
+                now = self._clock.now()
+                moved = await self._store.archive(now - self._settings.keep, by=CredentialId(THE_LINE))
+                rows = await self._audit.archive(now - self._settings.keep_audit)
+                logger.info("archived", extra={"messages": moved, "audit_rows": rows})
             except StoreClosedError:
                 return
             except StoreError as error:

@@ -20,6 +20,8 @@ from warmline.app import Line
 from warmline.daemon import Owner
 from warmline.errors import WarmlineError
 from warmline.interfaces.doors import problem_response
+from warmline.interfaces.entrances import Tcp
+from warmline.interfaces.refusals import note_refusal
 from warmline.interfaces.rest_batches import batches, receiving
 from warmline.interfaces.rest_conversations import conversations, mailboxes
 from warmline.interfaces.rest_credentials import credentials
@@ -32,10 +34,14 @@ from warmline.interfaces.rest_store import store
 from warmline.interfaces.views.daemon import HealthView, StatusView, stop_view
 from warmline.interfaces.views.problems import ProblemView
 from warmline.operations.resident import resident_bytes
+from warmline.security.redaction import redact
 
 STOPS_SHOWN = timedelta(hours=24)
 
 MAX_SHOWN_CHARACTERS = 100
+
+MAX_READ_CHARACTERS = 4096
+"""Of a name that the request made up, which a secret may begin in: what is cut off later would not look like one."""
 
 UNREADABLE = "the body is no JSON that can be read: send one object in UTF-8, with numbers and depths of human size"
 """The one thing that the framework itself answers 400 to, in words that help."""
@@ -53,18 +59,25 @@ async def healthz() -> HealthView:
 async def status(request: Request, by: By, line: AnyLine) -> StatusView:
     """Tell how the daemon, its line and its memory stand. Wants the right to administer."""
     owner: Owner = request.app.state.owner
-    stops = await line.bridge.conversations.stops(by, datetime.now(UTC) - STOPS_SHOWN)
+    tcp: Tcp | None = request.app.state.tcp
+    since = datetime.now(UTC) - STOPS_SHOWN
+    stops = await line.bridge.conversations.stops(by, since)
     stats = await line.memory.stats()
     return StatusView(
         pid=owner.pid,
         version=owner.version,
         started_at=datetime.fromisoformat(owner.started_at),
         home=str(line.home.path),
-        address=request.app.state.address,
+        encrypted=line.is_encrypted,
+        address=tcp.address if tcp else None,
+        tls=tcp is not None and tcp.tls is not None,
+        exposed=tcp is not None and tcp.is_exposed,
+        closed_at_start=request.app.state.closed,
         messages=await line.bridge.questions.tally(),
         waiting=line.bridge.waiting,
         receiving=line.bridge.receiving,
         stops=[stop_view(stop) for stop in stops],
+        broken=await line.bridge.questions.count_broken(since),
         roots=stats.roots,
         files=stats.files,
         lines=stats.lines,
@@ -87,8 +100,11 @@ ROUTERS = (
 )
 
 
-def create_api(line: Line, owner: Owner, address: str | None) -> FastAPI:
-    """Make the ASGI application of a running line. It checks no credential: that is the doors' work."""
+def create_api(line: Line, owner: Owner, tcp: Tcp | None, *, closed: int) -> FastAPI:
+    """Make the ASGI application of a running line. It checks no credential: that is the doors' work.
+
+    closed is how many files and folders were closed to others when it started.
+    """
     api = FastAPI(
         title="Warmline",
         version=__version__,
@@ -97,7 +113,7 @@ def create_api(line: Line, owner: Owner, address: str | None) -> FastAPI:
         docs_url=None,  # pages for a browser, which has no token to show
         redoc_url=None,
     )
-    api.state.line, api.state.owner, api.state.address = line, owner, address
+    api.state.line, api.state.owner, api.state.tcp, api.state.closed = line, owner, tcp, closed
     for router in ROUTERS:
         api.include_router(router)
     api.add_exception_handler(WarmlineError, _on_error)
@@ -107,8 +123,10 @@ def create_api(line: Line, owner: Owner, address: str | None) -> FastAPI:
     return api
 
 
-async def _on_error(_: Request, error: Exception) -> Response:
+async def _on_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, WarmlineError)  # noqa: S101  # registered for nothing else
+    line: Line = request.app.state.line
+    note_refusal(line.audit, request.scope, error)
     return problem_response(error)
 
 
@@ -121,7 +139,7 @@ async def _on_invalid(_: Request, error: Exception) -> Response:
 
 def _shown(part: object) -> str:
     """Show a name that the request made up, safely and not at length."""
-    return ascii(str(part)[:MAX_SHOWN_CHARACTERS])[1:-1]
+    return ascii(redact(str(part)[:MAX_READ_CHARACTERS]).text[:MAX_SHOWN_CHARACTERS])[1:-1]
 
 
 async def _on_http(request: Request, error: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -33,11 +34,14 @@ from warmline.interfaces.views.messages import (
     AcknowledgedView,
     BatchView,
     PostView,
+    SentView,
     acknowledged_view,
     batch_view,
     post_view,
+    sent_view,
 )
 from warmline.model import BatchToken, Claim, ConversationId, Outcome
+from warmline.security.fence import Fence
 from warmline.settings import MemorySettings
 
 receiving = APIRouter(prefix="/v1/mailboxes", tags=["mailboxes"])
@@ -63,6 +67,9 @@ class Received(Form):
         str | None,
         Field(min_length=1, max_length=MAX_ID_CHARACTERS, description="the token of a batch to acknowledge first"),
     ] = None
+    fenced: Annotated[
+        bool, Field(strict=True, description="show each message also as a block for a prompt, under one nonce")
+    ] = False
 
 
 class Extended(Form):
@@ -136,6 +143,8 @@ async def receive(
         except UnauthorizedError:  # revoked or expired while it waited
             await bridge.batches.release(by, batch.token)
             raise
+    if received.fenced:
+        return await asyncio.to_thread(batch_view, batch, Fence())  # a hundred long texts would hold others up
     return batch_view(batch)
 
 
@@ -160,12 +169,12 @@ async def extend(token: Token, extended: Extended, by: By, bridge: AnyBridge) ->
 @batches.post(f"{MESSAGE}/reply", responses=problems(403, 404, 409, 429, *WRITES))
 async def reply(
     *, token: Token, message_id: MessageIdInPath, replied: Replied, by: By, bridge: AnyBridge, places: AnyPlaces
-) -> PostView:
+) -> SentView:
     """Answer a question, with citations that are checked; or reply to a note. Either is settled with that.
 
     Shows the question with its answer, or the reply.
     """
-    post = await bridge.batches.reply(
+    done = await bridge.batches.reply(
         by,
         token,
         message_id,
@@ -174,15 +183,15 @@ async def reply(
         outcome=replied.outcome,
         metadata=replied.metadata,
     )
-    return post_view(post, places)
+    return sent_view(done, places)
 
 
 @batches.post(f"{MESSAGE}/refuse", responses=problems(403, 404, 409, *WRITES))
 async def refuse(
     *, token: Token, message_id: MessageIdInPath, refused: Refused, by: By, bridge: AnyBridge, places: AnyPlaces
-) -> PostView:
+) -> SentView:
     """Refuse a question, which its asker learns as the answer; or a note, which dies and tells its sender."""
-    return post_view(await bridge.batches.refuse(by, token, message_id, refused.reason), places)
+    return sent_view(await bridge.batches.refuse(by, token, message_id, refused.reason), places)
 
 
 @batches.post(f"{MESSAGE}/escalate", responses=problems(403, 404, 409, *WRITES))

@@ -36,12 +36,12 @@ from warmline.interfaces.views.conversations import (
     MailboxView,
     NewConversationView,
     ParticipantsView,
-    ParticipantView,
+    ReportedView,
     conversation_view,
     mailbox_view,
     new_conversation_view,
-    participant_view,
     present_view,
+    reported_view,
 )
 from warmline.interfaces.views.messages import PostsView, PostView, post_view
 from warmline.interfaces.views.questions import Places
@@ -155,11 +155,11 @@ async def list_participants(conversation_id: ConversationIdInPath, by: By, bridg
 @conversations.put("/{conversation_id}/status", responses=problems(404, 413))
 async def report_status(
     conversation_id: ConversationIdInPath, reported: Reported, by: By, bridge: AnyBridge
-) -> ParticipantView:
+) -> ReportedView:
     """Say what the speaker does now, in its own conversation; it is a heartbeat, too."""
     if conversation_id != by.conversation:
         raise UnknownConversationError("a participant reports in its own conversation, and that is another")
-    return participant_view(await bridge.conversations.report(by, reported.status))
+    return reported_view(await bridge.conversations.report(by, reported.status))
 
 
 @mailboxes.get("", responses=problems())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -22,9 +23,11 @@ from warmline.interfaces.rest_shared import (
 from warmline.interfaces.views.legacy import (
     LegacyConversationView,
     LegacyMessagesView,
+    LegacyReportedView,
     LegacySentView,
     LegacyStatusView,
     Session,
+    legacy_messages_view,
 )
 
 legacy = APIRouter(prefix="/v1/legacy", tags=["legacy"])
@@ -87,17 +90,17 @@ async def check_messages(speaker: LegacySpeaker, bridge: AnyBridge) -> LegacyMes
     """Read what is new, without waiting.
 
     The one operation that acknowledges by itself: what this reader was handed by its last call counts as read
-    with this call, and not before.
+    with this call, and not before. `message` is as it was sent; hand a model `preamble` and each `fenced`.
     """
     found = await bridge.legacy.check_messages(speaker.conversation_id, speaker.session_id, speaker.token)
-    return LegacyMessagesView.model_validate(found)
+    return await asyncio.to_thread(legacy_messages_view, found)  # long texts would hold others up
 
 
 @legacy.post("/update_my_status", responses=problems(403, 404, *WRITES))
-async def update_my_status(said: LegacyStatus, bridge: AnyBridge) -> LegacyStatusView:
+async def update_my_status(said: LegacyStatus, bridge: AnyBridge) -> LegacyReportedView:
     """Say what this session does now; it is a heartbeat, too."""
     noted = await bridge.legacy.update_my_status(said.conversation_id, said.session_id, said.token, said.status)
-    return LegacyStatusView.model_validate(noted)
+    return LegacyReportedView.model_validate(noted)
 
 
 @legacy.post("/check_partner_status", responses=problems(403, 404, 413))

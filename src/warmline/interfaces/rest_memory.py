@@ -42,6 +42,7 @@ from warmline.interfaces.views.memory import (
 from warmline.memory.report import IndexReport, OnProgress
 from warmline.model import MEMORY_MAILBOX_NAME
 from warmline.parties import Right
+from warmline.security.redaction import redact_aside
 
 memory = APIRouter(prefix="/v1/memory", tags=["memory"])
 
@@ -90,14 +91,14 @@ async def search(
 ) -> SearchView:
     """Find the lines that may answer a question, best first, in the memories of the speaker's scope.
 
-    Wants what asking the memory wants: who may not ask it reads nothing of it.
+    Wants what asking the memory wants: who may not ask it reads nothing of it. Secrets are masked.
     """
     rights.check(by, Right.ASK)
     rights.check_reach(by, MEMORY_MAILBOX_NAME)
     started = time.perf_counter()
     found = await while_connected(request, line.memory.search(q, top, by.memories))
     ms = (time.perf_counter() - started) * 1000
-    passages = [passage_view(passage, places) for passage in found.passages]
+    passages = [passage_view(passage, places, await redact_aside(passage.text)) for passage in found.passages]
     return SearchView(passages=passages, confidence=found.confidence, ms=round(ms, 3))
 
 

@@ -25,12 +25,12 @@ from warmline.interfaces.rest_shared import (
     Responses,
     problems,
 )
-from warmline.interfaces.views.messages import PostView, ReceiptsView, post_view, receipts_view
+from warmline.interfaces.views.messages import PostView, ReceiptsView, SentView, post_view, receipts_view, sent_view
 from warmline.model import ConversationId, Kind
 
 messages = APIRouter(prefix="/v1/messages", tags=["messages"])
 
-KNOWN: Responses = {200: {"model": PostView, "description": "the key was known: the same message as it stands"}}
+KNOWN: Responses = {200: {"model": SentView, "description": "the key was known: the same message as it stands"}}
 
 
 class Sent(Form):
@@ -76,7 +76,7 @@ async def send(
     bridge: AnyBridge,
     places: AnyPlaces,
     idempotency_key: Key = None,
-) -> PostView:
+) -> SentView:
     """Put a message on the line. It is durable when this returns: 201, or 200 when the key was known."""
     done = await bridge.messages.send(
         by,
@@ -90,7 +90,7 @@ async def send(
         metadata=sent.metadata,
     )
     response.status_code = 201 if done.created else 200
-    return post_view(done.post, places)
+    return sent_view(done, places)
 
 
 @messages.get("/{message_id}", responses=problems(404))

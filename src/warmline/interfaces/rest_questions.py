@@ -34,14 +34,22 @@ from warmline.interfaces.rest_shared import (
     problems,
     while_connected,
 )
-from warmline.interfaces.views.questions import AnswerView, CountView, Places, QuestionsView, answer_view
+from warmline.interfaces.views.questions import (
+    AnswerView,
+    AskedView,
+    CountView,
+    Places,
+    QuestionsView,
+    answer_view,
+    asked_view,
+)
 from warmline.model import ENDED, ConversationId, MessageId, Question, State
 from warmline.parties import Credential
 from warmline.protocols import QuestionFilter
 
 questions = APIRouter(prefix="/v1/questions", tags=["questions"])
 
-KNOWN: Responses = {200: {"model": AnswerView, "description": "the key was known: the same question as it stands"}}
+KNOWN: Responses = {200: {"model": AskedView, "description": "the key was known: the same question as it stands"}}
 
 
 LAST: Responses = {204: {"description": "that answer was the last: do not come back"}}
@@ -77,7 +85,7 @@ Which = Annotated[QuestionFilter, Depends(_which)]
 @questions.post("", status_code=201, responses=KNOWN | problems(403, 404, 409, 429, *WRITES))
 async def ask(
     *, asked: Asked, response: Response, by: By, bridge: AnyBridge, places: AnyPlaces, idempotency_key: Key = None
-) -> AnswerView:
+) -> AskedView:
     """Put a question on the line. It is durable when this returns: 201, or 200 when the key was known."""
     accepted = await bridge.questions.ask(
         by,
@@ -88,7 +96,7 @@ async def ask(
         deadline_at=asked.deadline_at,
     )
     response.status_code = 201 if accepted.created else 200
-    return answer_view(accepted.question, places)
+    return asked_view(accepted, places)
 
 
 @questions.get("", responses=problems(403))

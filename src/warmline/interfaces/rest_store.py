@@ -27,6 +27,7 @@ from warmline.interfaces.views.store import (
     ArchivedView,
     ImportingView,
     ImportProgressView,
+    RotatedView,
     import_report_view,
 )
 from warmline.operations.legacy.taking import Terms, take_legacy
@@ -59,7 +60,7 @@ class Age(Form):
     response_class=StreamingResponse,
     responses=described("ImportingView") | problems(403, *WRITES),
 )
-async def import_legacy(file: LegacyFile, line: AnyLine) -> StreamingResponse:
+async def import_legacy(file: LegacyFile, by: By, line: AnyLine) -> StreamingResponse:
     """Take over conversations, messages, statuses and audit rows of an old bridge; a second time adds what is new.
 
     The file is copied with its -wal, and the copy is read. Tokens work as credentials until they expire.
@@ -71,11 +72,17 @@ async def import_legacy(file: LegacyFile, line: AnyLine) -> StreamingResponse:
         def on_progress(done: int, total: int) -> None:
             say(ImportingView(progress=ImportProgressView(messages_done=done, messages_total=total)))
 
-        terms = Terms(now=line.clock.now(), limits=line.settings.bridge.rate, extend=extend)
-        report = await take_legacy(Path(source), line.home.path, line.importer, terms, on_progress)
+        terms = Terms(by=by.id, now=line.clock.now(), limits=line.settings.bridge.rate, extend=extend)
+        report = await take_legacy(Path(source), line.workspace, line.importer, terms, on_progress)
         return ImportingView(report=import_report_view(report))
 
     return in_steps(work, lambda problem: ImportingView(problem=problem))
+
+
+@store.post("/rotate-key", responses=problems(403, *WRITES))
+async def rotate_key(by: By, line: AnyLine) -> RotatedView:
+    """Seal under a new key from now on. The old ones are kept, to verify what they sealed."""
+    return RotatedView(key=await line.rotate_key(by.id), file=str(line.home.seal_keys))
 
 
 @store.post("/archive", responses=problems(403, *WRITES))

@@ -7,12 +7,14 @@ doors close, the store closes.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
+from functools import partial
 
 import uvicorn
 
@@ -20,10 +22,19 @@ from warmline import daemon
 from warmline.app import Line, open_line
 from warmline.daemon import Owner
 from warmline.home import Home
+from warmline.interfaces.certificates import read_certificate
 from warmline.interfaces.doors import Doors
+from warmline.interfaces.entrances import Entrance, Tcp
+from warmline.interfaces.refusals import note_refusal
 from warmline.interfaces.rest import create_api
 from warmline.operations.legacy.taking import clear_copies
-from warmline.settings import Settings
+from warmline.operations.turning import finish
+from warmline.security import load as load_trust
+from warmline.security.permissions import close_to_others
+from warmline.settings import DoorSettings, Settings
+
+LEAST_ROOM = 16
+"""Connections at an entrance, however few descriptors there are."""
 
 logger = logging.getLogger(__name__)
 
@@ -32,16 +43,33 @@ LAST_RESPONSES_SECONDS = 3
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without signals of its own and without a clock that ticks ten times a second."""
+    """uvicorn at entrances of our own, without signals of its own and without a clock that ticks ten times a second."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, entrances: Sequence[Entrance]) -> None:
         super().__init__(config)
         self.leaving = asyncio.Event()
+        self._entrances = entrances
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to us."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open the entrances."""
+        await self.lifespan.startup()
+        for entrance in self._entrances:
+            entrance.open(self.config, self.server_state)
+        self.servers = []
+        self.started = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the entrances, and let responses come to their ends."""
+        for entrance in self._entrances:
+            entrance.close()
+        await super().shutdown(sockets)
+        for entrance in self._entrances:
+            await entrance.wait_closed()
 
     async def main_loop(self) -> None:
         """Wait for the end."""
@@ -49,32 +77,42 @@ class _Server(uvicorn.Server):
 
 
 async def serve(
-    home: Home, settings: Settings, owner: Owner, *, leave_when_idle: bool, on_ready: Callable[[str | None], None]
+    home: Home,
+    settings: Settings,
+    owner: Owner,
+    *,
+    leave_when_idle: bool,
+    on_ready: Callable[[str | None], None],
+    open_line: Callable[[Home, Settings, asyncio.Event], AbstractAsyncContextManager[Line]] = open_line,
 ) -> None:
     """Serve until SIGTERM, SIGINT or a shutdown message, or until there is nothing to do when leave_when_idle.
 
     on_ready is called once, with the TCP address or None, when questions can come in. Raises
-    DaemonError or StoreError when the home or the store cannot be used.
+    DaemonError or StoreError when the home or the store cannot be used, ImportError when a part of trust cannot be
+    loaded: before anything is opened.
     """
+    load_trust()
+    closed = close_to_others(home.path)
+    if closed:
+        logger.warning("closed to others", extra={"files": len(closed), "last": str(closed[-1])})
+    finish(home)
     clear_copies(home.path)
     leaving = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, leaving.set)
     with ExitStack() as closing:
-        listeners = [closing.enter_context(daemon.listen_unix(home))]
+        tcp = _tcp(settings, closing)
+        unix = closing.enter_context(daemon.listen_unix(home))
         closing.callback(home.socket.unlink, missing_ok=True)
-        tcp = daemon.listen_tcp(settings.daemon)
-        if tcp is None:
-            address = None
-            logger.warning("port taken, serving the Unix socket only", extra={"port": settings.daemon.port})
-        else:
-            listeners.append(closing.enter_context(tcp))
-            address = _address(tcp)
+        address = tcp.address if tcp else None
         async with open_line(home, settings, leaving) as line:
-            doors = Doors(create_api(line, owner, address), line.bridge.credentials.authenticate)
-            server = _Server(_config(doors))
-            serving = asyncio.create_task(server.serve(listeners), name="http")
+            api = create_api(line, owner, tcp, closed=len(closed))
+            authenticate, note = line.bridge.credentials.authenticate, partial(note_refusal, line.audit)
+            doors = Doors(api, authenticate, note, settings.doors)
+            server = _Server(_config(doors), _entrances(unix, tcp, settings.doors))
+            serving = asyncio.create_task(server.serve([]), name="http")
+            gc.freeze()  # what is there now stays: to look at it again and again holds everybody up
             on_ready(address)
             logger.info("serving", extra={"home": str(home.path), "address": address or "-"})
             try:
@@ -109,6 +147,7 @@ def _config(doors: Doors) -> uvicorn.Config:
     return uvicorn.Config(
         doors,
         log_config=None,
+        proxy_headers=False,
         access_log=False,
         lifespan="off",
         ws="none",
@@ -118,6 +157,33 @@ def _config(doors: Doors) -> uvicorn.Config:
     )
 
 
-def _address(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"{host}:{port}"
+def _tcp(settings: Settings, closing: ExitStack) -> Tcp | None:
+    """Listen over TCP, unless the port is taken. Raises DaemonError as `read_certificate` and `daemon.listen_tcp`."""
+    certificate = read_certificate(settings.daemon)
+    listener = daemon.listen_tcp(settings.daemon)
+    if listener is None:
+        logger.warning("port taken, serving the Unix socket only", extra={"port": settings.daemon.port})
+        return None
+    tcp = Tcp(closing.enter_context(listener), settings.daemon.host, certificate)
+    if tcp.is_exposed:
+        logger.warning(
+            "UNENCRYPTED: whoever listens in on the network reads tokens and messages", extra={"address": tcp.address}
+        )
+    return tcp
+
+
+def _entrances(unix: socket.socket, tcp: Tcp | None, limits: DoorSettings) -> list[Entrance]:
+    """Divide the descriptors that we may have among the entrances."""
+    wanted = limits.unix_connections + limits.tcp_connections
+    share = min(1.0, (daemon.allow_descriptors(wanted + limits.spare_descriptors) - limits.spare_descriptors) / wanted)
+    if share < 1:
+        logger.warning("few descriptors: room for fewer connections", extra={"share": f"{share:.0%}"})
+    entrances = [Entrance(unix, _room(limits.unix_connections, share), limits)]
+    if tcp is not None:
+        room = _room(limits.tcp_connections, share)
+        entrances.append(Entrance(tcp.listener, room, limits, hosts=tcp.hosts, tls=tcp.tls))
+    return entrances
+
+
+def _room(connections: int, share: float) -> int:
+    return max(int(connections * share), LEAST_ROOM)

@@ -18,8 +18,11 @@ from pathlib import Path
 import apsw
 
 from warmline.errors import StoreDamagedError, StoreError, StoreFullError, StoreVersionError, UnknownRootError
+from warmline.security.databases import open_database
 
 VERSION = 1
+
+CATALOG = "catalog.sqlite"
 
 SCHEMA = f"""
 create table roots (
@@ -114,15 +117,15 @@ def split_shown(shown: str) -> tuple[str, str]:
 
 
 class Catalog:
-    """The open catalog of a memory folder. Made when it is not there."""
+    """The open catalog of a memory folder, encrypted under a key. Made when it is not there. Raises WrongKeyError."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, key: bytes | None = None) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / "catalog.sqlite"
+        path = folder / CATALOG
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._path = path
         with translating(folder):
-            self._connection = apsw.Connection(str(path))
+            self._connection = open_database(path, key)
             self._prepare()
 
     def _prepare(self) -> None:

@@ -16,12 +16,15 @@ import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
+from traceback import format_exception
+from types import TracebackType
 from typing import Any
 
 from warmline.errors import StoreError, StoreFullError, WarmlineError
 from warmline.memory.catalog import translating
 from warmline.memory.report import Progress, request_from_json
 from warmline.memory.writing import Indexer
+from warmline.security.redaction import redact
 
 PROGRESS_INTERVAL_SECONDS = 0.1
 CANCELLED = 3
@@ -51,14 +54,15 @@ def _leave_with_the_starter() -> None:
     os._exit(CANCELLED)
 
 
-def _trouble(folder: Path, error: Exception) -> dict[str, Any]:
+def _trouble(folder: Path, workspace: Path | None, error: Exception) -> dict[str, Any]:
     """Say what stopped the run: a full disk, or something else. What was committed before is whole."""
     number = getattr(error, "errno", None)
     # Of a system call that failed, tantivy gives the number in its text alone.
     full = f"(os error {errno.ENOSPC})" in str(error) or number in {errno.ENOSPC, errno.EDQUOT}
+    also = f", or {workspace.parent}, where it is worked on," if workspace else ""
     if full:
         return {
-            "error": "the disk that holds the memory's index is full: make room, then try again",
+            "error": f"the disk that holds the memory's index{also} is full: make room, then try again",
             "kind": StoreFullError.__name__,
         }
     return {
@@ -67,22 +71,28 @@ def _trouble(folder: Path, error: Exception) -> dict[str, Any]:
     }
 
 
+def _say_what_broke(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Write a bug's traceback where the starter's log is, and no secret of a file with it."""
+    sys.stderr.write(redact("".join(format_exception(kind, error, trace))).text)
+
+
 def main() -> int:
     """Do one request. Exit status 0: a report was written; 1: an error was."""
     os.umask(0o077)
-    folder, settings, request = request_from_json(json.loads(sys.stdin.buffer.readline()))
+    sys.excepthook = _say_what_broke
+    folder, settings, request, encrypted = request_from_json(json.loads(sys.stdin.buffer.readline()))
     threading.Thread(target=_leave_with_the_starter, daemon=True).start()
     output = _Output()
     try:
         with translating(folder):
-            indexer = Indexer(folder, settings, output.progress)
+            indexer = Indexer(folder, settings, output.progress, encrypted)
             report = indexer.run(request)
             indexer.close()
     except WarmlineError as error:
         output.write({"error": str(error), "kind": type(error).__name__})
         return 1
     except (OSError, ValueError) as error:  # tantivy's I/O errors are ValueErrors
-        output.write(_trouble(folder, error))
+        output.write(_trouble(folder, encrypted.workspace if encrypted else None, error))
         return 1
     output.write({"report": asdict(report)})
     return 0

@@ -13,6 +13,7 @@ from typing import Any
 
 from warmline import errors
 from warmline.errors import StoreError, WarmlineError
+from warmline.memory.encrypted_index import EncryptedIndex
 from warmline.memory.report import IndexReport, IndexRequest, OnProgress, Progress, report_from_json, request_to_json
 from warmline.settings import MemorySettings
 
@@ -26,7 +27,11 @@ COMMAND = (sys.executable, "-P", "-m", "warmline.memory.indexer")
 
 
 async def run_indexer(
-    folder: Path, settings: MemorySettings, request: IndexRequest, on_progress: OnProgress
+    folder: Path,
+    settings: MemorySettings,
+    request: IndexRequest,
+    on_progress: OnProgress,
+    encrypted: EncryptedIndex | None = None,
 ) -> IndexReport:
     """Run one indexing process to its end.
 
@@ -44,7 +49,7 @@ async def run_indexer(
         start_new_session=True,
     )
     try:
-        return await _converse(process, json.dumps(request_to_json(folder, settings, request)), on_progress)
+        return await _converse(process, json.dumps(request_to_json(folder, settings, request, encrypted)), on_progress)
     finally:
         await asyncio.shield(_end(process))
 

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from warmline.errors import InvalidInputError, StoreDamagedError, StoreError, UnknownRootError, UnsafePathError
+from warmline.errors import (
+    InvalidInputError,
+    StoreDamagedError,
+    StoreError,
+    StoreFullError,
+    UnknownRootError,
+    UnsafePathError,
+)
 from warmline.memory.catalog import Catalog, Root, split_shown, translating
+from warmline.memory.encrypted_index import EncryptedIndex
 from warmline.memory.files import check_root
 from warmline.memory.indexing import run_indexer
 from warmline.memory.passages import answer_passages, line_passages
@@ -49,16 +59,26 @@ class Memory:
     as `<root name>/<relative path>`, or `<root name>` when the root is a file. `private` names
     folders, such as the home of the line, that never become part of the memory. Where a reader names roots
     by `within`, the memory is to it as if it had no others, but for how rare a word counts as; None: all.
-    Raises StoreDamagedError or StoreVersionError when the catalog cannot be used.
+    With `encrypted` catalog and index are encrypted under its key; the index is unpacked at the first use.
+    Raises StoreDamagedError, StoreVersionError or WrongKeyError when the catalog cannot be used.
     """
 
-    def __init__(self, folder: Path, settings: MemorySettings, *, private: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: MemorySettings,
+        *,
+        private: Sequence[Path] = (),
+        encrypted: EncryptedIndex | None = None,
+    ) -> None:
         self._folder = folder
         self._settings = settings
-        self._catalog = Catalog(folder)
+        self._encrypted = encrypted
+        self._is_unpacked = encrypted is None
+        self._catalog = Catalog(folder, encrypted.key if encrypted else None)
         self._private = tuple(path.resolve() for path in (folder, *private))
         self._roots = self._catalog.root_paths()
-        self._searcher = Searcher(self._catalog, folder / INDEX_FOLDER, settings)
+        self._searcher = Searcher(self._catalog, encrypted.workspace if encrypted else folder / INDEX_FOLDER, settings)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="memory")
         self._writing = asyncio.Lock()
 
@@ -162,8 +182,10 @@ class Memory:
     async def _index(self, request: IndexRequest, on_progress: OnProgress) -> IndexReport:
         private = tuple(map(str, self._private))
         request = IndexRequest(request.add, request.refresh, request.remove, private)
+        with suppress(StoreDamagedError):  # it is made again
+            await self._on_thread(self._unpack)
         try:
-            return await run_indexer(self._folder, self._settings, request, on_progress)
+            return await run_indexer(self._folder, self._settings, request, on_progress, self._encrypted)
         finally:
             self._roots = await self._on_thread(self._catalog.root_paths)
 
@@ -174,6 +196,7 @@ class Memory:
         """
 
         def search() -> Found:
+            self._unpack()
             return self._searcher.search(question, limit, within)
 
         try:
@@ -199,6 +222,20 @@ class Memory:
             except StoreDamagedError:
                 logger.warning("index made again", extra={"reason": str(error)})
                 await self._index(IndexRequest(refresh=tuple(self._roots)), _ignore_progress)
+
+    def _unpack(self) -> None:
+        """Unpack the index, once. Raises StoreDamagedError, StoreFullError or StoreError."""
+        if self._encrypted is None or self._is_unpacked:
+            return
+        try:
+            self._encrypted.unpack()
+        except StoreDamagedError:
+            self._is_unpacked = True
+            raise
+        except OSError as error:
+            kind = StoreFullError if error.errno == errno.ENOSPC else StoreError
+            raise kind(f"the index cannot be unpacked into {self._encrypted.workspace}: {error.strerror}") from error
+        self._is_unpacked = True
 
     async def _on_thread(self, work: Callable[[], _T]) -> _T:
         def translated() -> _T:

@@ -22,11 +22,14 @@ from warmline.errors import StoreDamagedError, StoreError
 from warmline.memory import index
 from warmline.memory.catalog import Catalog, FileRow, shown_path
 from warmline.memory.documents import FileText
+from warmline.memory.encrypted_index import EncryptedIndex
 from warmline.memory.files import FoundFile, NotTextError, Skipped, read_text, walk
-from warmline.memory.report import IndexReport, IndexRequest, OnProgress, Progress
+from warmline.memory.report import IndexReport, IndexRequest, OnProgress, Progress, SecretFile
+from warmline.security.redaction import find_secrets
 from warmline.settings import MemorySettings
 
 INDEX_FOLDER = "index"
+ENCRYPTED_INDEX_FOLDER = "index.enc"
 
 
 @dataclass(slots=True)
@@ -40,6 +43,7 @@ class _Tally:
     skipped: list[Skipped] = field(default_factory=list)
     lines: int = 0
     size_bytes: int = 0
+    secret_files: list[SecretFile] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -52,14 +56,21 @@ class _Batch:
 
 
 class Indexer:
-    """One run over one memory folder. Holds the index's writer lock until `close`. Raises StoreError."""
+    """One run over one memory folder. Holds the index's writer lock until `close`. Raises StoreError.
 
-    def __init__(self, folder: Path, settings: MemorySettings, on_progress: OnProgress) -> None:
+    An encrypted index was unpacked into its workspace before.
+    """
+
+    def __init__(
+        self, folder: Path, settings: MemorySettings, on_progress: OnProgress, encrypted: EncryptedIndex | None = None
+    ) -> None:
+        self._encrypted = encrypted
         self._settings = settings
         self._on_progress = on_progress
-        self._catalog = Catalog(folder)
+        self._catalog = Catalog(folder, encrypted.key if encrypted else None)
         self._is_anew = False
-        self._writer = self._open_writer(folder / INDEX_FOLDER)
+        self._has_committed = False
+        self._writer = self._open_writer(encrypted.workspace if encrypted else folder / INDEX_FOLDER)
         self._next_id = 0
         self._tally = _Tally()
         self._batch = _Batch()
@@ -94,6 +105,8 @@ class Indexer:
     def close(self) -> None:
         """Let merges finish, and let go of the lock and the files."""
         self._writer.wait_merging_threads()
+        if self._encrypted and self._has_committed:
+            self._encrypted.keep()  # what was merged
         self._catalog.close()
 
     def run(self, request: IndexRequest) -> IndexReport:
@@ -123,6 +136,8 @@ class Indexer:
             tally.lines,
             tally.size_bytes,
             seconds,
+            tuple(tally.secret_files[: self._settings.max_listed_secrets]),
+            len(tally.secret_files),
         )
 
     def _sync(self, root: str, private: Sequence[Path]) -> None:
@@ -175,7 +190,9 @@ class Indexer:
             return
         if known:
             self._batch.replaced.append(known.id)
-        text = FileText(data, shown_path(root, found.relative), self._next_id)
+        shown = shown_path(root, found.relative)
+        self._look_for_secrets(data, shown)
+        text = FileText(data, shown, self._next_id)
         for document in text.documents():
             self._writer.add_document(document)
         self._batch.rows.append(
@@ -191,6 +208,12 @@ class Indexer:
         if self._batch.size_bytes >= self._settings.batch_bytes:
             self._commit()
 
+    def _look_for_secrets(self, data: bytes, shown: str) -> None:
+        """Note a file that holds some: who added it may not have known."""
+        kinds = [finding.kind for finding in find_secrets(data.decode())]
+        if kinds:
+            self._tally.secret_files.append(SecretFile(shown, tuple(dict.fromkeys(kinds)), len(kinds)))
+
     def _commit(self) -> None:
         """Make the batch part of the memory, in the order that the head of this file gives."""
         batch, self._batch = self._batch, _Batch()
@@ -198,7 +221,7 @@ class Indexer:
             new = [row.id for row in batch.rows]
             with self._catalog.transaction():
                 self._catalog.add_garbage(new)
-            self._writer.commit()
+            self._commit_index()
         if batch.rows or batch.replaced:
             with self._catalog.transaction():
                 self._catalog.delete_files(batch.replaced)
@@ -210,6 +233,12 @@ class Indexer:
         if numbers:
             for number in numbers:
                 self._writer.delete_documents_by_term("file", number)
-            self._writer.commit()
+            self._commit_index()
             with self._catalog.transaction():
                 self._catalog.drop_garbage(numbers)
+
+    def _commit_index(self) -> None:
+        self._writer.commit()
+        if self._encrypted:
+            self._encrypted.keep()
+            self._has_committed = True

@@ -7,42 +7,37 @@ that answers at once: ask -> lease -> settle -> the asker has it.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import apsw
 
-from warmline.app import working
-from warmline.bridge.bridge import Bridge, open_bridge
 from warmline.bridge.credentials import THE_OWNER
-from warmline.clock import SystemClock
-from warmline.dispatch.dispatcher import Dispatcher, Parts
-from warmline.dispatch.timekeeper import Timekeeper
-from warmline.model import MEMORY_MAILBOX, Citation, Claim, Draft, Message, Outcome, Recollection
+from warmline.model import MEMORY_MAILBOX
+from warmline.operations import bench_apart
+from warmline.operations.bench_apart import ApartFigure
+from warmline.operations.bench_parts import BenchLine, Security, open_bench_line
 from warmline.operations.floor import Floor, FloorMeter
 from warmline.operations.syncs import COUNTING, CountingVfs
-from warmline.settings import BridgeSettings, DispatchSettings, StoreSettings
-from warmline.stores.directory import SqliteDirectory
-from warmline.stores.sqlite import SqliteStore
 
 PATIENCE = timedelta(seconds=60)
 QUESTION = "Which port does the exporter listen on? " * 5
-ANSWER = "x" * 1000
 WARM_UP = 50
 LEASES = 500
+ROUNDS = 5
+"""How often each shape runs with and without security, in turn, so that a slow moment of the machine meets both."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One shape of load."""
+    """One shape of load. cpu_us is the processor's time of asker and line together, a question."""
 
+    security: Security
     askers: int
     workers: int
     questions: int
@@ -51,6 +46,7 @@ class Figure:
     questions_per_second: float
     fdatasyncs_per_question: float
     slowest_to_fastest: float
+    cpu_us: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +63,7 @@ class BusFigures:
 
     floor: Floor
     shapes: tuple[Figure, ...]
+    apart: tuple[ApartFigure, ...]
     leases: tuple[LeaseFigure, ...]
 
     def as_json(self) -> dict[str, object]:
@@ -74,86 +71,97 @@ class BusFigures:
         return asdict(self)
 
 
-class _Instant:
-    """Recall, verifier and answerer that cost nothing: what remains is the line itself."""
-
-    name = "instant"
-
-    async def passages(self, _question: str, _limit: int, _within: frozenset[str] | None = None) -> Recollection:
-        return Recollection((), 1.0)
-
-    async def verify(self, _claims: Sequence[Claim], _within: frozenset[str] | None = None) -> Sequence[Citation]:
-        return ()
-
-    async def answer(self, _question: Message, _recollection: Recollection) -> Draft:
-        return Draft(Outcome.ANSWERED, ANSWER)
-
-
-def run(folder: Path | None, *, questions: int, history: int, on_step: Callable[[str], None]) -> BusFigures:
+def run(
+    folder: Path | None,
+    securities: Sequence[Security],
+    *,
+    questions: int,
+    history: int,
+    on_step: Callable[[str], None],
+) -> BusFigures:
     """Measure in a temporary folder within `folder` (its disk is what counts; default: where temporary files live).
 
-    history is the number of settled messages beside which a lease is timed again; 0 leaves that out.
+    With more than one of securities each shape runs several times with each, in turn: its numbers are their
+    medians, but of the processor's time the least. history is the number of settled messages beside which a lease
+    is timed again; 0 leaves that out.
     """
     import uvloop  # noqa: PLC0415  # only the bench and the daemon pay for it
 
     with tempfile.TemporaryDirectory(prefix="warmline-bench-", dir=folder) as name:
-        return uvloop.run(_run(Path(name), questions, history, on_step))
+        return uvloop.run(_run(Path(name), securities, questions, history, on_step))
 
 
-async def _run(folder: Path, questions: int, history: int, on_step: Callable[[str], None]) -> BusFigures:
+async def _run(
+    folder: Path, securities: Sequence[Security], questions: int, history: int, on_step: Callable[[str], None]
+) -> BusFigures:
     meter = FloorMeter(folder, rounds=300).slice()
     shapes = []
     for askers, workers in ((1, 1), (8, 4), (64, 8)):
         on_step(f"{askers} asker(s), {workers} worker(s)")
-        shapes.append(await _shape(folder, askers, workers, questions))
+        shapes += await _shapes(folder, securities, askers, workers, questions)
         meter.slice()
+    apart = []
+    if len(securities) > 1:
+        on_step("from another process, over HTTP")
+        apart = await asyncio.to_thread(_apart, folder, securities, questions)
     leases = []
     for settled in (0, history) if history else ():
         on_step(f"a lease beside {settled:,} settled messages")
         leases.append(await _lease(folder / f"history-{settled}.db", settled))
-    return BusFigures(meter.floor(), tuple(shapes), tuple(leases))
+    return BusFigures(meter.floor(), tuple(shapes), tuple(apart), tuple(leases))
 
 
-def _bridge(store: SqliteStore, clock: SystemClock) -> Bridge:
-    """Join a bridge with a store that is not open yet; nobody but the owner speaks here."""
-    directory = SqliteDirectory(store.database)
-    return open_bridge(store, directory, _Instant(), clock, settings=BridgeSettings(), owner_token=secrets.token_hex())
+async def _shapes(
+    folder: Path, securities: Sequence[Security], askers: int, workers: int, questions: int
+) -> list[Figure]:
+    rounds = ROUNDS if len(securities) > 1 else 1
+    figures: dict[Security, list[Figure]] = {each: [] for each in securities}
+    for _ in range(rounds):
+        for each in securities:
+            with tempfile.TemporaryDirectory(dir=folder) as name:
+                figures[each].append(await _shape(Path(name), each, askers, workers, questions))
+    return [_median(found) for found in figures.values()]
 
 
-@asynccontextmanager
-async def _line(path: Path, workers: int, vfs: str | None = None) -> AsyncIterator[Bridge]:
-    clock = SystemClock()
-    store = SqliteStore(path, StoreSettings(), clock, vfs=vfs)
-    bridge = _bridge(store, clock)
-    await store.open()
-    instant = _Instant()
-    parts = Parts(store=store, recall=instant, verifier=instant, answerer=instant, clock=clock)
-    settings = replace(DispatchSettings(), workers=workers)
-    dispatcher = Dispatcher(parts, MEMORY_MAILBOX, settings, holder="bench", asked_to_leave=lambda: None)
-    try:
-        async with working(dispatcher, Timekeeper(store, clock)):
-            yield bridge
-    finally:
-        await store.close()
+def _apart(folder: Path, securities: Sequence[Security], questions: int) -> list[ApartFigure]:
+    """Ask in turn from another process; return the median rates and the least of the processor's times."""
+    found = [[bench_apart.measure(folder, each, QUESTION, questions) for each in securities] for _ in range(ROUNDS)]
+    return [
+        replace(
+            figures[0],
+            questions_per_second=statistics.median(each.questions_per_second for each in figures),
+            cpu_us=min(each.cpu_us for each in figures),
+        )
+        for figures in zip(*found, strict=True)
+    ]
 
 
-async def _shape(folder: Path, askers: int, workers: int, questions: int) -> Figure:
+def _median(figures: Sequence[Figure]) -> Figure:
+    """Return the figure whose every number is the median of all, and whose processor's time is the least."""
+    rows = [asdict(each) for each in figures]
+    numbers = {name: statistics.median_low(row[name] for row in rows) for name in rows[0] if name != "security"}
+    numbers["cpu_us"] = min(each.cpu_us for each in figures)  # what others do on the machine only adds to it
+    return Figure(security=figures[0].security, **numbers)
+
+
+async def _shape(folder: Path, security: Security, askers: int, workers: int, questions: int) -> Figure:
     """Time one run, then count the syncs of another: counting takes time of its own."""
     each = max(1, questions // askers)
-    async with _line(folder / f"{askers}x{workers}.db", workers) as bridge:
-        await _ask_in_turn(bridge, WARM_UP)
-        started = time.perf_counter()
-        results = await asyncio.gather(*(_ask_in_turn(bridge, each) for _ in range(askers)))
-        seconds = time.perf_counter() - started
+    async with open_bench_line(folder / "timed.db", security, workers=workers) as line:
+        await _ask_in_turn(line, WARM_UP)
+        started, used = time.perf_counter(), time.process_time()
+        results = await asyncio.gather(*(_ask_in_turn(line, each) for _ in range(askers)))
+        seconds, used = time.perf_counter() - started, time.process_time() - used
     vfs = CountingVfs()
-    async with _line(folder / f"{askers}x{workers}-counted.db", workers, COUNTING) as bridge:
-        await _ask_in_turn(bridge, WARM_UP)
+    async with open_bench_line(folder / "counted.db", security, workers=workers, vfs=COUNTING) as line:
+        await _ask_in_turn(line, WARM_UP)
         vfs.syncs = 0
-        await asyncio.gather(*(_ask_in_turn(bridge, each) for _ in range(askers)))
+        await asyncio.gather(*(_ask_in_turn(line, each) for _ in range(askers)))
         syncs = vfs.syncs
     times = sorted(each_time for times in results for each_time in times)
     speeds = [len(times) / sum(times) for times in results]
     return Figure(
+        security=security,
         askers=askers,
         workers=workers,
         questions=len(times),
@@ -162,15 +170,16 @@ async def _shape(folder: Path, askers: int, workers: int, questions: int) -> Fig
         questions_per_second=len(times) / seconds,
         fdatasyncs_per_question=syncs / len(times),
         slowest_to_fastest=min(speeds) / max(speeds),
+        cpu_us=used / len(times) * 1e6,
     )
 
 
-async def _ask_in_turn(bridge: Bridge, count: int) -> list[float]:
+async def _ask_in_turn(line: BenchLine, count: int) -> list[float]:
     times = []
     for _ in range(count):
         started = time.perf_counter()
-        accepted = await bridge.questions.ask(THE_OWNER, QUESTION)
-        question = await bridge.questions.wait(THE_OWNER, accepted.question.message.id, PATIENCE)
+        accepted = await line.bridge.questions.ask(line.asker, QUESTION)
+        question = await line.bridge.questions.wait(line.asker, accepted.question.message.id, PATIENCE)
         times.append(time.perf_counter() - started)
         if question.answer is None:
             raise RuntimeError(f"question {accepted.question.message.id} was not answered")
@@ -179,23 +188,17 @@ async def _ask_in_turn(bridge: Bridge, count: int) -> list[float]:
 
 async def _lease(path: Path, settled: int) -> LeaseFigure:
     """Time a lease beside this many settled questions, which are copied from one that the line settled."""
-    async with _line(path, workers=1) as bridge:
-        await _ask_in_turn(bridge, 1)
+    async with open_bench_line(path, Security.ON, workers=1) as line:
+        await _ask_in_turn(line, 1)
     _multiply(path, settled)
-    clock = SystemClock()
-    store = SqliteStore(path, StoreSettings(), clock)
-    bridge = _bridge(store, clock)
-    await store.open()
     times = []
-    try:
+    async with open_bench_line(path, Security.ON, workers=0) as line:
         for _ in range(LEASES):
-            await bridge.questions.ask(THE_OWNER, QUESTION)
+            await line.bridge.questions.ask(THE_OWNER, QUESTION)
             started = time.perf_counter()
-            lease = await store.lease(MEMORY_MAILBOX, "bench", PATIENCE)
+            lease = await line.store.lease(MEMORY_MAILBOX, "bench", PATIENCE)
             times.append(time.perf_counter() - started)
-            await store.bury(lease, "timed")
-    finally:
-        await store.close()
+            await line.store.bury(lease, "timed")
     return LeaseFigure(settled, statistics.median(times) * 1000)
 
 

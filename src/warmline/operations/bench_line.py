@@ -58,11 +58,15 @@ class Speaker:
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None, key: str | None = None) -> Any:  # noqa: ANN401  # JSON
-        """Make a request and return what was said. Raises DaemonError when it was refused."""
+        """Make a request and return what was said. Raises DaemonError when it was refused, or could not be made."""
         headers = self._headers | ({"Idempotency-Key": key} if key else {})
-        self._connection.request(method, path, None if body is None else json.dumps(body), headers)
-        response = self._connection.getresponse()
-        said = json.loads(response.read())
+        try:
+            self._connection.request(method, path, None if body is None else json.dumps(body), headers)
+            response = self._connection.getresponse()
+            said = json.loads(response.read())
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise DaemonError(f"{method} {path} got no answer: {error!r}") from error
         if response.status >= http.client.BAD_REQUEST:
             raise DaemonError(f"{method} {path} was refused: {said}")
         return said
@@ -76,10 +80,10 @@ def run(folder: Path | None, *, messages: int, on_step: Callable[[str], None]) -
         daemon.start(home, DaemonSettings())
         try:
             on_step(f"{messages:,} messages from one process to another")
-            owner = Speaker(home, home.read_token())
-            tokens = _participants(owner)
+            tokens = _participants(Speaker(home, home.read_token()))
             times = _hand_overs(home, tokens, messages)
-            requests = [_timed(lambda: owner.call("GET", "/healthz")) for _ in range(messages)]
+            asker = Speaker(home, home.read_token())  # one that was idle for so long is closed by now
+            requests = [_timed(lambda: asker.call("GET", "/healthz")) for _ in range(messages)]
         finally:
             daemon.stop(home, DaemonSettings())
         floor = meter.slice().floor()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from warmline.model import Message
-from warmline.stores.rows import Row, message_values
+from warmline.stores.rows import Row, message_values, seal_of
 from warmline.stores.transaction import Transaction
 
 
@@ -32,7 +32,7 @@ def accept(tx: Transaction, new: Sent, mailbox_numbers: Sequence[int]) -> list[i
     message, values = new
     message_id, deadline_at = message.id, values["deadline_at"]
     positions = [next_position(tx, number) for number in mailbox_numbers]
-    tx.run("add_message", values)
+    write_message(tx, values)
     for number, position in zip(mailbox_numbers, positions, strict=True):
         tx.run(
             "add_delivery",
@@ -44,6 +44,11 @@ def accept(tx: Transaction, new: Sent, mailbox_numbers: Sequence[int]) -> list[i
     tx.news.said[message.conversation] = None
     tx.news.event_at(deadline_at)
     return positions
+
+
+def write_message(tx: Transaction, values: Mapping[str, Any]) -> None:
+    """Write the row of a message, under its seal; the columns are as `message_values` returns them, and final."""
+    tx.run("add_message", {**values, "seal": seal_of(tx.seals, values.values())})
 
 
 def next_position(tx: Transaction, mailbox_number: int) -> int:

@@ -17,8 +17,8 @@ where m.number > :after and m.sent_at < :before_at and m.kind <> 'answer'
 group by m.number order by m.number limit :limit
 
 -- name: archive_file
-insert into archive_file (name, first_number, last_number, first_id, last_id, posts)
-values (:name, :first_number, :last_number, :first_id, :last_id, :posts)
+insert into archive_file (name, first_number, last_number, first_id, last_id, posts, digest)
+values (:name, :first_number, :last_number, :first_id, :last_id, :posts, :digest)
 
 -- name: archive_part
 insert into archive_part (conversation, last_number, file) values (:conversation, :last_number, :file)
@@ -39,6 +39,25 @@ where handed_at < :before_at
 
 -- name: archive_stops
 delete from stop where last_at < :before_at
+
+-- name: archive_replacing
+insert into archive_file (name, first_number, last_number, first_id, last_id, posts, digest)
+select :name, first_number, last_number, first_id, last_id, posts, :digest from archive_file where name = :replaced
+
+-- name: archive_replacing_parts
+update archive_part set file = :name where file = :replaced
+
+-- name: archive_replaced
+delete from archive_file where name = :replaced
+
+-- name: archive_audit
+select number, at, verb, actor, conversation, subject, refusal, detail, hash
+from audit
+where number < coalesce((select min(number) from audit where at >= :before_at), (select max(number) from audit))
+order by number limit :limit
+
+-- name: archive_audit_leave
+delete from audit where number between :first_number and :last_number
 
 -- name: archive_files
 select name from archive_file

@@ -7,8 +7,20 @@ import secrets
 from dataclasses import dataclass
 
 from warmline.errors import LeaseLostError, UnknownBatchError
-from warmline.model import Acknowledged, BatchToken, ConversationId, CredentialId, Kind, Mailbox, MessageId, State
+from warmline.model import (
+    Acknowledged,
+    BatchToken,
+    ConversationId,
+    CredentialId,
+    Kind,
+    Mailbox,
+    Message,
+    MessageId,
+    State,
+)
 from warmline.stores import verbs
+from warmline.stores.ledger import AuditEntry
+from warmline.stores.looking import read_message
 from warmline.stores.rows import BatchRow, LeaseRow, Row
 from warmline.stores.transaction import Box, Transaction
 from warmline.stores.verbs import Grant, due, hand_over
@@ -38,25 +50,30 @@ def arrive(tx: Transaction, wanted: Reception) -> BatchRow | None:
 
 def receive(tx: Transaction, wanted: Reception) -> BatchRow | None:
     """Lease what is due as one batch, or return None. The same key gives what is held under it."""
-    rows = due(tx, wanted.box, wanted.limit)
-    if not rows:
-        return None
-    if (same := _again(tx, wanted)) is not None:
-        return same
     token = secrets.token_hex(16)
     grant = Grant(token, wanted.name, tx.now + wanted.duration, wanted.reader)
-    leases = [hand_over(tx, wanted.box, row, grant) for row in rows]
+    leases: list[LeaseRow] = []
+    while not leases:
+        rows = due(tx, wanted.box, wanted.limit)
+        if not rows:
+            return None
+        if (same := _again(tx, wanted)) is not None:
+            return same
+        handed = [hand_over(tx, wanted.box, row, grant) for row in rows]
+        leases = [lease for lease in handed if lease is not None]
     if wanted.key is not None:
         tx.run("receive_forget", {"reader": wanted.reader, "key": wanted.key})
     batch = {
         "token": token,
         "mailbox_id": wanted.box.number,
         "reader": wanted.reader,
-        "message_ids": json.dumps([row[0] for row in rows]),
+        "message_ids": json.dumps([lease.message.id for lease in leases]),
         "now_at": tx.now,
         "key": wanted.key,
     }
     tx.run("receive", batch)
+    for lease in leases:
+        tx.audit(AuditEntry("receive", wanted.reader, lease.conversation, lease.values["message_id"]))
     tx.news.readers.append(wanted.reader)
     return BatchRow(token, wanted.mailbox, leases, is_new=True)
 
@@ -95,14 +112,16 @@ def acknowledge(tx: Transaction, token: BatchToken, reader: CredentialId) -> Ack
         leased = _leased(tx, token, mailbox_number, json.loads(message_ids))
         if not leased and _comes_again(tx, mailbox_number, json.loads(message_ids)):
             raise LeaseLostError("nothing of this batch is held any more: it is handed over again")
-        questions = [message for message, _ in leased if message[3] == Kind.QUESTION]
-        settled = [message for message, _ in leased if message[3] != Kind.QUESTION]
+        questions = [message for message, _ in leased if message.kind is Kind.QUESTION]
+        settled = [message for message, _ in leased if message.kind is not Kind.QUESTION]
         for message in settled:
             _settle(tx, message, mailbox_number)
-        settled_ids = json.dumps([message[0] for message in settled])
-        unanswered_ids = json.dumps([message[0] for message in questions])
+        settled_ids = json.dumps([message.id for message in settled])
+        unanswered_ids = json.dumps([message.id for message in questions])
         found = {"settled_ids": settled_ids, "unanswered_ids": unanswered_ids}
         tx.run("acknowledge", {"token": token, "now_at": tx.now, **found})
+        for message in settled:
+            tx.audit(AuditEntry("acknowledge", reader, message.conversation, message.id))
     return Acknowledged(_ids(settled_ids), _ids(unanswered_ids))
 
 
@@ -131,10 +150,12 @@ def _batch(tx: Transaction, token: BatchToken, reader: CredentialId) -> Row:
     return row
 
 
-def _leased(tx: Transaction, token: BatchToken, mailbox_number: int, message_ids: list[str]) -> list[tuple[Row, Row]]:
+def _leased(
+    tx: Transaction, token: BatchToken, mailbox_number: int, message_ids: list[str]
+) -> list[tuple[Message, Row]]:
     """Return the messages of a batch that are leased under its token, each with its delivery's columns."""
-    keys = [{"message_id": message_id, "mailbox_id": mailbox_number, "token": token} for message_id in message_ids]
-    rows = [(tx.one("lease_message", key), tx.one("batch_held", key)) for key in keys]
+    which = {"mailbox_id": mailbox_number, "token": token}
+    rows = [(read_message(tx, each), tx.one("batch_held", {**which, "message_id": each})) for each in message_ids]
     return [(message, delivery) for message, delivery in rows if message is not None and delivery is not None]
 
 
@@ -145,12 +166,11 @@ def _comes_again(tx: Transaction, mailbox_number: int, message_ids: list[str]) -
     return any(state is not None and state[0] in _OPEN for state in states)
 
 
-def _settle(tx: Transaction, message: Row, mailbox_number: int) -> None:
-    message_id, conversation, *_ = message
-    tx.run("settle", {"message_id": message_id, "mailbox_id": mailbox_number, "now_at": tx.now, "answer_id": None})
-    tx.news.ended[MessageId(message_id)] = None
+def _settle(tx: Transaction, message: Message, mailbox_number: int) -> None:
+    tx.run("settle", {"message_id": message.id, "mailbox_id": mailbox_number, "now_at": tx.now, "answer_id": None})
+    tx.news.ended[message.id] = None
     tx.news.due[mailbox_number] = None
-    tx.news.said[conversation] = None
+    tx.news.said[message.conversation] = None
 
 
 def _ids(text: str) -> tuple[MessageId, ...]:

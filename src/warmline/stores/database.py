@@ -16,9 +16,13 @@ import apsw
 from warmline.errors import StoreClosedError, UnknownMailboxError
 from warmline.model import Mailbox
 from warmline.protocols import Clock
+from warmline.security.seals import Seals
 from warmline.settings import StoreSettings
 from warmline.stores.archive import SqliteArchive
+from warmline.stores.doubt import doubt_credentials
+from warmline.stores.ledger import Ledger
 from warmline.stores.opening import open_reader, open_writer, translated
+from warmline.stores.rows import micros
 from warmline.stores.transaction import Box, News, Transaction, read_boxes
 from warmline.stores.writer import Job, Undo, Writer
 
@@ -39,14 +43,30 @@ class Part(Protocol):
 
 
 class Database:
-    """Runs verbs on the file at `path`, which nobody else may write. May be opened again after it was closed."""
+    """Runs verbs on the file at `path`, which nobody else may write. May be opened again after it was closed.
 
-    def __init__(self, path: Path, settings: StoreSettings, clock: Clock, *, vfs: str | None = None) -> None:
+    With a key, file and archive are encrypted under it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        settings: StoreSettings,
+        clock: Clock,
+        seals: Seals,
+        *,
+        vfs: str | None = None,
+        ledger: type[Ledger] = Ledger,
+        key: bytes | None = None,
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self._path = path
+        self._seals = seals
         self._vfs = vfs
-        self.archive = SqliteArchive(self, path.with_name("archive"))
+        self._make_ledger = ledger
+        self._key = key
+        self.archive = SqliteArchive(self, path.with_name("archive"), key)
         self._parts: list[Part] = []
         self._boxes: dict[Mailbox, Box] = {}
         self._writer: Writer | None = None
@@ -62,10 +82,15 @@ class Database:
 
     async def open(self) -> None:
         """Open or make the file, start the threads, load the parts."""
-        self._connection = await asyncio.to_thread(open_writer, self._path, self.settings, self._vfs)
-        self._reading = await asyncio.to_thread(open_reader, self._path, self._vfs)
+        self._connection = await asyncio.to_thread(
+            open_writer, self._path, self.settings, self._seals, vfs=self._vfs, key=self._key
+        )
+        self._ledger = self._make_ledger(self._connection, self._seals)
+        now = micros(self.clock.now())
+        await asyncio.to_thread(doubt_credentials, self._connection, self._ledger, now)
+        self._reading = await asyncio.to_thread(open_reader, self._path, vfs=self._vfs, key=self._key)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="store reader")
-        self._writer = Writer(self._connection, self.clock, self.settings.max_batch, self._tell)
+        self._writer = Writer(self._connection, self._ledger, self.clock, self.settings.max_batch, self._tell)
         self._boxes = await self.read(read_boxes)
         for part in self._parts:
             await part.load()
@@ -141,10 +166,10 @@ class Database:
             cursor = self._reading.cursor()
             cursor.execute("begin")  # one snapshot for all of a verb's statements
             try:
-                return verb(Transaction(cursor, 0))
+                return verb(Transaction(cursor, 0, self._ledger))
             finally:
                 cursor.execute("commit")
-        except (apsw.Error, OverflowError, UnicodeEncodeError) as error:
+        except (apsw.Error, OverflowError, UnicodeError) as error:
             raise translated(error) from error
 
     def _tell(self, news: News) -> None:

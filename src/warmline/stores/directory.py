@@ -30,14 +30,14 @@ class SqliteDirectory:
         database.join(self)
 
     async def new_conversation(
-        self, conversation: Conversation, credentials: Sequence[tuple[Credential, bytes]] = ()
+        self, conversation: Conversation, credentials: Sequence[tuple[Credential, bytes]] = (), *, by: CredentialId
     ) -> None:
         """Make a conversation."""
-        await self._database.write(lambda tx: verbs.new_conversation(tx, conversation, credentials))
+        await self._database.write(lambda tx: verbs.new_conversation(tx, conversation, credentials, by))
 
-    async def add_participant(self, participant: Participant) -> None:
+    async def add_participant(self, participant: Participant, *, by: CredentialId) -> None:
         """Make sure that a participant and its mailbox exist."""
-        await self._database.write(lambda tx: verbs.add_participant(tx, participant))
+        await self._database.write(lambda tx: verbs.add_participant(tx, participant, by))
 
     async def conversations(self, limit: int) -> Sequence[Conversation]:
         """List conversations."""
@@ -47,9 +47,9 @@ class SqliteDirectory:
         """Return one."""
         return await self._database.read(lambda tx: verbs.conversation(tx, conversation))
 
-    async def close_conversation(self, conversation: ConversationId, at: datetime) -> Conversation:
+    async def close_conversation(self, conversation: ConversationId, at: datetime, *, by: CredentialId) -> Conversation:
         """Take nothing new in it from now on."""
-        return await self._database.write(lambda tx: verbs.close_conversation(tx, conversation, at))
+        return await self._database.write(lambda tx: verbs.close_conversation(tx, conversation, at, by))
 
     async def said(self, conversation: ConversationId, after: int, limit: int) -> Sequence[Post]:
         """List messages of a conversation."""
@@ -66,18 +66,22 @@ class SqliteDirectory:
         """Call on_change after something was said or handed over; it is called, too, when the database closes."""
         return self._listeners.calling(conversation, on_change)
 
-    async def report(self, conversation: ConversationId, name: str, at: datetime, status: str | None) -> Participant:
+    async def report(
+        self, conversation: ConversationId, name: str, at: datetime, status: str | None, *, by: CredentialId
+    ) -> Participant:
         """Note that a participant lives."""
-        return await self._database.write(lambda tx: verbs.report(tx, conversation, name, at, status), synced=False)
+        return await self._database.write(
+            lambda tx: verbs.report(tx, Mailbox(conversation, name), at, status, by), synced=False
+        )
 
     async def mailboxes(self, conversation: ConversationId | None = None) -> Sequence[MailboxState]:
         """List mailboxes."""
         return await self._database.read(lambda tx: verbs.mailboxes(tx, conversation))
 
-    async def set_policy(self, mailbox: Mailbox, policy: Policy) -> None:
+    async def set_policy(self, mailbox: Mailbox, policy: Policy, *, by: CredentialId) -> None:
         """Set how a mailbox hands over from now on."""
         number = self._database.box(mailbox).number
-        await self._database.write(lambda tx: verbs.set_policy(tx, mailbox, number, policy))
+        await self._database.write(lambda tx: verbs.set_policy(tx, mailbox, number, policy, by))
 
     def policy(self, mailbox: Mailbox) -> Policy:
         """Return a mailbox's policy."""
@@ -89,9 +93,9 @@ class SqliteDirectory:
         self._database.check_open()
         return tuple(self._open_by_name.get(name, ()))
 
-    async def add_credential(self, credential: Credential, token_hash: bytes) -> None:
+    async def add_credential(self, credential: Credential, token_hash: bytes, *, by: CredentialId) -> None:
         """Keep a credential."""
-        await self._database.write(lambda tx: verbs.add_credential(tx, credential, token_hash))
+        await self._database.write(lambda tx: verbs.add_credential(tx, credential, token_hash, by))
 
     async def credentials(self) -> Sequence[Credential]:
         """List all."""
@@ -103,17 +107,21 @@ class SqliteDirectory:
         self._database.check_open()
         return self._credentials.get(token_hash)
 
-    async def revoke(self, credential: CredentialId, at: datetime) -> Credential:
+    async def revoke(self, credential: CredentialId, at: datetime, *, by: CredentialId) -> Credential:
         """Let it speak no more."""
-        return await self._database.write(lambda tx: verbs.revoke(tx, credential, at))
+        return await self._database.write(lambda tx: verbs.revoke(tx, credential, at, by))
 
-    async def rotate(self, credential: CredentialId, successor: Credential, token_hash: bytes) -> None:
+    async def rotate(
+        self, credential: CredentialId, successor: Credential, token_hash: bytes, *, by: CredentialId
+    ) -> None:
         """Revoke a credential and keep its successor."""
-        await self._database.write(lambda tx: verbs.rotate(tx, credential, successor, token_hash))
+        await self._database.write(lambda tx: verbs.rotate(tx, credential, successor, token_hash, by))
 
-    async def extend_credential(self, credential: CredentialId, expires_at: datetime | None) -> Credential:
+    async def extend_credential(
+        self, credential: CredentialId, expires_at: datetime | None, *, by: CredentialId
+    ) -> Credential:
         """Let it expire then, or never."""
-        return await self._database.write(lambda tx: verbs.extend_credential(tx, credential, expires_at))
+        return await self._database.write(lambda tx: verbs.extend_credential(tx, credential, expires_at, by))
 
     async def stops(self, since: datetime) -> Sequence[Stop]:
         """List the runaways that were stopped."""

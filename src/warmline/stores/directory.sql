@@ -21,13 +21,13 @@ insert into conversation (id, created_at, closed_at) values (:id, :created_at, :
 
 -- name: said
 select id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at, answer,
-    memories, metadata, erased_at, number
+    memories, metadata, erased_at, erased_seal, seal, number
 from message where conversation = :conversation and conversation <> 'default' and number > :after
 order by number limit :limit
 
 -- name: said_default
 select id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at, answer,
-    memories, metadata, erased_at, number
+    memories, metadata, erased_at, erased_seal, seal, number
 from message where conversation = 'default' and number > :after order by number limit :limit
 
 -- name: said_deliveries
@@ -37,7 +37,7 @@ from delivery d join mailbox b on b.id = d.mailbox_id
 where d.message_id in (select value from json_each(:message_ids)) order by b.name, b.conversation
 
 -- name: said_answers
-select d.message_id, a.body, a.answer from delivery d join message a on a.id = d.answer_id
+select d.message_id, d.answer_id from delivery d
 where d.message_id in (select value from json_each(:message_ids)) and d.answer_id is not null
 
 -- name: close_conversation

@@ -27,10 +27,11 @@ from warmline.stores.directory_rows import (
     participant_values,
     stop_of,
 )
+from warmline.stores.ledger import AuditEntry
+from warmline.stores.looking import read_answer
 from warmline.stores.rows import (
     MESSAGE_COLUMNS,
     Row,
-    answer_from_json,
     delivery_of,
     message_of,
     micros,
@@ -40,7 +41,7 @@ from warmline.stores.transaction import Transaction
 
 
 def new_conversation(
-    tx: Transaction, conversation: Conversation, credentials: Sequence[tuple[Credential, bytes]]
+    tx: Transaction, conversation: Conversation, credentials: Sequence[tuple[Credential, bytes]], by: CredentialId
 ) -> None:
     """Make a conversation with its participants, their mailboxes and their credentials."""
     if tx.one("conversation", {"conversation": conversation.id}) is not None:
@@ -55,12 +56,15 @@ def new_conversation(
     tx.boxes_changed(conversation.id)
     for credential, token_hash in credentials:
         _keep(tx, credential, token_hash)
+    counts = {"participants": len(conversation.participants), "credentials": len(credentials)}
+    tx.audit(AuditEntry("new_conversation", by, conversation.id, detail=counts))
 
 
-def add_participant(tx: Transaction, participant: Participant) -> None:
+def add_participant(tx: Transaction, participant: Participant, by: CredentialId) -> None:
     """Make sure that a participant and its mailbox exist."""
     _conversation(tx, participant.conversation)
-    _join(tx, participant, tx.now)
+    if _join(tx, participant, tx.now):
+        tx.audit(AuditEntry("add_participant", by, participant.conversation, detail={"name": participant.name}))
     tx.boxes_changed(participant.conversation)
 
 
@@ -80,7 +84,7 @@ def conversation(tx: Transaction, conversation: ConversationId) -> Conversation:
     return conversation_of(row, map(participant_of, participants))
 
 
-def close_conversation(tx: Transaction, closed: ConversationId, at: datetime) -> Conversation:
+def close_conversation(tx: Transaction, closed: ConversationId, at: datetime, by: CredentialId) -> Conversation:
     """Take nothing new in it from now on."""
     if closed == DEFAULT_CONVERSATION:
         raise ConflictError("the default conversation stays open")
@@ -88,6 +92,7 @@ def close_conversation(tx: Transaction, closed: ConversationId, at: datetime) ->
     if before.closed_at is not None:
         return before
     tx.run("close_conversation", {"conversation": closed, "closed_at": micros(at)})
+    tx.audit(AuditEntry("close_conversation", by, closed))
     tx.boxes_changed(closed)
     return conversation(tx, closed)
 
@@ -101,19 +106,21 @@ def said(tx: Transaction, of: ConversationId, after: int, limit: int) -> Sequenc
     deliveries: defaultdict[str, list[Delivery]] = defaultdict(list)
     for row in tx.all("said_deliveries", which):
         deliveries[row[0]].append(delivery_of(row[1:]))
-    answers = {message_id: answer_from_json(text, rest) for message_id, text, rest in tx.all("said_answers", which)}
+    answers = {each: read_answer(tx, each, answer_id) for each, answer_id in tx.all("said_answers", which)}
     return [
-        Post(message_of(row[:MESSAGE_COLUMNS]), tuple(deliveries[row[0]]), row[MESSAGE_COLUMNS], answers.get(row[0]))
+        Post(message_of(row, tx.seals), tuple(deliveries[row[0]]), row[MESSAGE_COLUMNS], answers.get(row[0]))
         for row in rows
     ]
 
 
-def report(tx: Transaction, of: ConversationId, name: str, at: datetime, status: str | None) -> Participant:
-    """Note that a participant lives, and its status unless None."""
-    _conversation(tx, of)
-    _participant(tx, of, name)
-    tx.run("report", {"conversation": of, "name": name, "at": micros(at), "status": status})
-    return _participant(tx, of, name)
+def report(tx: Transaction, of: Mailbox, at: datetime, status: str | None, by: CredentialId) -> Participant:
+    """Note that the participant with this mailbox lives, and its status unless None."""
+    _conversation(tx, of.conversation)
+    _participant(tx, of.conversation, of.name)
+    tx.run("report", {"conversation": of.conversation, "name": of.name, "at": micros(at), "status": status})
+    if status is not None:  # a mere beat is no news
+        tx.audit(AuditEntry("report", by, of.conversation, detail={"name": of.name}))
+    return _participant(tx, of.conversation, of.name)
 
 
 def mailboxes(tx: Transaction, conversation: ConversationId | None) -> Sequence[MailboxState]:
@@ -124,18 +131,20 @@ def mailboxes(tx: Transaction, conversation: ConversationId | None) -> Sequence[
     return [mailbox_state_of(row) for row in tx.all("mailbox_states_in", {"conversation": conversation})]
 
 
-def set_policy(tx: Transaction, mailbox: Mailbox, number: int, policy: Policy) -> None:
+def set_policy(tx: Transaction, mailbox: Mailbox, number: int, policy: Policy, by: CredentialId) -> None:
     """Set how a mailbox, which exists, hands over."""
     values = {"ordered": int(policy.ordered), "answered_by": policy.answered_by.value}
     tx.run("set_policy", {"mailbox_id": number, **values})
+    tx.audit(AuditEntry("set_policy", by, mailbox.conversation, detail={"name": mailbox.name, **values}))
     tx.boxes_changed(mailbox.conversation)
     tx.news.due[number] = None  # those who wait may have it now
 
 
-def add_credential(tx: Transaction, credential: Credential, token_hash: bytes) -> None:
+def add_credential(tx: Transaction, credential: Credential, token_hash: bytes, by: CredentialId) -> None:
     """Keep a credential of a participant."""
     _check_new(tx, credential, token_hash)
     _keep(tx, credential, token_hash)
+    tx.audit(AuditEntry("add_credential", by, credential.conversation, credential.id))
 
 
 def credentials(tx: Transaction) -> dict[bytes, Credential]:
@@ -143,26 +152,38 @@ def credentials(tx: Transaction) -> dict[bytes, Credential]:
     return {row[0]: credential_of(row[1:]) for row in tx.all("credentials", {})}
 
 
-def revoke(tx: Transaction, credential: CredentialId, at: datetime) -> Credential:
+def revoke(tx: Transaction, credential: CredentialId, at: datetime, by: CredentialId) -> Credential:
     """Let it speak no more from `at`, or from when it was revoked before."""
-    _credential(tx, credential)
+    before = credential_of(_credential(tx, credential)[1:])
+    if before.revoked_at is not None:
+        return before
     tx.run("revoke", {"id": credential, "at": micros(at)})
+    tx.audit(AuditEntry("revoke", by, before.conversation, credential))
     return _changed(tx, credential)
 
 
-def rotate(tx: Transaction, credential: CredentialId, successor: Credential, token_hash: bytes) -> None:
+def rotate(
+    tx: Transaction, credential: CredentialId, successor: Credential, token_hash: bytes, by: CredentialId
+) -> None:
     """Revoke a credential and keep its successor."""
     _credential(tx, credential)
     _check_new(tx, successor, token_hash)
-    revoke(tx, credential, successor.created_at)
+    tx.run("revoke", {"id": credential, "at": micros(successor.created_at)})
+    _changed(tx, credential)
     _keep(tx, successor, token_hash)
+    tx.audit(AuditEntry("rotate", by, successor.conversation, credential, detail={"successor": successor.id}))
 
 
-def extend_credential(tx: Transaction, credential: CredentialId, expires_at: datetime | None) -> Credential:
+def extend_credential(
+    tx: Transaction, credential: CredentialId, expires_at: datetime | None, by: CredentialId
+) -> Credential:
     """Let it expire then, or never."""
     _credential(tx, credential)
-    tx.run("extend_credential", {"id": credential, "expires_at": micros_or_none(expires_at)})
-    return _changed(tx, credential)
+    values = {"expires_at": micros_or_none(expires_at)}
+    tx.run("extend_credential", {"id": credential, **values})
+    changed = _changed(tx, credential)
+    tx.audit(AuditEntry("extend_credential", by, changed.conversation, credential, detail=values))
+    return changed
 
 
 def stops(tx: Transaction, since: datetime) -> Sequence[Stop]:
@@ -170,13 +191,14 @@ def stops(tx: Transaction, since: datetime) -> Sequence[Stop]:
     return [stop_of(row) for row in tx.all("stops", {"since_at": micros(since)})]
 
 
-def _join(tx: Transaction, participant: Participant, at: int) -> None:
-    """Make a participant and its mailbox, unless it is there. at is in microseconds."""
+def _join(tx: Transaction, participant: Participant, at: int) -> bool:
+    """Make a participant and its mailbox, unless it is there; return whether it is new. at is in microseconds."""
     if tx.one("participant", _named(participant)) is not None:
-        return
+        return False
     tx.run("add_participant", {**participant_values(participant), "created_at": at})
     answered_by = AnsweredBy.PERSON if participant.is_person else AnsweredBy.ANYONE
     tx.run("add_participant_mailbox", {**_named(participant), "answered_by": answered_by.value})
+    return True
 
 
 def _named(participant: Participant) -> dict[str, object]:

@@ -16,9 +16,9 @@ from warmline.model import (
     MessageId,
     State,
 )
-from warmline.stores.accepting import accept, certain, sent
+from warmline.stores.accepting import accept, sent
 from warmline.stores.notice_texts import ended_text
-from warmline.stores.rows import time
+from warmline.stores.rows import kind_of, time
 from warmline.stores.transaction import Transaction
 
 
@@ -50,11 +50,12 @@ def put_notice(
 def put_end_notices(tx: Transaction, ended: Iterable[tuple[str, int]]) -> None:
     """Tell the senders of deliveries, given as (message id, mailbox number), that died or expired just now."""
     keys = ("message_id", "mailbox_id")
-    rows = [certain(tx.one("end_notice", dict(zip(keys, each, strict=True)))) for each in ended]
-    for _, message_id, conversation, sender, kind, trace, hops, mailbox_name, state, reason in sorted(rows):
+    rows = [tx.one("end_notice", dict(zip(keys, each, strict=True))) for each in ended]
+    found = sorted(row for row in rows if row is not None)  # of a message that was taken away nobody knows the sender
+    for _, message_id, conversation, sender, kind, trace, hops, mailbox_name, state, reason in found:
         tx.news.said[conversation] = None
         if sender != THE_LINE:
-            body = ended_text(Kind(kind), message_id, mailbox_name, State(state), reason)
+            body = ended_text(kind_of(kind), message_id, mailbox_name, State(state), reason)
             mailbox = mailbox_of_sender(tx, conversation, sender)
             put_notice(tx, mailbox, body, trace=trace, hops=hops, about=MessageId(message_id))
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from warmline.errors import ConversationClosedError, IdempotencyConflictError, UnknownMessageError
-from warmline.model import ConversationId, Lease, Message, MessageId, Post, Question
-from warmline.stores import verbs
+from warmline.model import THE_LINE, CredentialId, Kind, Lease, Message, MessageId, Post, Question
+from warmline.stores import looking, verbs
 from warmline.stores.accepting import Sent, accept
-from warmline.stores.rows import MESSAGE_COLUMNS, answer_to_json, delivery_of, message_of
+from warmline.stores.ledger import AuditEntry
+from warmline.stores.rows import MESSAGE_COLUMNS, Row, answer_to_json, delivery_of, message_of, message_values, seal_of
 from warmline.stores.speaking import Refused, Speech, admit
 from warmline.stores.transaction import Box, Transaction
+
+VERBS = dict.fromkeys(Kind, "send") | {Kind.QUESTION: "ask", Kind.CONTROL: "control"}
+"""What the audit calls the acceptance of a message, by its kind."""
 
 
 class Added(NamedTuple):
@@ -29,15 +33,18 @@ def add(
     if new.message.idempotency_key is not None and (same := _same_key(tx, new)) is not None:
         if tx.all("add_sent_to", {"message_id": same}) != [(box.number,)]:
             raise _other_use()
-        return verbs.get(tx, same)
+        return looking.get(tx, same)
     held = None if settles is None else verbs.held(tx, *settles)
     _check_open(tx.as_left(box))
     admitted = new if speech is None else _admitted(tx, new, speech)
     if isinstance(admitted, Refused):
         return admitted
     (position,) = accept(tx, admitted, [box.number])
+    settled = None
     if settles is not None and held is not None:
         verbs.settle_note(tx, *settles, held)
+        settled = {"settles": settles[0].message.id}
+    _audit(tx, VERBS[new.message.kind], new.message, speech, settled)
     return Added(admitted.message, position)
 
 
@@ -51,42 +58,63 @@ def broadcast(tx: Transaction, new: Sent, boxes: Sequence[Box], speech: Speech |
     if isinstance(admitted, Refused):
         return admitted
     accept(tx, admitted, [box.number for box in boxes])
+    _audit(tx, "broadcast", new.message, speech, {"recipients": len(boxes)})
     return post(tx, new.message.id)
 
 
 def post(tx: Transaction, message_id: MessageId) -> Post:
     """Read any message with its deliveries. Raises UnknownMessageError."""
-    row = tx.one("post", {"id": message_id})
+    row = tx.one("message", {"message_id": message_id})
     if row is None:
         raise UnknownMessageError(f"there is no message {message_id}")
     deliveries = [delivery_of(each) for each in tx.all("post_deliveries", {"id": message_id})]
     deliveries.sort(key=lambda each: (each.mailbox.name, each.mailbox.conversation))
-    answer = verbs.answer_to(tx, message_id)
     return Post(
-        message_of(row[:MESSAGE_COLUMNS]),
+        message_of(row, tx.seals),
         tuple(deliveries),
         number=row[MESSAGE_COLUMNS],
-        answer=answer.answer if answer else None,
+        answer=looking.answer_to(tx, message_id),
     )
 
 
-def erase(tx: Transaction, message_id: MessageId) -> Post:
+def erase(tx: Transaction, message_id: MessageId, by: CredentialId) -> Post:
     """Empty a message and its answer, and cancel its open deliveries. Raises UnknownMessageError."""
     before = post(tx, message_id)
     if before.message.erased_at is not None:
         return before
+    tx.audit(AuditEntry("erase", by, before.message.conversation, message_id))
     for (number,) in tx.all("erase_cancel", {"message_id": message_id, "now_at": tx.now}):
         tx.news.ended[message_id] = None
         tx.news.due[number] = None
-    for message in filter(None, (before.message, verbs.answer_to(tx, message_id))):
-        _empty(tx, message)
+    answered = tx.one("answer_id", {"id": message_id})
+    rows = [tx.one("message", {"message_id": message_id})]
+    if answered is not None:
+        rows.append(tx.one("answer", {"id": message_id, "answer_id": answered[0]}))
+    for row in filter(None, rows):
+        _empty(tx, row)
     return post(tx, message_id)
 
 
-def _empty(tx: Transaction, message: Message) -> None:
-    answer = message.answer and answer_to_json(replace(message.answer, text="", citations=()))
-    tx.run("erase", {"id": message.id, "answer": answer, "now_at": tx.now})
-    tx.news.said[ConversationId(message.conversation)] = None
+def _audit(
+    tx: Transaction, verb: str, message: Message, speech: Speech | None, detail: Mapping[str, object] | None
+) -> None:
+    actor = THE_LINE if speech is None else speech.by.id
+    tx.audit(AuditEntry(verb, actor, message.conversation, message.id, detail=detail))
+
+
+def _empty(tx: Transaction, row: Row) -> None:
+    """Leave the tombstone of a message, which keeps its old seal. What did not verify does not from now on either."""
+    message = message_of(row, tx.seals)
+    left = dict(zip(message_values(message), row, strict=False))
+    left |= {"body": "", "metadata": None, "erased_at": tx.now}
+    if message.answer is not None:
+        left["answer"] = answer_to_json(replace(message.answer, text="", citations=()))
+    seal = row[MESSAGE_COLUMNS - 1]
+    if message.is_intact:
+        left["erased_seal"] = seal
+        seal = seal_of(tx.seals, left.values())
+    tx.run("erase", {**left, "seal": seal})
+    tx.news.said[message.conversation] = None
 
 
 def _same_key(tx: Transaction, new: Sent) -> MessageId | None:
@@ -94,10 +122,10 @@ def _same_key(tx: Transaction, new: Sent) -> MessageId | None:
     row = tx.one("add_same_key", new.values)
     if row is None:
         return None
-    message_id, kind, body = row
-    if (kind, body) != (new.message.kind, new.message.body):
+    same = message_of(row, tx.seals)
+    if not same.is_intact or (same.kind, same.body) != (new.message.kind, new.message.body):
         raise _other_use()
-    return MessageId(message_id)
+    return same.id
 
 
 def _other_use() -> IdempotencyConflictError:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from warmline.model import (
+    WITHHELD,
     Answer,
     Batch,
     BatchToken,
@@ -24,13 +25,20 @@ from warmline.model import (
     Question,
     State,
 )
+from warmline.security.seals import Seals, form
 
 Row = tuple[Any, ...]
 
-MESSAGE_COLUMNS = 15
+MESSAGE_COLUMNS = 17
+"""How many columns a statement reads of a message: those that are sealed, in their order, and the seal."""
+
+MESSAGE = b"message"
+"""What the seals of messages are for."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_KINDS = frozenset(Kind)
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -55,7 +63,7 @@ def time_or_none(at: int | None) -> datetime | None:
 
 
 def message_values(message: Message) -> dict[str, Any]:
-    """Return the columns of a message, by name."""
+    """Return the columns of a message that are sealed, by name, in the order in which they are."""
     return {
         "id": message.id,
         "conversation": message.conversation,
@@ -72,23 +80,34 @@ def message_values(message: Message) -> dict[str, Any]:
         "memories": None if message.memories is None else _to_json(message.memories),
         "metadata": message.metadata,
         "erased_at": micros_or_none(message.erased_at),
+        "erased_seal": None,
     }
 
 
-class LeaseRow(NamedTuple):
-    """A lease as the writer leaves it: the message or its columns, the new values, and the counts before."""
+def seal_of(seals: Seals, sealed: Iterable[object]) -> bytes:
+    """Return the seal over the columns of a message."""
+    return seals.seal(MESSAGE, form(tuple(sealed)))
 
-    message: Message | Row
+
+class LeaseRow(NamedTuple):
+    """A lease as the writer leaves it: the message, the new values, and the counts before."""
+
+    message: Message
     values: Mapping[str, Any]
     failures: int
     lapses: int
+
+    @property
+    def conversation(self) -> ConversationId:
+        """The conversation of the message."""
+        return self.message.conversation
 
 
 def lease_of(row: LeaseRow, mailbox: Mailbox) -> Lease:
     """Make the lease of a row."""
     values = row.values
     return Lease(
-        message=row.message if isinstance(row.message, Message) else message_of(row.message),
+        message=row.message,
         mailbox=mailbox,
         deliveries=values["deliveries"],
         lease_id=values["lease_id"],
@@ -97,6 +116,20 @@ def lease_of(row: LeaseRow, mailbox: Mailbox) -> Lease:
         failures=row.failures,
         lapses=row.lapses,
     )
+
+
+class HeldRow(NamedTuple):
+    """The columns of a delivery that is held. reader is the credential that received it, if one did."""
+
+    position: int
+    failures: int
+    lapses: int
+    lease_lapses_at: int
+    last_error: str | None
+    deadline_at: int | None
+    handed_at: int | None
+    handed_to: str | None
+    reader: str | None
 
 
 class BatchRow(NamedTuple):
@@ -113,8 +146,11 @@ def batch_of(row: BatchRow) -> Batch:
     return Batch(BatchToken(row.token), row.mailbox, tuple(lease_of(lease, row.mailbox) for lease in row.leases))
 
 
-def message_of(row: Row) -> Message:
-    """Read the columns of a message."""
+def message_of(row: Row, seals: Seals) -> Message:
+    """Read the columns of a message, which may be followed by others; what does not verify is withheld."""
+    *sealed, seal = row[:MESSAGE_COLUMNS]
+    if not seals.verifies(MESSAGE, form(sealed), seal):
+        return _withheld(row)
     return Message(
         id=MessageId(row[0]),
         conversation=ConversationId(row[1]),
@@ -156,10 +192,39 @@ def delivery_of(row: Row) -> Delivery:
     )
 
 
-def question_of(row: Row, answer: Message | None) -> Question:
+def _withheld(row: Row) -> Message:
+    """Read as much of a message as tells which one it was: any of its columns may hold anything."""
+    message_id, conversation, sender, kind, _, sent_at, trace, hops, in_reply_to, *_ = row
+    is_answer = kind == Kind.ANSWER
+    return Message(
+        id=MessageId(message_id),
+        conversation=ConversationId(conversation),
+        sender=sender,
+        kind=kind_of(kind),
+        body=WITHHELD,
+        sent_at=time(sent_at) if 0 <= sent_at <= _LAST else _EPOCH,
+        trace=trace,
+        hops=hops,
+        in_reply_to=in_reply_to,
+        answer=withheld_answer(sender) if is_answer else None,
+        is_intact=False,
+    )
+
+
+def kind_of(text: str) -> Kind:
+    """Return the kind of this name; what has no such name is a note."""
+    return Kind(text) if text in _KINDS else Kind.NOTE
+
+
+def withheld_answer(author: str) -> Answer:
+    """Return what stands for an answer that is not the one that was written."""
+    return Answer(Outcome.FAILED, WITHHELD, author)
+
+
+def question_of(row: Row, answer: Answer | None, seals: Seals) -> Question:
     """Read the columns of a message, its mailbox and its delivery."""
     delivery = delivery_of(row[MESSAGE_COLUMNS:])
-    return Question(message_of(row[:MESSAGE_COLUMNS]), delivery, answer.answer if answer else None)
+    return Question(message_of(row, seals), delivery, answer)
 
 
 def answer_to_json(answer: Answer) -> str:
@@ -177,6 +242,7 @@ def answer_to_json(answer: Answer) -> str:
                     c.status,
                     c.file_digest,
                     c.span_digest,
+                    c.redacted,
                 )
                 for c in answer.citations
             ],
@@ -194,8 +260,8 @@ def answer_from_json(text: str, rest: str) -> Answer:
         text=text,
         author=said["author"],
         citations=tuple(
-            Citation(path, first, last, quote, CitationStatus(status), file_digest, span_digest)
-            for path, first, last, quote, status, file_digest, span_digest in said["citations"]
+            Citation(path, first, last, quote, CitationStatus(status), *rest)  # without redacted before version 4
+            for path, first, last, quote, status, *rest in said["citations"]
         ),
         timings_ms=said["timings_ms"],
         usage=said["usage"],

@@ -13,6 +13,7 @@ from warmline.limits import Limits
 from warmline.model import OWNER_MAILBOX, Mailbox, Message
 from warmline.parties import Credential, StopKind
 from warmline.rates import DAY, HOUR, MINUTE, passes, wait
+from warmline.stores.ledger import AuditEntry
 from warmline.stores.notice_texts import stop_text
 from warmline.stores.notices import mailbox_of_sender, put_notice
 from warmline.stores.transaction import Transaction
@@ -106,6 +107,7 @@ def _stop(tx: Transaction, kind: StopKind, key: str, speech: Speech, before: Tra
     if tx.one("stop_again", stop) is not None:
         return
     tx.run("stop", {**stop, "conversation": by.conversation, "participant": by.name})
+    tx.audit(AuditEntry("send", by.id, by.conversation, before.trace, refusal=kind.value))
     text = stop_text(kind, by, speech.max_hops)
     for mailbox in dict.fromkeys((Mailbox(by.conversation, by.name), OWNER_MAILBOX, *concerned)):
         put_notice(tx, mailbox, text, trace=before.trace, hops=before.hops)

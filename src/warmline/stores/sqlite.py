@@ -27,11 +27,13 @@ from warmline.model import (
 )
 from warmline.parties import Credential
 from warmline.protocols import Accepted, Clock, QuestionFilter
+from warmline.security.seals import Seals
 from warmline.settings import StoreSettings
-from warmline.stores import batches, posts, verbs
+from warmline.stores import batches, looking, posts, verbs
 from warmline.stores.accepting import sent
 from warmline.stores.batches import Reception
 from warmline.stores.database import Database
+from warmline.stores.ledger import Ledger
 from warmline.stores.rows import BatchRow, batch_of, lease_of, message_values, micros, time, time_or_none
 from warmline.stores.speaking import Refused, Speech
 from warmline.stores.transaction import News, Transaction
@@ -46,8 +48,18 @@ class SqliteStore:
     database is what it stands on, for a SqliteDirectory to stand on too: opened and closed with the store.
     """
 
-    def __init__(self, path: Path, settings: StoreSettings, clock: Clock, *, vfs: str | None = None) -> None:
-        self.database = Database(path, settings, clock, vfs=vfs)
+    def __init__(
+        self,
+        path: Path,
+        settings: StoreSettings,
+        clock: Clock,
+        seals: Seals,
+        *,
+        vfs: str | None = None,
+        ledger: type[Ledger] = Ledger,
+        key: bytes | None = None,
+    ) -> None:
+        self.database = Database(path, settings, clock, seals, vfs=vfs, ledger=ledger, key=key)
         self.database.join(self)
         self._settings = settings
         self._ends = EndWaits()
@@ -166,12 +178,12 @@ class SqliteStore:
         box, other = self.database.box(lease.mailbox), self.database.box(to)
         await self.database.write(lambda tx: verbs.escalate(tx, lease, box, other, deadline_at))
 
-    async def erase(self, message_id: MessageId) -> Post:
+    async def erase(self, message_id: MessageId, *, by: CredentialId) -> Post:
         """Empty a message and its answer, and cancel what is open of it."""
         try:
-            return await self.database.write(lambda tx: posts.erase(tx, message_id), checkpointed=True)
+            return await self.database.write(lambda tx: posts.erase(tx, message_id, by), checkpointed=True)
         except UnknownMessageError:
-            erased = await self.database.archive.erase(message_id, self.database.clock.now())
+            erased = await self.database.archive.erase(message_id, self.database.clock.now(), by)
             if erased is None:
                 raise
             return erased
@@ -183,9 +195,9 @@ class SqliteStore:
         except UnknownMessageError:
             return await self._from_archive(message_id)
 
-    async def archive(self, before: datetime) -> int:
+    async def archive(self, before: datetime, *, by: CredentialId) -> int:
         """Move what was settled or cancelled before into the archive."""
-        return await self.database.archive.move(before)
+        return await self.database.archive.move(before, by)
 
     async def extend(self, lease: Lease, duration: timedelta) -> Lease:
         """Extend a lease."""
@@ -219,22 +231,22 @@ class SqliteStore:
         box = self.database.box(lease.mailbox)
         await self.database.write(lambda tx: verbs.bury(tx, lease, box, error))
 
-    async def cancel(self, message_id: MessageId) -> Question:
+    async def cancel(self, message_id: MessageId, *, by: CredentialId) -> Question:
         """End what is ready or leased."""
-        return await self._steer(message_id, lambda tx: verbs.cancel(tx, message_id))
+        return await self._steer(message_id, lambda tx: verbs.cancel(tx, message_id, by))
 
-    async def requeue(self, message_id: MessageId, deadline_at: datetime | None) -> Question:
+    async def requeue(self, message_id: MessageId, deadline_at: datetime | None, *, by: CredentialId) -> Question:
         """Put back what is dead or expired."""
-        return await self._steer(message_id, lambda tx: verbs.requeue(tx, message_id, deadline_at))
+        return await self._steer(message_id, lambda tx: verbs.requeue(tx, message_id, deadline_at, by))
 
-    async def discard(self, message_id: MessageId) -> Question:
+    async def discard(self, message_id: MessageId, *, by: CredentialId) -> Question:
         """Give up what is dead."""
-        return await self._steer(message_id, lambda tx: verbs.discard(tx, message_id))
+        return await self._steer(message_id, lambda tx: verbs.discard(tx, message_id, by))
 
     async def get(self, message_id: MessageId) -> Question:
         """Return a question as it stands."""
         try:
-            return await self.database.read(lambda tx: verbs.get(tx, message_id))
+            return await self.database.read(lambda tx: looking.get(tx, message_id))
         except UnknownMessageError:
             post = await self._from_archive(message_id)
             if len(post.deliveries) != 1:
@@ -253,16 +265,20 @@ class SqliteStore:
     async def questions(self, which: QuestionFilter, limit: int) -> Sequence[Question]:
         """List questions."""
         box = self.database.box(which.mailbox) if which.mailbox else None
-        return await self.database.read(lambda tx: verbs.questions(tx, which, box, limit))
+        return await self.database.read(lambda tx: looking.questions(tx, which, box, limit))
 
     async def count(self, which: QuestionFilter) -> int:
         """Count questions."""
         box = self.database.box(which.mailbox) if which.mailbox else None
-        return await self.database.read(lambda tx: verbs.count(tx, which, box))
+        return await self.database.read(lambda tx: looking.count(tx, which, box))
 
     async def tally(self) -> dict[State, int]:
         """Count deliveries by state."""
-        return await self.database.read(verbs.tally)
+        return await self.database.read(looking.tally)
+
+    async def count_broken(self, since: datetime) -> int:
+        """Count what was not handed over because it was not intact."""
+        return await self.database.read(lambda tx: looking.count_broken(tx, since))
 
     async def lapse_all(self) -> None:
         """Lapse every lease."""

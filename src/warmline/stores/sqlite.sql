@@ -15,11 +15,12 @@ from mailbox b join conversation c on c.id = b.conversation where b.conversation
 insert into conversation (id, created_at) values (:conversation, :now_at) on conflict do nothing
 
 -- name: add_mailbox
-insert into mailbox (conversation, name) values (:conversation, :name) on conflict do nothing
+insert into mailbox (conversation, name) values (:conversation, :name) on conflict do nothing returning id
 
 -- name: add_same_key
-select id, kind, body from message
-where conversation = :conversation and sender = :sender and idempotency_key = :idempotency_key
+select id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at, answer,
+    memories, metadata, erased_at, erased_seal, seal
+from message where conversation = :conversation and sender = :sender and idempotency_key = :idempotency_key
 
 -- name: add_sent_to
 select coalesce(sent_to, mailbox_id) from delivery where message_id = :message_id
@@ -33,14 +34,19 @@ select last_position from mailbox where id = :mailbox_id
 -- name: add_message
 insert into message
     (id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at, answer,
-     memories, metadata)
+     memories, metadata, seal)
 values
     (:id, :conversation, :sender, :kind, :body, :sent_at, :trace, :hops, :in_reply_to, :idempotency_key,
-     :deadline_at, :answer, :memories, :metadata)
+     :deadline_at, :answer, :memories, :metadata, :seal)
 
 -- name: add_delivery
 insert into delivery (message_id, mailbox_id, position, state, deadline_at)
 values (:message_id, :mailbox_id, :position, 'ready', :deadline_at)
+
+-- name: message
+select id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at, answer,
+    memories, metadata, erased_at, erased_seal, seal, number
+from message where id = :message_id
 
 -- name: lease_first
 select message_id, deliveries, failures, lapses
@@ -59,11 +65,6 @@ where mailbox_id = :mailbox_id and ready_at is not null and position < (
 )
 limit 1
 
--- name: lease_message
-select id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at, answer,
-    memories, metadata, erased_at
-from message where id = :message_id
-
 -- name: lease
 update delivery
 set state = 'leased', deliveries = :deliveries, lease_id = :lease_id, holder = :holder, lease_lapses_at = :lapses_at,
@@ -71,14 +72,17 @@ set state = 'leased', deliveries = :deliveries, lease_id = :lease_id, holder = :
 where message_id = :message_id and mailbox_id = :mailbox_id
 
 -- name: held
-select position, failures, lapses, lease_lapses_at, last_error, deadline_at, handed_at, handed_to from delivery
+select position, failures, lapses, lease_lapses_at, last_error, deadline_at, handed_at, handed_to, reader from delivery
 where message_id = :message_id and mailbox_id = :mailbox_id
     and deliveries = :deliveries and lease_id = :lease_id and state = 'leased'
 
+-- name: answer_id
+select answer_id from delivery where message_id = :id and answer_id is not null
+
 -- name: answer
 select id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at, answer,
-    memories, metadata, erased_at
-from message where id = (select answer_id from delivery where message_id = :id and answer_id is not null)
+    memories, metadata, erased_at, erased_seal, seal
+from message where id = :answer_id and in_reply_to = :id
 
 -- name: extend
 update delivery set lease_lapses_at = :lapses_at
@@ -129,7 +133,7 @@ select d.state, m.conversation from delivery d join message m on m.id = d.messag
 
 -- name: question
 select m.id, m.conversation, m.sender, m.kind, m.body, m.sent_at, m.trace, m.hops, m.in_reply_to, m.idempotency_key,
-    m.deadline_at, m.answer, m.memories, m.metadata, m.erased_at,
+    m.deadline_at, m.answer, m.memories, m.metadata, m.erased_at, m.erased_seal, m.seal,
     b.conversation, b.name, d.position, d.state, d.deliveries, d.failures, d.lapses, d.ready_at, d.holder,
     d.lease_lapses_at, d.last_error, d.ended_at, d.deadline_at, d.handed_at, d.handed_to
 from message m join delivery d on d.message_id = m.id join mailbox b on b.id = d.mailbox_id
@@ -153,7 +157,7 @@ returning message_id, mailbox_id
 update delivery
 set state = 'ready', lapses = lapses + 1, lease_id = null, holder = null, lease_lapses_at = null, reader = null
 where timed_at <= :until_at and lease_lapses_at <= :until_at and (reader is null or not :spared)
-returning mailbox_id
+returning message_id, mailbox_id
 
 -- name: sweep_make_due
 update delivery set ready_at = null
@@ -165,7 +169,7 @@ select min(timed_at) from delivery where timed_at is not null
 
 -- name: questions
 select m.id, m.conversation, m.sender, m.kind, m.body, m.sent_at, m.trace, m.hops, m.in_reply_to, m.idempotency_key,
-    m.deadline_at, m.answer, m.memories, m.metadata, m.erased_at,
+    m.deadline_at, m.answer, m.memories, m.metadata, m.erased_at, m.erased_seal, m.seal,
     b.conversation, b.name, d.position, d.state, d.deliveries, d.failures, d.lapses, d.ready_at, d.holder,
     d.lease_lapses_at, d.last_error, d.ended_at, d.deadline_at, d.handed_at, d.handed_to
 from delivery d join message m on m.id = d.message_id join mailbox b on b.id = d.mailbox_id
@@ -182,6 +186,9 @@ where m.kind = 'question' and d.message_id >= :since_id and m.sent_at >= :since_
 
 -- name: tally
 select state, count(*) from delivery group by state
+
+-- name: count_broken
+select count(*) from audit indexed by audit_broken where verb = 'seal_broken' and at >= :since_at
 
 -- name: mailbox_number
 select id from mailbox where conversation = :conversation and name = :name
@@ -282,12 +289,10 @@ where message_id = :message_id and state in ('ready', 'leased')
 returning mailbox_id
 
 -- name: erase
-update message set body = '', metadata = null, answer = :answer, erased_at = :now_at where id = :id
+update message
+set body = :body, metadata = :metadata, answer = :answer, erased_at = :erased_at, erased_seal = :erased_seal, seal = :seal
+where id = :id
 
--- name: post
-select id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at, answer,
-    memories, metadata, erased_at, number
-from message where id = :id
 
 -- name: post_deliveries
 select b.conversation, b.name, d.position, d.state, d.deliveries, d.failures, d.lapses, d.ready_at, d.holder,

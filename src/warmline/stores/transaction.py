@@ -10,6 +10,7 @@ import apsw
 
 from warmline.model import ConversationId, CredentialId, Mailbox, Message, MessageId
 from warmline.parties import AnsweredBy, Credential
+from warmline.stores.ledger import AuditEntry, Ledger
 from warmline.stores.queries import load_all_queries, parameters_of
 from warmline.stores.rows import Row
 from warmline.stores.waits import ToQuestion
@@ -64,10 +65,12 @@ class Transaction:
     the same cursor.
     """
 
-    __slots__ = ("_boxes", "_cursor", "news", "now")
+    __slots__ = ("_boxes", "_cursor", "_ledger", "news", "now", "seals")
 
-    def __init__(self, cursor: apsw.Cursor, now: int) -> None:
+    def __init__(self, cursor: apsw.Cursor, now: int, ledger: Ledger) -> None:
         self._cursor = cursor
+        self._ledger = ledger
+        self.seals = ledger.seals
         self.now = now
         self.news = News()
         self._boxes: dict[int, Box] = {}
@@ -83,6 +86,15 @@ class Transaction:
     def run(self, name: str, values: Mapping[str, Any]) -> None:
         """Run a statement that returns nothing."""
         self._execute(name, values)
+
+    @property
+    def changes(self) -> int:
+        """How many rows the connection has changed: what grows meanwhile was changed."""
+        return self._cursor.connection.total_changes()
+
+    def audit(self, entry: AuditEntry) -> None:
+        """Add a row to the audit; it is there if what the verb writes is."""
+        self._ledger.note(self.now, entry)
 
     def boxes_changed(self, conversation: ConversationId) -> None:
         """Note that mailboxes of a conversation are new or have changed."""

@@ -24,6 +24,7 @@ import apsw
 
 from warmline.errors import StoreClosedError, StoreError
 from warmline.protocols import Clock
+from warmline.stores.ledger import Ledger
 from warmline.stores.opening import translated
 from warmline.stores.rows import micros
 from warmline.stores.transaction import News, Transaction
@@ -63,9 +64,11 @@ class _WrittenError(Exception):
 class Writer:
     """Runs verbs on its thread. `tell` is called on the event loop with the news of each commit."""
 
-    def __init__(self, connection: apsw.Connection, clock: Clock, max_batch: int, tell: Told) -> None:
+    def __init__(self, connection: apsw.Connection, ledger: Ledger, clock: Clock, max_batch: int, tell: Told) -> None:
         self._connection = connection
+        self._ledger = ledger
         self._cursor = connection.cursor()  # one for all: making a cursor costs as much as a small statement
+        self._committed = ledger.mark
         self._clock = clock
         self._max_batch = max_batch
         self._tell = tell
@@ -159,7 +162,7 @@ class Writer:
             return self._failed(batch, StoreError(f"the store could not do this: {type(bug).__name__}: {bug}"))
 
     def _attempt(self, batch: list[Job], *, careful: bool) -> tuple[Results, News]:
-        tx = Transaction(self._cursor, micros(self._clock.now()))
+        tx = Transaction(self._cursor, micros(self._clock.now()), self._ledger)
         results: Results = []
         self._begin(synced=any(job.synced for job in batch))
         for job in batch:
@@ -168,7 +171,9 @@ class Writer:
             else:
                 tx.news.due[job.parking] = None
         granted = self._granted(tx, careful=careful)
+        self._ledger.write()
         self._cursor.execute("commit")
+        self._committed = self._ledger.mark
         for job, result in granted:
             self._drop(job)
             job.granted = result
@@ -193,11 +198,12 @@ class Writer:
 
     def _plain(self, job: Job, tx: Transaction) -> Any:  # noqa: ANN401  # whatever the verb returns
         """Run one verb; return its result, or its error when it has written nothing. Raises _WrittenError."""
-        before = self._connection.total_changes()
+        before = self._connection.total_changes(), self._ledger.number
         try:
             return job.verb(tx)
         except Exception as error:  # the edge of the thread: the caller gets it, neighbours go on
-            if isinstance(error, apsw.Error) or self._connection.total_changes() != before:
+            after = self._connection.total_changes(), self._ledger.number
+            if isinstance(error, apsw.Error) or after != before:
                 raise _WrittenError from error
             return translated(error)
 
@@ -206,6 +212,7 @@ class Writer:
 
         Raises apsw.Error when SQLite gave up the whole transaction.
         """
+        before = self._ledger.mark
         self._cursor.execute("savepoint verb")
         try:
             result = job.verb(tx)
@@ -215,26 +222,32 @@ class Writer:
             result = translated(error)
         if isinstance(result, Exception):
             self._cursor.execute("rollback to verb")
+            self._ledger.back_to(before)
         self._cursor.execute("release verb")
         return result
 
     def _granted(self, tx: Transaction, *, careful: bool) -> Results:
         """Lease what became due to parked jobs, which stay parked until the commit."""
         granted: Results = []
-        for mailbox in tx.news.due:
-            for job in self._parked.get(mailbox, ()):
-                if job.abandoned:
-                    continue
-                result = self._guarded(job, tx) if careful else self._plain(job, tx)
-                if result is None:
-                    break
-                granted.append((job, result))
+        served: set[Job] = set()
+        while tx.news.due:  # what cannot be handed over is buried, and its sender's mailbox gets a notice
+            due, tx.news.due = tx.news.due, {}
+            for mailbox in due:
+                for job in self._parked.get(mailbox, ()):
+                    if job.abandoned or job in served:
+                        continue
+                    result = self._guarded(job, tx) if careful else self._plain(job, tx)
+                    if result is None:
+                        break
+                    served.add(job)
+                    granted.append((job, result))
         return granted
 
     def _undo(self) -> None:
         if self._connection.in_transaction:
             with suppress(apsw.Error):  # the error that matters is the first
                 self._cursor.execute("rollback")
+        self._ledger.back_to(self._committed)
 
     def _failed(self, batch: list[Job], trouble: Exception) -> tuple[Results, News]:
         """Give the error to all of a batch; who was parked before stays parked."""

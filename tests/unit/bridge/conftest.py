@@ -9,6 +9,7 @@ import pytest
 
 from bridge_cases import Scene, directory_of, join
 from manual_clock import ManualClock
+from sealing import SEALS
 from warmline.errors import UnknownRootError
 from warmline.memory.citations import FileVerifier
 from warmline.settings import MemorySettings, StoreSettings
@@ -26,7 +27,7 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path, notes: Path) -> 
         return notes.parent / shown
 
     clock, settings = ManualClock(), StoreSettings()
-    on_file = SqliteStore(tmp_path / "store.db", settings, clock)
+    on_file = SqliteStore(tmp_path / "store.db", settings, clock, SEALS)
     store = on_file if request.param == "sqlite" else MemoryStore(settings, clock)
     directory = directory_of(store)
     bridge = join(store, directory, FileVerifier(resolve, MemorySettings()), clock)

@@ -30,7 +30,7 @@ async def test_an_answer_reaches_its_asker_with_its_author(scene: Scene) -> None
     docs, code = await scene.begin("docs", "code")
     question = await scene.ask(docs, "code")
     token = token_of(await scene.take(code))
-    answered = await scene.bridge.batches.reply(code, token, question, "It is 9187.", metadata={"model": "m"})
+    answered = (await scene.bridge.batches.reply(code, token, question, "It is 9187.", metadata={"model": "m"})).post
     assert answered.answer is not None
     assert (answered.answer.text, answered.answer.author, answered.answer.outcome) == (
         "It is 9187.",
@@ -47,7 +47,7 @@ async def test_true_citations_are_verified_and_false_ones_never(scene: Scene) ->
     question = await scene.ask(docs, "code")
     token = token_of(await scene.take(code))
     claims = [TRUE, FALSE, MOVED, GONE]
-    answered = await scene.bridge.batches.reply(code, token, question, "It is 9187.", claims=claims)
+    answered = (await scene.bridge.batches.reply(code, token, question, "It is 9187.", claims=claims)).post
     assert answered.answer is not None
     first, second, third, fourth = answered.answer.citations
     assert (first.status, first.first_line, first.quote) == (CitationStatus.VERIFIED, 3, TRUE.quote)
@@ -61,7 +61,7 @@ async def test_claims_are_checked_within_the_speakers_memories(scene: Scene) -> 
     scoped = await scene.more(code, Grant(memories=frozenset({"other"})))
     question = await scene.ask(docs, "code")
     token = token_of(await scene.take(scoped))
-    answered = await scene.bridge.batches.reply(scoped, token, question, "It is 9187.", claims=[TRUE])
+    answered = (await scene.bridge.batches.reply(scoped, token, question, "It is 9187.", claims=[TRUE])).post
     assert answered.answer is not None
     assert [each.status for each in answered.answer.citations] == [CitationStatus.UNSUPPORTED]
 
@@ -74,7 +74,9 @@ async def test_evidence_can_be_insufficient_and_an_error_is_no_answer(scene: Sce
         with pytest.raises(InvalidInputError):
             await scene.bridge.batches.reply(code, token, question, "Error: 500", outcome=outcome)
     outcome = Outcome.INSUFFICIENT_EVIDENCE
-    answered = await scene.bridge.batches.reply(code, token, question, "It is not in the notes.", outcome=outcome)
+    answered = (
+        await scene.bridge.batches.reply(code, token, question, "It is not in the notes.", outcome=outcome)
+    ).post
     assert answered.answer is not None
     assert answered.answer.outcome is outcome
 
@@ -82,7 +84,7 @@ async def test_evidence_can_be_insufficient_and_an_error_is_no_answer(scene: Sce
 async def test_a_refusal_is_an_answer_that_says_why(scene: Scene) -> None:
     docs, code = await scene.begin("docs", "code")
     question = await scene.ask(docs, "code")
-    refused = await scene.bridge.batches.refuse(code, token_of(await scene.take(code)), question, "not my part")
+    refused = (await scene.bridge.batches.refuse(code, token_of(await scene.take(code)), question, "not my part")).post
     assert refused.answer is not None
     assert (refused.answer.outcome, refused.answer.text) == (Outcome.REFUSED, "not my part")
 
@@ -141,7 +143,7 @@ async def test_a_reply_to_a_note_goes_to_its_sender_and_settles_it(scene: Scene)
     docs, code = await scene.begin("docs", "code")
     sent = await scene.send(docs, "code")
     token = token_of(await scene.take(code))
-    reply = await scene.bridge.batches.reply(code, token, sent.message.id, "on it")
+    reply = (await scene.bridge.batches.reply(code, token, sent.message.id, "on it")).post
     assert reply.deliveries[0].mailbox == Mailbox(docs.conversation, "docs")
     assert (reply.message.in_reply_to, reply.message.kind) == (sent.message.id, Kind.NOTE)
     assert (reply.message.trace, reply.message.hops) == (sent.message.id, 2)
@@ -163,11 +165,11 @@ async def test_a_reply_that_is_stopped_settles_nothing(scene: Scene) -> None:
 async def test_a_reply_to_the_owner_comes_to_the_owners_mailbox(scene: Scene) -> None:
     docs, _ = await scene.begin("docs", "code")
     sent = await scene.send(THE_OWNER, "docs")
-    reply = await scene.bridge.batches.reply(docs, token_of(await scene.take(docs)), sent.message.id, "done")
+    reply = (await scene.bridge.batches.reply(docs, token_of(await scene.take(docs)), sent.message.id, "done")).post
     assert reply.deliveries[0].mailbox == OWNER_MAILBOX
     got = await scene.take(THE_OWNER)
     assert got.message.id == reply.message.id
-    back = await scene.bridge.batches.reply(THE_OWNER, token_of(got), reply.message.id, "thanks")
+    back = (await scene.bridge.batches.reply(THE_OWNER, token_of(got), reply.message.id, "thanks")).post
     assert back.deliveries[0].mailbox == Mailbox(docs.conversation, "docs")
 
 
@@ -197,5 +199,5 @@ async def test_a_note_is_refused_with_a_short_reason(scene: Scene) -> None:
     token = token_of(await scene.take(code))
     with pytest.raises(InvalidInputError, match="reason"):
         await scene.bridge.batches.refuse(code, token, sent.message.id, "x" * (LIMITS.max_reason_bytes + 1))
-    refused = await scene.bridge.batches.refuse(code, token, sent.message.id, "x" * LIMITS.max_reason_bytes)
+    refused = (await scene.bridge.batches.refuse(code, token, sent.message.id, "x" * LIMITS.max_reason_bytes)).post
     assert refused.deliveries[0].state is State.DEAD

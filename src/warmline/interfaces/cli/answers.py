@@ -21,13 +21,17 @@ EXIT_CODES = {"answered": 0, "insufficient_evidence": 3, None: 4}
 EXIT_FAILED = 1
 
 
-def show_answer(answer: dict[str, Any], *, as_json: bool) -> int:
+def show_answer(answer: dict[str, Any], *, as_json: bool, fenced: bool = False) -> int:
     """Print an answer, or the ticket when there is none yet, and return the exit code of `ask`."""
     if as_json:
         show_json(answer)
     elif answer["outcome"] is None:
         print(answer["id"])
         hint(f"no answer yet ({answer['state']}): come back with `warmline ticket {answer['id']} --wait 30`")
+    elif fenced:
+        from warmline.interfaces.cli.fenced import Reading
+
+        Reading().answer(answer)
     else:
         _show(answer)
     return EXIT_CODES.get(answer["outcome"], EXIT_FAILED)
@@ -38,18 +42,25 @@ def _show(answer: dict[str, Any]) -> None:
     if answer["citations"]:
         print()
     for citation in answer["citations"]:
-        style = GREEN if citation["status"] in {"verified", "moved"} else YELLOW
-        print(f"  {paint(span(citation), BOLD)}  {paint(citation['status'], style)}")
+        print(f"  {paint(span(citation), BOLD)}  {found(citation)}")
+    if not answer["intact"]:
+        hint(paint("not what was written: something else wrote into the store", YELLOW))
     total = answer["timings_ms"].get("total")
     took = f" in {total:.0f} ms" if total is not None else ""
     hint(f"{answer['outcome']} by {answer['author']}{took} · ticket {answer['id']}")
 
 
-def span(place: dict[str, Any]) -> str:
-    """Write `path:first-last`, or `path:line` for one line."""
-    first, last = place["first_line"], place["last_line"]
-    lines = f"{first}" if first == last else f"{first}-{last}"
-    return f"{one_line(place['path'])}:{lines}"
+def found(citation: dict[str, Any]) -> str:
+    """Write what the check of a citation found, and whether a secret is masked in what it shows."""
+    style = GREEN if citation["status"] in {"verified", "moved"} else YELLOW
+    return paint(citation["status"], style) + (", redacted" if citation["redacted"] else "")
+
+
+def span(lines: dict[str, Any]) -> str:
+    """Write where lines stand, which were cited or found, as the blocks of a prompt have it; on one line."""
+    from warmline.interfaces.fencing import place
+
+    return one_line(place(lines))
 
 
 def show_row(answer: dict[str, Any], width: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -138,3 +139,15 @@ def _standard_input() -> str:
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add --json."""
     parser.add_argument("--json", action="store_true", help="print one JSON document, for programs")
+
+
+def add_fenced(parser: argparse.ArgumentParser) -> None:
+    """Add --fenced."""
+    parser.add_argument(
+        "--fenced", action="store_true", help="for a model to read: in marked blocks (also by WARMLINE_FENCED=1)"
+    )
+
+
+def is_fenced(options: argparse.Namespace) -> bool:
+    """Tell whether the output is for a model to read, by the option or by the environment."""
+    return options.fenced or os.environ.get("WARMLINE_FENCED", "") not in {"", "0"}

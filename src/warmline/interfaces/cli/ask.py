@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from warmline.errors import DaemonError, StoreError
 from warmline.interfaces.cli.answers import show_answer
-from warmline.interfaces.cli.arguments import add_json, duration, message_id, moment, spoken
-from warmline.interfaces.cli.output import complain, hint
+from warmline.interfaces.cli.arguments import add_fenced, add_json, duration, is_fenced, message_id, moment, spoken
+from warmline.interfaces.cli.output import complain, hint, tell_masked
 
 if TYPE_CHECKING:
     from warmline.interfaces.cli.client import Client
@@ -38,6 +38,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     ask.add_argument("--to", metavar="NAME", help="the mailbox to ask; `mailbox list` shows which there are (memory)")
     ask.add_argument("--conversation", metavar="ID", help="whose mailbox, where several have that name")
     ask.add_argument("--key", help="idempotency key: the same key and question are the same ticket")
+    add_fenced(ask)
     add_json(ask)
     ask.set_defaults(run=_ask)
     ticket = commands.add_parser("ticket", help="look after a question asked before", description=_ticket.__doc__)
@@ -45,6 +46,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     ticket.add_argument(
         "--wait", type=duration, metavar="TIME", default=timedelta(0), help="wait as long as this: 30, 5m (0)"
     )
+    add_fenced(ticket)
     add_json(ticket)
     ticket.set_defaults(run=_ticket)
 
@@ -65,10 +67,11 @@ def _ask(options: argparse.Namespace) -> int:
         body["deadline_at"] = options.deadline.isoformat()
     client = client_for(options.home)
     key = secrets.token_hex(16) if options.key is None else options.key
-    answer = client.call("POST", "/v1/questions", body, key=key)
+    asked = answer = client.call("POST", "/v1/questions", body, key=key)
+    tell_masked(asked["redacted"])
     if answer["outcome"] is None and options.wait:
-        answer = _wait(client, answer, options.wait)
-    code = show_answer(answer, as_json=options.json)
+        answer = {**_wait(client, asked, options.wait), "redacted": asked["redacted"]}
+    code = show_answer(answer, as_json=options.json, fenced=is_fenced(options))
     if answer["outcome"] == "insufficient_evidence" and options.to is None and not options.json:
         hint("see what it holds: `warmline memory list`")
     return code
@@ -79,7 +82,7 @@ def _ticket(options: argparse.Namespace) -> int:
     from warmline.interfaces.cli.client import client_for
 
     answer = client_for(options.home).wait(question_path(options.id), options.wait)
-    return show_answer(answer, as_json=options.json)
+    return show_answer(answer, as_json=options.json, fenced=is_fenced(options))
 
 
 def _wait(client: Client, asked: dict[str, Any], patience: timedelta) -> dict[str, Any]:

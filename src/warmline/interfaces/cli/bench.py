@@ -1,13 +1,18 @@
-"""`bench bus`, `line`, `recall` and `waiters`: figures with their units, beside the floor of the same run."""
+"""`bench bus`, `line`, `recall`, `redaction` and `waiters`: figures with units, beside the floor of their run."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from warmline.errors import InvalidInputError
 from warmline.interfaces.cli.arguments import add_json, whole
 from warmline.interfaces.cli.output import hint, show_json
+
+if TYPE_CHECKING:
+    from warmline.operations.bench_apart import ApartFigure
+    from warmline.operations.bench_bus import BusFigures, Figure
 
 TIMED_MEGABYTES = 100
 
@@ -30,6 +35,12 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         metavar="N",
         default=0,
         help="time a lease beside this many settled questions, too",
+    )
+    bus.add_argument(
+        "--security",
+        choices=("on", "off", "both"),
+        default="on",
+        help="seals, ledger, audit, redaction and rates: on, off, or both in turn, and what they cost (on)",
     )
     bus.add_argument("--folder", type=Path, metavar="DIR", help="whose disk counts (where temporary files live)")
     bus.set_defaults(run=_bus)
@@ -59,7 +70,13 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     line.add_argument("--messages", type=whole(1, 1_000_000), metavar="N", default=500, help="sent in turn (500)")
     line.add_argument("--folder", type=Path, metavar="DIR", help="whose disk counts (where temporary files live)")
     line.set_defaults(run=_line)
-    for each in (bus, line, recall, waiters):
+    redaction = benches.add_parser(
+        "redaction",
+        help="looking for secrets: processor time, of clean, dense and hostile text",
+        description=_redaction.__doc__,
+    )
+    redaction.set_defaults(run=_redaction)
+    for each in (bus, line, recall, redaction, waiters):
         add_json(each)
 
 
@@ -95,24 +112,47 @@ def _waiters(options: argparse.Namespace) -> int:
 def _bus(options: argparse.Namespace) -> int:
     """Measure durable questions from ask to answer, by as many askers and workers as each line says."""
     from warmline.operations import bench_bus
+    from warmline.operations.bench_parts import Security
 
-    figures = bench_bus.run(options.folder, questions=options.questions, history=options.history, on_step=hint)
+    wanted = [each for each in reversed(Security) if options.security in {each.value, "both"}]
+    figures = bench_bus.run(options.folder, wanted, questions=options.questions, history=options.history, on_step=hint)
     if options.json:
         show_json(figures.as_json())
         return 0
     floor = figures.floor
     print(f"floor (p50): fdatasync of 4 KB {floor.fdatasync_ms:.3f} ms, SQLite FULL commit {floor.commit_ms:.3f} ms\n")
-    print("askers x workers   p50 ms   p99 ms  x 2 commits  questions/s  x 1/commit  fdatasyncs  slowest/fastest")
+    print(
+        "security  askers x workers   p50 ms   p99 ms  x 2 commits  questions/s  x 1/commit  fdatasyncs"
+        "  slowest/fastest  cpu us"
+    )
     for shape in figures.shapes:
         print(
-            f"{shape.askers:>6} x {shape.workers:<9} {shape.p50_ms:>8.2f} {shape.p99_ms:>8.2f}"
+            f"{shape.security:<8} {shape.askers:>7} x {shape.workers:<9} {shape.p50_ms:>8.2f} {shape.p99_ms:>8.2f}"
             f" {shape.p50_ms / (2 * floor.commit_ms):>12.2f} {shape.questions_per_second:>12,.0f}"
             f" {shape.questions_per_second * floor.commit_ms / 1000:>11.2f} {shape.fdatasyncs_per_question:>11.2f}"
-            f" {shape.slowest_to_fastest:>16.2f}"
+            f" {shape.slowest_to_fastest:>16.2f} {shape.cpu_us:>7.0f}"
         )
+    if options.security == "both":
+        _show_cost(figures)
     for lease in figures.leases:
         print(f"a lease beside {lease.settled:>9,} settled questions: p50 {lease.p50_ms:.3f} ms")
     return 0
+
+
+def _show_cost(figures: BusFigures) -> None:
+    """Print what security adds, for each two figures of one shape: without it, and with it."""
+    for off, on in zip(figures.shapes[::2], figures.shapes[1::2], strict=True):
+        _show_difference(f"{on.askers} x {on.workers}", off, on)
+    off_apart, on_apart = figures.apart
+    _show_difference(f"{on_apart.askers} askers in another process", off_apart, on_apart)
+
+
+def _show_difference(shape: str, off: Figure | ApartFigure, on: Figure | ApartFigure) -> None:
+    print(
+        f"{shape}: security adds {on.cpu_us - off.cpu_us:.0f} us of a processor a question, and keeps"
+        f" {on.questions_per_second / off.questions_per_second:.2f} of"
+        f" {off.questions_per_second:,.0f} questions/s"
+    )
 
 
 def _line(options: argparse.Namespace) -> int:
@@ -133,4 +173,19 @@ def _line(options: argparse.Namespace) -> int:
         f" p50 {figures.p50_ms:.2f} ms, p99 {figures.p99_ms:.2f} ms"
         f" (with a rate of {figures.messages_per_minute_allowed:,} a minute, where a credential has 60)"
     )
+    return 0
+
+
+def _redaction(options: argparse.Namespace) -> int:
+    """Measure what looking for secrets costs in processor time; medians, with the least of the same run."""
+    from warmline.operations import bench_redaction
+
+    figures = bench_redaction.run(on_step=hint)
+    if options.json:
+        show_json(figures.as_json())
+        return 0
+    print(f"a question of 200 B and an answer of 1 KB: {figures.exchange_us:.1f} us ({figures.exchange_least_us:.1f})")
+    print(f"text without secrets: {figures.clean_us_per_kb:.1f} us/KB ({figures.clean_least_us_per_kb:.1f})")
+    print(f"a secret on every line: {figures.dirty_us_per_kb:.1f} us/KB ({figures.dirty_least_us_per_kb:.1f})")
+    print(f"the worst of the hostile texts, 1 MiB of {figures.worst!r}: {figures.worst_seconds:.2f} s")
     return 0

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from warmline.interfaces.cli.arguments import add_json, message_id, names, segment, whole
 from warmline.interfaces.cli.output import BOLD, DIM, counted, hint, local_time, one_line, paint, show_json
+
+if TYPE_CHECKING:
+    from warmline.interfaces.cli.fenced import Reading
 
 _ABOUT = """A conversation holds the participants that can reach each other. Each has a mailbox of its own name, and a
 credential that says who speaks; you, at the shell, are the owner and reach them all."""
@@ -87,6 +90,7 @@ def _show(options: argparse.Namespace) -> int:
     with --json then one message a line, and again when its receipts changed.
     """
     from warmline.interfaces.cli.client import client_for
+    from warmline.interfaces.cli.fenced import Reading
 
     path, client = f"/v1/conversations/{segment(options.id)}", client_for(options.home)
     who = client.call("GET", f"{path}/participants")
@@ -94,27 +98,31 @@ def _show(options: argparse.Namespace) -> int:
     if options.json and not options.follow:
         show_json(client.call("GET", path) | who | {"messages": said})
         return 0
-    if not options.json:
-        _show_participants(who["participants"])
+    reading = None if options.json else Reading()
+    if reading:
+        _show_participants(who["participants"], reading)
     for post in said:
-        _show_said(post, options)
+        _show_said(post, reading)
     if options.follow:
         from warmline.interfaces.cli.events import follow
 
         last = said[-1]["number"] if said else options.after
         for event in follow(client, f"{path}/events", str(last)):
-            _show_said(event.data, options, is_news=event.name == "message")
+            _show_said(event.data, reading, is_news=event.name == "message")
     elif len(said) == options.limit:
         hint(f"there may be more: --after {said[-1]['number']}")
     return 0
 
 
-def _show_participants(participants: list[dict[str, Any]]) -> None:
+def _show_participants(participants: list[dict[str, Any]], reading: Reading) -> None:
+    from warmline.security.fence import quoted
+
     for each in participants:
         state = "waits for messages" if each["waiting"] else _last_seen(each)
-        status = f": {one_line(each['status'])}" if each["status"] else ""
         person = ", a person" if each["person"] else ""
-        print(f"{paint(one_line(each['name']), BOLD)}{person}  {paint(state + status, DIM)}")
+        print(f"{paint(quoted(each['name']), BOLD)}{person}  {paint(state, DIM)}")
+        if each["status"]:
+            reading.status(each)
     if participants:
         print()
 
@@ -123,13 +131,13 @@ def _last_seen(participant: dict[str, Any]) -> str:
     return f"seen {local_time(participant['seen_at'])}" if participant["seen_at"] else "not seen yet"
 
 
-def _show_said(post: dict[str, Any], options: argparse.Namespace, *, is_news: bool = True) -> None:
-    from warmline.interfaces.cli.posts import show_post, show_progress
+def _show_said(post: dict[str, Any], reading: Reading | None, *, is_news: bool = True) -> None:
+    from warmline.interfaces.cli.posts import show_progress
 
-    if options.json:
+    if reading is None:
         print(json.dumps(post, ensure_ascii=(sys.stdout.encoding or "").lower() != "utf-8"))
     elif is_news:
-        show_post(post)
+        reading.message(post)
     else:
         show_progress(post)
     sys.stdout.flush()

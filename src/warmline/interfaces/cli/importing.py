@@ -49,6 +49,8 @@ def _show(report: dict[str, Any]) -> None:
         f" {report['statuses']:,} with a status, {counted(report['audit_rows'], 'audit row')}"
     )
     print(f"{counted(report['credentials'], 'credential')}, {report['valid_credentials']:,} of them not expired")
+    if report["redacted"]:
+        print(f"secrets were masked in {report['redacted']:,} of these, before anything was stored")
     for what, times in sorted(report["oddities"].items()):
         print(f"  odd: {one_line(what)}: {times:,}")
     if report["valid_credentials"] < report["credentials"]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from warmline.errors import InvalidInputError, LeaseLostError
 from warmline.interfaces.cli.arguments import add_json, duration, message_id, segment, spoken, whole
-from warmline.interfaces.cli.output import hint, local_time, show_json
+from warmline.interfaces.cli.output import hint, local_time, show_json, tell_masked
 
 if TYPE_CHECKING:
     from warmline.interfaces.cli.client import Client
@@ -80,6 +80,7 @@ def _inbox(options: argparse.Namespace) -> int:
     printed, such as when this command was killed, comes back and says so. Exit code 4: nothing came.
     """
     from warmline.interfaces.cli.client import client_for
+    from warmline.interfaces.cli.fenced import Reading
 
     client = client_for(options.home)
     batch = _receive(client, options)
@@ -92,8 +93,9 @@ def _inbox(options: argparse.Namespace) -> int:
     kept = [each for each in batch["messages"] if options.keep or each["kind"] == "question"]
     _remember(client, batch, kept)
     if not options.json:
+        reading = Reading()
         for each in batch["messages"]:
-            _show(each)
+            reading.message(each)
     sys.stdout.flush()  # what nobody could read is not acknowledged
     path = f"/v1/batches/{segment(batch['token'])}"
     if len(kept) < len(batch["messages"]):
@@ -132,18 +134,6 @@ def _remember(client: Client, batch: dict[str, Any], kept: list[dict[str, Any]])
 
     if kept:
         remember(client, batch["token"], (each["id"] for each in kept))
-
-
-def _show(message: dict[str, Any]) -> None:
-    from warmline.interfaces.cli.posts import show_body, show_head
-
-    words = [message["kind"]]
-    if message["in_reply_to"]:
-        words.append(f"for {message['in_reply_to']}")
-    if message["redelivered"]:
-        words.append(f"handed over {message['deliveries']} times")
-    show_head(message, f"{message['sender']} -> {message['mailbox']}", words)
-    show_body(message)
 
 
 def _explain(kept: list[dict[str, Any]], batch: dict[str, Any]) -> None:
@@ -192,6 +182,7 @@ def _act(options: argparse.Namespace, verb: str, body: dict[str, Any] | None) ->
         forget(client, message)
         raise LeaseLostError(f"you do not hold {message} any more: look for it with `warmline inbox --keep`") from error
     forget(client, message)
+    tell_masked(done.get("redacted", ()))
     show_json(done or {"id": message}) if options.json else _report(done, message, verb)
     return 0
 

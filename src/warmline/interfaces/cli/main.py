@@ -13,6 +13,7 @@ from warmline import __version__
 from warmline.errors import InvalidInputError, NotFoundError, WarmlineError
 from warmline.interfaces.cli import (
     ask,
+    audit,
     bench,
     completion,
     conversation,
@@ -24,18 +25,19 @@ from warmline.interfaces.cli import (
     memory,
     message,
     questions,
+    redact,
     serve,
     status,
     store,
 )
 from warmline.interfaces.cli.arguments import Parser, check_encoding
-from warmline.interfaces.cli.output import complain
+from warmline.interfaces.cli.output import complain, explained
 from warmline.interfaces.cli.streams import open_streams, silence
 
 COMMANDS = (
     *(ask, questions, memory),
     *(message, inbox, conversation, mailbox, credential),
-    *(status, importing, store, serve, bench, demo, completion),
+    *(status, audit, importing, store, redact, serve, bench, demo, completion),
 )
 """In the order of the help."""
 
@@ -66,8 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = run(options)
         sys.stdout.flush()
         return code
-    except WarmlineError as error:
-        complain(str(error))
+    except (WarmlineError, ImportError) as error:
+        complain(explained(error))
         return EXIT_BAD_INPUT if isinstance(error, InvalidInputError | NotFoundError) else EXIT_ERROR
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from warmline.errors import InvalidInputError
 from warmline.interfaces.cli.answers import span
-from warmline.interfaces.cli.arguments import absolute_path, add_json, whole
-from warmline.interfaces.cli.output import BOLD, DIM, counted, harmless, hint, one_line, paint, show_json, size
+from warmline.interfaces.cli.arguments import absolute_path, add_fenced, add_json, is_fenced, whole
+from warmline.interfaces.cli.columns import in_columns
+from warmline.interfaces.cli.output import (
+    BOLD,
+    DIM,
+    complain,
+    counted,
+    harmless,
+    hint,
+    one_line,
+    paint,
+    show_json,
+    size,
+)
 
 SHOWN_SKIPS = 20
+SHOWN_SECRETS = 20
 
 _ABOUT = """The memory is a set of roots: files and folders of yours that are indexed where they lie.
 Nothing is copied, and nothing of yours is ever changed."""
@@ -38,6 +52,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     search.add_argument("question", nargs="*", help="what to look for")
     search.add_argument("--top", type=whole(1, 1000), metavar="N", default=10, help="at most this many (10)")
     search.add_argument("--batch", type=Path, metavar="FILE", help='lines of {"qid", "question"}; - is standard input')
+    add_fenced(search)
     for command, run in ((add, _add), (refresh, _refresh), (remove, _remove), (listing, _list), (search, _search)):
         add_json(command)
         command.set_defaults(run=run)
@@ -60,6 +75,7 @@ def _index(options: argparse.Namespace, path: str, body: object) -> int:
     with progress_bar() as show:
         report = client_for(options.home).work("POST", path, body, show)
     show_json(report) if options.json else _show_report(report)
+    _warn_of_secrets(report)
     return 0
 
 
@@ -73,6 +89,23 @@ def _show_report(report: dict[str, Any]) -> None:
         print(paint(f"  skipped {one_line(skipped['path'])}: {one_line(skipped['reason'])}", DIM))
     if report["skipped_count"] > SHOWN_SKIPS:
         hint(f"  and {report['skipped_count'] - SHOWN_SKIPS:,} more: --json lists them")
+
+
+def _warn_of_secrets(report: dict[str, Any]) -> None:
+    """Say which files hold secrets, on standard error."""
+    count = report["secret_file_count"]
+    if not count:
+        return
+    holds = "file holds" if count == 1 else "files hold"
+    complain(f"{count:,} {holds} what looks like secrets: shown masked, but the index holds what the files hold")
+    rows = [
+        (each["path"], f"{each['count']:,}", ", ".join(each["kinds"]))
+        for each in report["secret_files"][:SHOWN_SECRETS]
+    ]
+    for row in in_columns(rows):
+        hint(f"  {row}")
+    if count > SHOWN_SECRETS:
+        hint(f"  and {count - SHOWN_SECRETS:,} more: --json lists them")
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -119,8 +152,18 @@ def _search(options: argparse.Namespace) -> int:
     if options.json:
         show_json(found)
         return 0
+    show: Callable[[dict[str, Any]], None] = _show_passage
+    if is_fenced(options):
+        from warmline.interfaces.cli.fenced import Reading
+
+        show = Reading().passage
     for passage in found["passages"]:
-        print(f"{paint(span(passage), BOLD)}  {paint(format(passage['score'], '.2f'), DIM)}")
-        print("\n".join(f"  {line}" for line in harmless(passage["text"]).split("\n")))
+        show(passage)
     hint(f"{counted(len(found['passages']), 'line')} in {found['ms']:.1f} ms, confidence {found['confidence']:.2f}")
     return 0
+
+
+def _show_passage(passage: dict[str, Any]) -> None:
+    redacted = "  redacted" if passage["redacted"] else ""
+    print(f"{paint(span(passage), BOLD)}  {paint(format(passage['score'], '.2f'), DIM)}{redacted}")
+    print("\n".join(f"  {line}" for line in harmless(passage["text"]).split("\n")))

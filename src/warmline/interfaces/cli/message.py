@@ -8,7 +8,7 @@ from typing import Any
 
 from warmline.errors import InvalidInputError
 from warmline.interfaces.cli.arguments import add_json, message_id, moment, spoken
-from warmline.interfaces.cli.output import hint, one_line, show_json
+from warmline.interfaces.cli.output import hint, one_line, show_json, tell_masked
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -41,6 +41,7 @@ def _send(options: argparse.Namespace) -> int:
 
     key = secrets.token_hex(16) if options.key is None else options.key
     post = client_for(options.home).call("POST", "/v1/messages", _message(options), key=key)
+    tell_masked(post["redacted"])
     if options.json:
         show_json(post)
         return 0

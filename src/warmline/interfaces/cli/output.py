@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TextIO
 
@@ -18,14 +19,36 @@ _BREAKS = str.maketrans({"\n": "\\n", "\t": "\\t"})
 
 
 def complain(text: str) -> None:
-    """Write one line to standard error."""
-    _to_stderr(f"warmline: {one_line(text)}")
+    """Write one line to standard error, which may be a log: a secret in it is masked.
+
+    Where nothing can be masked, that is said in its place.
+    """
+    try:
+        from warmline.security.redaction import redact  # half a command's time, which only who fails pays
+
+        said = redact(text).text
+    except ImportError as error:
+        said = explained(error)
+    _to_stderr(f"warmline: {one_line(said)}")
+
+
+def explained(error: Exception) -> str:
+    """Say what was wrong and what to do, in one line; of an import, that nothing goes on without that part."""
+    if isinstance(error, ImportError):
+        return f"a part of Warmline cannot be loaded ({error}), and nothing goes on without it: install Warmline again"
+    return str(error)
 
 
 def hint(text: str) -> None:
     """Write what may help to standard error, out of the way of what a script captures, after what was said before."""
     sys.stdout.flush()
     _to_stderr(paint(text, DIM, sys.stderr))
+
+
+def tell_masked(kinds: Sequence[str]) -> None:
+    """Tell who said something, on standard error, which kinds of secrets were masked in it, if any."""
+    if kinds:
+        _to_stderr(f"warmline: masked before it was stored: {', '.join(kinds)}")
 
 
 def _to_stderr(text: str) -> None:
@@ -55,9 +78,9 @@ def one_line(text: str) -> str:
     return harmless(text).translate(_BREAKS)
 
 
-def counted(number: int, noun: str) -> str:
-    """Write `1 file`, `2,000 files`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def counted(number: int, noun: str, nouns: str = "") -> str:
+    """Write `1 file`, `2,000 files`; nouns where an s does not make them several."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {nouns or f'{noun}s'}"
 
 
 def local_time(text: str) -> str:

@@ -34,6 +34,20 @@ def message_bar() -> Iterator[Show]:
 
 
 @contextmanager
+def audit_bar() -> Iterator[Callable[[int, int], None]]:
+    """Yield a function that shows on standard error how many rows were verified, and of how many."""
+    with _bar("rows") as update:
+        yield lambda done, total: update(description="verifying", completed=done, total=total)
+
+
+@contextmanager
+def byte_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function that shows how many bytes of all are done."""
+    with _bar("bytes") as update:
+        yield lambda done, total: update(description=what, completed=done, total=total or None)
+
+
+@contextmanager
 def _bar(unit: str) -> Iterator[Callable[..., None]]:
     """Yield a function that updates a bar, whose description may hold anything."""
     if not sys.stderr.isatty():

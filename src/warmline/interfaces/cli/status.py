@@ -39,8 +39,8 @@ def _show(status: dict[str, Any]) -> None:
     up = datetime.now(UTC) - datetime.fromisoformat(status["started_at"])
     rows = {
         "daemon": f"pid {status['pid']}, version {status['version']}, up {str(up).partition('.')[0]}",
-        "home": one_line(status["home"]),
-        "listens": f"its Unix socket{' and ' + status['address'] if status['address'] else '; the TCP port is taken'}",
+        "home": one_line(status["home"]) + (", encrypted" if status["encrypted"] else ""),
+        "listens": _listens(status),
         "messages": ", ".join(f"{count} {state}" for state, count in status["messages"].items() if count) or "none",
         "waiting": f"{counted(status['waiting'], 'caller')}, {status['receiving']:,} of them for messages",
         "memory": ", ".join(counted(status[f"{noun}s"], noun) for noun in ("root", "file", "line")),
@@ -48,8 +48,24 @@ def _show(status: dict[str, Any]) -> None:
     }
     for name, value in rows.items():
         print(f"{paint(f'{name:<10}', BOLD)} {value}")
+    if status["exposed"]:
+        print(
+            f"{paint('UNENCRYPTED', YELLOW)} other machines reach {status['address']}, and all can be read on the way"
+        )
+    if status["closed_at_start"]:
+        said = f"at the start, {counted(status['closed_at_start'], 'file or folder', 'files and folders')} to others"
+        print(f"{paint('closed    ', YELLOW)} {said}: the log names the last")
+    if status["broken"]:
+        found = f"{counted(status['broken'], 'message')} of the last 24 hours, not what was sent"
+        print(f"{paint('withheld  ', YELLOW)} {found}: see `warmline audit verify`")
     for stop in status["stops"]:
         print(f"{paint('stopped   ', YELLOW)} {_stopped(stop)}")
+
+
+def _listens(status: dict[str, Any]) -> str:
+    if not status["address"]:
+        return "its Unix socket; the TCP port is taken"
+    return f"its Unix socket and {status['address']}{' by TLS' if status['tls'] else ''}"
 
 
 def _stopped(stop: dict[str, Any]) -> str:

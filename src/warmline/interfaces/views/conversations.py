@@ -7,9 +7,10 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from warmline.bridge.conversations import Presence
+from warmline.bridge.conversations import Presence, Reported
 from warmline.bridge.credentials import Minted
 from warmline.interfaces.views.credentials import MintedView, minted_view
+from warmline.interfaces.views.questions import Redacted
 from warmline.parties import AnsweredBy, Conversation, MailboxState, Participant
 
 
@@ -21,6 +22,12 @@ class ParticipantView(BaseModel):
     status: str | None
     status_at: datetime | None
     seen_at: datetime | None = Field(description="when it last received, reported or beat")
+
+
+class ReportedView(ParticipantView):
+    """A participant that just reported, and what was masked in its status."""
+
+    redacted: Redacted
 
 
 class PresentView(ParticipantView):
@@ -82,6 +89,11 @@ def participant_view(participant: Participant) -> ParticipantView:
         status_at=participant.status_at,
         seen_at=participant.seen_at,
     )
+
+
+def reported_view(reported: Reported) -> ReportedView:
+    """Show what a participant just said about itself."""
+    return ReportedView(**dict(participant_view(reported.participant)), redacted=list(reported.redacted))
 
 
 def present_view(presence: Presence) -> PresentView:

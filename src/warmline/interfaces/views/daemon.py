@@ -29,11 +29,18 @@ class StatusView(BaseModel):
     version: str
     started_at: datetime
     home: str
+    encrypted: bool = Field(description="whether messages, archive and index are encrypted on the disk")
     address: str | None = Field(description="the TCP address it listens on, if any")
+    tls: bool = Field(description="whether all is TLS over TCP")
+    exposed: bool = Field(description="whether other machines reach the address and may speak without TLS")
+    closed_at_start: int = Field(
+        description="files and folders of the home that had rights for others, and have none now"
+    )
     messages: dict[State, int] = Field(description="how many deliveries stand in each state")
     waiting: int = Field(description="callers that wait now: for an answer, for messages, for changes")
     receiving: int = Field(description="of which for messages")
     stops: list[StopView] = Field(description="loops and floods that were stopped in the last 24 hours, latest first")
+    broken: int = Field(description="messages not handed over in the last 24 hours because they are not intact")
     roots: int
     files: int
     lines: int

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
+
+from warmline.interfaces.fencing import fenced_message
+from warmline.interfaces.views.questions import Redacted
+from warmline.security.fence import Fence, Trust
 
 Session = Literal["a", "b"]
 
@@ -32,6 +37,7 @@ class LegacySentView(BaseModel):
     from_session: Session
     to_session: Session
     timestamp: datetime
+    redacted: Redacted
 
 
 class LegacyMessageView(BaseModel):
@@ -42,7 +48,9 @@ class LegacyMessageView(BaseModel):
     to_session: Session
     sender: str
     kind: str
-    message: str
+    message: str = Field(description="as it was sent, for programs; a model reads `fenced`")
+    fenced: str = Field(description="it as a block for a prompt")
+    trust: Trust
     metadata: dict[str, Any]
     timestamp: datetime
     deliveries: int = Field(description="above 1: it was handed over before, and not acknowledged")
@@ -52,6 +60,7 @@ class LegacyMessagesView(BaseModel):
     """What is new for a session."""
 
     conversation_id: str
+    preamble: str = Field(description="what a model must know before the first fenced text")
     messages: list[LegacyMessageView]
 
 
@@ -63,3 +72,16 @@ class LegacyStatusView(BaseModel):
     role: str
     status: str | None
     last_heartbeat: datetime | None
+
+
+def legacy_messages_view(found: Mapping[str, Any]) -> LegacyMessagesView:
+    """Show what is new for a session, each message also as a block of one prompt."""
+    fence = Fence()
+    messages = [{**each, "fenced": fenced_message(fence, each)} for each in found["messages"]]
+    return LegacyMessagesView.model_validate({**found, "preamble": fence.preamble(), "messages": messages})
+
+
+class LegacyReportedView(LegacyStatusView):
+    """What a session just said about itself."""
+
+    redacted: Redacted

@@ -11,6 +11,7 @@ from warmline.interfaces.views.questions import Places
 from warmline.memory.catalog import Root
 from warmline.memory.report import IndexReport, Progress
 from warmline.model import Passage
+from warmline.security.redaction import Redacted
 
 
 class PassageView(BaseModel):
@@ -22,6 +23,7 @@ class PassageView(BaseModel):
     text: str
     score: float
     absolute_path: str | None
+    redacted: bool = Field(description="the file holds a secret there, which is masked here")
 
 
 class SearchView(BaseModel):
@@ -71,6 +73,14 @@ class SkippedView(BaseModel):
     reason: str
 
 
+class SecretFileView(BaseModel):
+    """A file that holds what looks like secrets: the index holds them, too; what is shown of it is masked."""
+
+    path: str = Field(description="`<root name>/<relative path>`")
+    kinds: list[str]
+    count: int
+
+
 class ReportView(BaseModel):
     """What an indexing run did; counts are files, lines and bytes those of the files it indexed."""
 
@@ -83,6 +93,8 @@ class ReportView(BaseModel):
     lines: int
     size_bytes: int
     seconds: float
+    secret_files: list[SecretFileView]
+    secret_file_count: int = Field(description="of which the list shows the first")
 
 
 class IndexingView(BaseModel):
@@ -93,15 +105,16 @@ class IndexingView(BaseModel):
     problem: ProblemView | None = None
 
 
-def passage_view(passage: Passage, places: Places) -> PassageView:
-    """Show a passage."""
+def passage_view(passage: Passage, places: Places, shown: Redacted) -> PassageView:
+    """Show a passage by its text with secrets masked."""
     return PassageView(
         path=passage.path,
         first_line=passage.first_line,
         last_line=passage.last_line,
-        text=passage.text,
+        text=shown.text,
         score=passage.score,
         absolute_path=places.absolute(passage.path),
+        redacted=bool(shown.kinds),
     )
 
 

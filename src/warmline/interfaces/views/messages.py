@@ -9,8 +9,13 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from warmline.interfaces.views.questions import CitationView, Places, citation_view
+from warmline.bridge.batches import Replied
+from warmline.bridge.messages import Sent
+from warmline.interfaces.fencing import fenced_message
+from warmline.interfaces.views.questions import CitationView, Places, Redacted, citation_view
 from warmline.model import Acknowledged, Answer, Batch, Delivery, Kind, Lease, Message, Outcome, Post, State
+from warmline.security.fence import Fence, Trust
+from warmline.security.trust import trust_in, trust_in_answer
 
 
 @unique
@@ -50,6 +55,7 @@ class GivenAnswerView(BaseModel):
     outcome: Outcome
     text: str
     author: str
+    trust: Trust = Field(description="how far its author is trusted; unknown: it says what the memory holds")
     citations: list[CitationView]
     timings_ms: dict[str, float]
 
@@ -60,8 +66,10 @@ class MessageView(BaseModel):
     id: str
     conversation: str = Field(description="the sender's")
     sender: str
+    trust: Trust = Field(description="how far the sender is trusted; unknown: anybody may have written it")
     kind: Kind
-    body: str = Field(description="empty once erased")
+    body: str = Field(description="empty once erased; withheld unless intact")
+    intact: bool = Field(description="whether it is what was sent; false when something else wrote into the store")
     metadata: dict[str, Any] | None
     sent_at: datetime
     deadline_at: datetime | None
@@ -77,6 +85,12 @@ class PostView(MessageView):
     number: int = Field(description="grows in the order in which the line accepted messages")
     receipts: list[DeliveryView]
     answer: GivenAnswerView | None
+
+
+class SentView(PostView):
+    """The receipt of a message, reply or refusal: it as it stands, and what was masked in what was said."""
+
+    redacted: Redacted
 
 
 class PostsView(BaseModel):
@@ -100,6 +114,14 @@ class HandedView(MessageView):
     redelivered: bool = Field(description="it was handed over before, and not acknowledged")
     failures: int
     lapses: int
+    fenced: str | None = Field(default=None, description="it as a block for a prompt, when it was asked for so")
+
+
+class FenceView(BaseModel):
+    """The fence of one prompt; see docs/fences.md."""
+
+    nonce: str = Field(description="in every mark of this prompt")
+    preamble: str = Field(description="what a model must know before the first block")
 
 
 class BatchView(BaseModel):
@@ -110,6 +132,7 @@ class BatchView(BaseModel):
     conversation: str | None = Field(description="the mailbox's")
     lapses_at: datetime | None = Field(description="what is not settled by then is handed over again")
     messages: list[HandedView]
+    fence: FenceView | None = Field(default=None, description="of the fenced texts, when these were asked for")
 
 
 class AcknowledgedView(BaseModel):
@@ -128,6 +151,11 @@ def post_view(post: Post, places: Places) -> PostView:
         receipts=[delivery_view(delivery, post.message.kind) for delivery in post.deliveries],
         answer=_given_answer_view(answer, places) if answer else None,
     )
+
+
+def sent_view(sent: Sent | Replied, places: Places) -> SentView:
+    """Show what was just said."""
+    return SentView(**dict(post_view(sent.post, places)), redacted=list(sent.redacted))
 
 
 def receipts_view(post: Post) -> ReceiptsView:
@@ -169,8 +197,8 @@ def receipt_of(delivery: Delivery, kind: Kind) -> Receipt:
             return Receipt(delivery.state.value)
 
 
-def batch_view(batch: Batch | None) -> BatchView:
-    """Show what was handed over, or that patience ended."""
+def batch_view(batch: Batch | None, fence: Fence | None = None) -> BatchView:
+    """Show what was handed over, or that patience ended. With a fence, each message is also shown as a block."""
     if batch is None:
         return BatchView(token=None, mailbox=None, conversation=None, lapses_at=None, messages=[])
     return BatchView(
@@ -178,7 +206,8 @@ def batch_view(batch: Batch | None) -> BatchView:
         mailbox=batch.mailbox.name,
         conversation=batch.mailbox.conversation,
         lapses_at=min((lease.lapses_at for lease in batch.leases), default=None),
-        messages=[_handed_view(lease) for lease in batch.leases],
+        messages=[_handed_view(lease, fence) for lease in batch.leases],
+        fence=FenceView(nonce=fence.nonce, preamble=fence.preamble()) if fence else None,
     )
 
 
@@ -187,8 +216,8 @@ def acknowledged_view(done: Acknowledged) -> AcknowledgedView:
     return AcknowledgedView(settled=list(done.settled), unanswered=list(done.unanswered))
 
 
-def _handed_view(lease: Lease) -> HandedView:
-    return HandedView(
+def _handed_view(lease: Lease, fence: Fence | None) -> HandedView:
+    view = HandedView(
         **_said(lease.message),
         mailbox=lease.mailbox.name,
         deliveries=lease.deliveries,
@@ -196,6 +225,9 @@ def _handed_view(lease: Lease) -> HandedView:
         failures=lease.failures,
         lapses=lease.lapses,
     )
+    if fence is not None:
+        view.fenced = fenced_message(fence, view.model_dump(mode="json"))
+    return view
 
 
 def _said(message: Message) -> dict[str, Any]:
@@ -203,8 +235,10 @@ def _said(message: Message) -> dict[str, Any]:
         "id": message.id,
         "conversation": message.conversation,
         "sender": message.sender,
+        "trust": trust_in(message),
         "kind": message.kind,
         "body": message.body,
+        "intact": message.is_intact,
         "metadata": None if message.metadata is None else json.loads(message.metadata),
         "sent_at": message.sent_at,
         "deadline_at": message.deadline_at,
@@ -220,6 +254,7 @@ def _given_answer_view(answer: Answer, places: Places) -> GivenAnswerView:
         outcome=answer.outcome,
         text=answer.text,
         author=answer.author,
+        trust=trust_in_answer(answer),
         citations=[citation_view(citation, places) for citation in answer.citations],
         timings_ms=dict(answer.timings_ms),
     )

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from pydantic import BaseModel
 
 from warmline import errors
+from warmline.security.redaction import redact
 
 
 class ProblemView(BaseModel):
@@ -23,6 +24,7 @@ STATUS: tuple[tuple[type[errors.WarmlineError], HTTPStatus], ...] = (
     (errors.InvalidInputError, HTTPStatus.BAD_REQUEST),
     (errors.UnauthorizedError, HTTPStatus.UNAUTHORIZED),
     (errors.ForbiddenError, HTTPStatus.FORBIDDEN),
+    (errors.MisdirectedError, HTTPStatus.MISDIRECTED_REQUEST),
     (errors.RateLimitedError, HTTPStatus.TOO_MANY_REQUESTS),
     (errors.NotFoundError, HTTPStatus.NOT_FOUND),
     (errors.ConflictError, HTTPStatus.CONFLICT),
@@ -33,8 +35,14 @@ STATUS: tuple[tuple[type[errors.WarmlineError], HTTPStatus], ...] = (
 
 
 def problem(error: errors.WarmlineError) -> ProblemView:
-    """Turn an error into its problem document; its type is a URN that ends in the error's class name."""
+    """Turn an error into its problem document; its type is a URN that ends in the error's class name.
+
+    A name or a path that the text repeats is shown with a secret in it masked.
+    """
     status = next((status for kind, status in STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
     return ProblemView(
-        type=f"urn:warmline:{type(error).__name__}", title=status.phrase, status=status.value, detail=str(error)
+        type=f"urn:warmline:{type(error).__name__}",
+        title=status.phrase,
+        status=status.value,
+        detail=redact(str(error)).text,
     )

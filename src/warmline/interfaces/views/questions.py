@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
 from warmline import errors
-from warmline.model import ENDED, Answer, Citation, Delivery, Outcome, Question, State
+from warmline.model import ENDED, WITHHELD, Answer, Citation, Delivery, Outcome, Question, State
+from warmline.protocols import Accepted
+from warmline.security.fence import Trust
+from warmline.security.trust import trust_in_answer
 
 
 class CitationView(BaseModel):
@@ -22,6 +25,7 @@ class CitationView(BaseModel):
     quote: str
     status: Literal["verified", "moved", "changed", "unsupported"]
     absolute_path: str | None = Field(description="where the file lies on the daemon's machine; null when it is gone")
+    redacted: bool = Field(description="it was checked as the file has it, and is shown with a secret in it masked")
 
 
 class ReceiptView(BaseModel):
@@ -47,9 +51,22 @@ class AnswerView(BaseModel):
     text: str | None
     citations: list[CitationView]
     author: str | None
+    trust: Trust | None = Field(description="how far its author is trusted; unknown: it says what the memory holds")
     timings_ms: dict[str, float]
     question: str
+    intact: bool = Field(description="whether question and answer are what was written; else they are withheld")
     receipt: ReceiptView
+
+
+Redacted = Annotated[
+    list[str], Field(description="the kinds of secrets that were masked in what was said, before it was stored")
+]
+
+
+class AskedView(AnswerView):
+    """The receipt of a question: it as it stands, and what was masked in it."""
+
+    redacted: Redacted
 
 
 class QuestionsView(BaseModel):
@@ -88,10 +105,17 @@ def answer_view(question: Question, places: Places) -> AnswerView:
         text=answer.text if answer else None,
         citations=[citation_view(citation, places) for citation in answer.citations] if answer else [],
         author=answer.author if answer else None,
+        trust=trust_in_answer(answer) if answer else None,
         timings_ms=dict(answer.timings_ms) if answer else {},
         question=question.message.body,
+        intact=question.message.is_intact and (answer is None or answer.text != WITHHELD),
         receipt=_receipt_view(question),
     )
+
+
+def asked_view(accepted: Accepted, places: Places) -> AskedView:
+    """Show a question that was just put on the line."""
+    return AskedView(**dict(answer_view(accepted.question, places)), redacted=list(accepted.redacted))
 
 
 def _stand_in(delivery: Delivery) -> Answer | None:
@@ -113,6 +137,7 @@ def citation_view(citation: Citation, places: Places) -> CitationView:
         quote=citation.quote,
         status=citation.status.value,
         absolute_path=places.absolute(citation.path),
+        redacted=citation.redacted,
     )
 
 

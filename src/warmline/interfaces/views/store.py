@@ -30,6 +30,7 @@ class ImportReportView(BaseModel):
     statuses: int
     audit_rows: int
     new_audit_rows: int
+    redacted: int = Field(description="conversations, messages and audit rows in which secrets were masked")
     oddities: dict[str, int] = Field(description="what had to be mended or left out, and how often")
 
 
@@ -45,6 +46,13 @@ class ArchivedView(BaseModel):
     """What was moved into the archive."""
 
     messages: int = Field(description="answers counted with the rest")
+
+
+class RotatedView(BaseModel):
+    """The key under which the line seals from now on."""
+
+    key: int = Field(description="its number; all before it are kept")
+    file: str = Field(description="where the keys lie on the daemon's machine: without them nothing can be verified")
 
 
 def import_report_view(report: ImportReport) -> ImportReportView:

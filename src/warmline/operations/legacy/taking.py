@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import TypeVar
 from warmline.directory import ImportedAudit, ImportedMessage, Importer
 from warmline.ids import message_id_of
 from warmline.limits import Limits
-from warmline.model import ConversationId, CredentialId, Kind, Mailbox, Message
+from warmline.model import IMPORTED, ConversationId, CredentialId, Kind, Mailbox, Message
 from warmline.operations.legacy.reading import (
     LegacyDatabase,
     OldAudit,
@@ -31,6 +32,8 @@ from warmline.operations.legacy.reading import (
     open_legacy,
 )
 from warmline.parties import Conversation, Credential, Participant, Right, is_reserved
+from warmline.security.masking import Masking
+from warmline.security.redaction import redact_aside
 
 AT_ONCE = 500
 """Messages in one transaction: others are served in between."""
@@ -46,7 +49,10 @@ MAX_NAME_CHARACTERS = 100
 
 @dataclass(slots=True)
 class ImportReport:
-    """What an old database holds and what of it was new. oddities counts what was mended or left out."""
+    """What an old database holds and what of it was new. oddities counts what was mended or left out.
+
+    redacted counts the conversations (roles and statuses), messages and audit rows in which secrets were masked.
+    """
 
     conversations: int = 0
     new_conversations: int = 0
@@ -58,13 +64,15 @@ class ImportReport:
     statuses: int = 0
     audit_rows: int = 0
     new_audit_rows: int = 0
+    redacted: int = 0
     oddities: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """How an import is done. extend: credentials last at least this long from now."""
+    """How an import is done, and who wants it. extend: credentials last at least this long from now."""
 
+    by: CredentialId
     now: datetime
     limits: Limits
     extend: timedelta | None = None
@@ -107,14 +115,17 @@ class _Taking:
         self.report = ImportReport()
 
     async def conversations(self) -> None:
-        for old in self._old.conversations():
+        for found in self._old.conversations():
+            old = await self._masked_roles(found)
             names = _names(old, self._old.oddities)
             self._names |= {(old.id, letter): name for letter, name in names.items()}
             self._created[old.id] = old.created_at
             conversation = _conversation(old, names)
             credentials = list(self._credentials(old, names))
             self.report.conversations += 1
-            self.report.new_conversations += await self._importer.take_conversation(conversation, credentials)
+            self.report.new_conversations += await self._importer.take_conversation(
+                conversation, credentials, by=self._terms.by
+            )
             self.report.credentials += len(credentials)
             self.report.valid_credentials += sum(self._is_valid(credential) for credential, _ in credentials)
             self.report.statuses += sum(session.status is not None for session in old.sessions)
@@ -122,20 +133,20 @@ class _Taking:
     async def messages(self, on_progress: Callable[[int, int], None]) -> None:
         total, done = self._old.count("messages"), 0
         for chunk in _chunks(self._old.messages()):
-            taken = [imported for old in chunk if (imported := self._message(old))]
+            taken = [imported for old in chunk if (imported := await self._message(old))]
             self.report.messages += len(taken)
             self.report.unread += sum(not imported.is_read for imported in taken)
-            self.report.new_messages += await self._importer.take_messages(taken)
+            self.report.new_messages += await self._importer.take_messages(taken, by=self._terms.by)
             done += len(chunk)
             on_progress(done, total)
 
     async def audit(self) -> None:
         for chunk in _chunks(self._old.audit()):
-            rows = [_audit(old) for old in chunk]
+            rows = [await self._audit(old) for old in chunk]
             self.report.audit_rows += len(rows)
-            self.report.new_audit_rows += await self._importer.take_audit(rows)
+            self.report.new_audit_rows += await self._importer.take_audit(rows, by=self._terms.by)
 
-    def _message(self, old: OldMessage) -> ImportedMessage | None:
+    async def _message(self, old: OldMessage) -> ImportedMessage | None:
         sender = self._names.get((old.conversation, old.sender))
         if sender is None:
             self._old.oddities["messages of no conversation"] += 1
@@ -143,18 +154,43 @@ class _Taking:
         conversation = ConversationId(old.conversation)
         sent_at = old.sent_at or self._created[old.conversation]
         message_id = message_id_of(sent_at, f"{old.conversation}:{old.number}".encode())
+        masking = Masking(redact_aside)
         message = Message(
             id=message_id,
             conversation=conversation,
             sender=sender,
             kind=Kind.NOTE,
-            body=old.body,
+            body=await masking.text(old.body),
             sent_at=sent_at,
-            trace=message_id,
-            metadata=old.metadata,
+            trace=f"{IMPORTED}{message_id}",
+            metadata=await _masked_metadata(old.metadata, masking),
         )
+        self.report.redacted += bool(masking.kinds)
         mailbox = Mailbox(conversation, self._names[old.conversation, old.recipient])
         return ImportedMessage(message, mailbox, old.number, old.is_read)
+
+    async def _audit(self, old: OldAudit) -> ImportedAudit:
+        masking = Masking(redact_aside)
+        row = ImportedAudit(
+            conversation=ConversationId(old.conversation),
+            number=old.number,
+            session=await _masked(old.session, masking),
+            action=await masking.text(old.action),
+            details=await _masked(old.details, masking),
+            at=old.at,
+        )
+        self.report.redacted += bool(masking.kinds)
+        return row
+
+    async def _masked_roles(self, old: OldConversation) -> OldConversation:
+        """Mask what the sessions are called, and what they said about themselves."""
+        masking = Masking(redact_aside)
+        a, b = [
+            replace(each, role=await masking.text(each.role), status=await _masked(each.status, masking))
+            for each in old.sessions
+        ]
+        self.report.redacted += bool(masking.kinds)
+        return replace(old, sessions=(a, b))
 
     def _credentials(self, old: OldConversation, names: dict[str, str]) -> Iterator[tuple[Credential, bytes]]:
         terms = self._terms
@@ -214,8 +250,15 @@ def _clean(role: str) -> str:
     return " ".join(kept.split())[: MAX_NAME_CHARACTERS - len(" (a)")].strip()
 
 
-def _audit(old: OldAudit) -> ImportedAudit:
-    return ImportedAudit(ConversationId(old.conversation), old.number, old.session, old.action, old.details, old.at)
+async def _masked(text: str | None, masking: Masking) -> str | None:
+    return None if text is None else await masking.text(text)
+
+
+async def _masked_metadata(metadata: str | None, masking: Masking) -> str | None:
+    """Mask a JSON object, whose depth the reading bounds."""
+    if metadata is None:
+        return None
+    return json.dumps(await masking.members(json.loads(metadata)), separators=(",", ":"))
 
 
 def _chunks(rows: Iterator[Old]) -> Iterator[tuple[Old, ...]]:

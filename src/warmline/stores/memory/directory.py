@@ -20,7 +20,7 @@ class MemoryDirectory:
         self._records = records
 
     async def new_conversation(
-        self, conversation: Conversation, credentials: Sequence[tuple[Credential, bytes]] = ()
+        self, conversation: Conversation, credentials: Sequence[tuple[Credential, bytes]] = (), *, by: CredentialId
     ) -> None:
         """Make a conversation."""
         with self._records.verb():
@@ -34,7 +34,7 @@ class MemoryDirectory:
             for each in credentials:
                 self._add(*each)
 
-    async def add_participant(self, participant: Participant) -> None:
+    async def add_participant(self, participant: Participant, *, by: CredentialId) -> None:
         """Make sure that a participant exists."""
         with self._records.verb():
             self._known(participant.conversation)
@@ -51,7 +51,7 @@ class MemoryDirectory:
         with self._records.verb():
             return self._known(conversation)
 
-    async def close_conversation(self, conversation: ConversationId, at: datetime) -> Conversation:
+    async def close_conversation(self, conversation: ConversationId, at: datetime, *, by: CredentialId) -> Conversation:
         """Take nothing new in it."""
         with self._records.verb():
             known = self._known(conversation)
@@ -73,7 +73,9 @@ class MemoryDirectory:
         """Call on_change when something of the conversation changed."""
         return self._listening(conversation, on_change)
 
-    async def report(self, conversation: ConversationId, name: str, at: datetime, status: str | None) -> Participant:
+    async def report(
+        self, conversation: ConversationId, name: str, at: datetime, status: str | None, *, by: CredentialId
+    ) -> Participant:
         """Note that a participant lives."""
         with self._records.verb():
             self._known(conversation)
@@ -91,7 +93,7 @@ class MemoryDirectory:
             wanted = [each for each in self._records.boxes if conversation in (None, each.conversation)]
             return [self._state(mailbox) for mailbox in wanted]
 
-    async def set_policy(self, mailbox: Mailbox, policy: Policy) -> None:
+    async def set_policy(self, mailbox: Mailbox, policy: Policy, *, by: CredentialId) -> None:
         """Set how a mailbox hands over."""
         with self._records.verb():
             self._records.box(mailbox).policy = policy
@@ -107,7 +109,7 @@ class MemoryDirectory:
         named = [mailbox for mailbox in self._records.boxes if mailbox.name == name]
         return [mailbox for mailbox in named if conversations[mailbox.conversation].closed_at is None]
 
-    async def add_credential(self, credential: Credential, token_hash: bytes) -> None:
+    async def add_credential(self, credential: Credential, token_hash: bytes, *, by: CredentialId) -> None:
         """Keep a credential."""
         with self._records.verb():
             self._add(credential, token_hash)
@@ -123,19 +125,23 @@ class MemoryDirectory:
         credential = self._records.token_hashes.get(token_hash)
         return None if credential is None else self._records.credentials[credential]
 
-    async def revoke(self, credential: CredentialId, at: datetime) -> Credential:
+    async def revoke(self, credential: CredentialId, at: datetime, *, by: CredentialId) -> Credential:
         """Let it speak no more."""
         with self._records.verb():
             return self._revoke(credential, at)
 
-    async def rotate(self, credential: CredentialId, successor: Credential, token_hash: bytes) -> None:
+    async def rotate(
+        self, credential: CredentialId, successor: Credential, token_hash: bytes, *, by: CredentialId
+    ) -> None:
         """Put a successor in a credential's place."""
         with self._records.verb():
             self._credential(credential)
             self._add(successor, token_hash)
             self._revoke(credential, successor.created_at)
 
-    async def extend_credential(self, credential: CredentialId, expires_at: datetime | None) -> Credential:
+    async def extend_credential(
+        self, credential: CredentialId, expires_at: datetime | None, *, by: CredentialId
+    ) -> Credential:
         """Let it expire then."""
         with self._records.verb():
             return self._change(replace(self._credential(credential), expires_at=expires_at))

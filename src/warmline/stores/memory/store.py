@@ -181,7 +181,7 @@ class MemoryStore:
                 self.records.timed(deadline_at)
             self.records.due(to)
 
-    async def erase(self, message_id: MessageId) -> Post:
+    async def erase(self, message_id: MessageId, *, by: CredentialId) -> Post:
         """Empty a message and its answer, and cancel what is open of it."""
         with self.records.verb():
             post = self.records.post(message_id)
@@ -197,7 +197,7 @@ class MemoryStore:
         with self.records.verb():
             return self.records.post(message_id)
 
-    async def archive(self, before: datetime) -> int:
+    async def archive(self, before: datetime, *, by: CredentialId) -> int:
         """Forget what only served what was settled or cancelled before; messages stay where they are."""
         with self.records.verb():
             return self.records.archive(before)
@@ -252,18 +252,18 @@ class MemoryStore:
             self.records.move(entry, Event.BURY, failures=entry.delivery.failures + 1, last_error=error)
             end_notice(self.records, entry)
 
-    async def cancel(self, message_id: MessageId) -> Question:
+    async def cancel(self, message_id: MessageId, *, by: CredentialId) -> Question:
         """End what is ready or leased."""
         return self._steer(message_id, Event.CANCEL)
 
-    async def requeue(self, message_id: MessageId, deadline_at: datetime | None) -> Question:
+    async def requeue(self, message_id: MessageId, deadline_at: datetime | None, *, by: CredentialId) -> Question:
         """Put back what is dead or expired."""
         question = self._steer(message_id, Event.REQUEUE, failures=0, lapses=0, deadline_at=deadline_at)
         self.records.ends.opened([message_id])
         self.records.timed(deadline_at)
         return question
 
-    async def discard(self, message_id: MessageId) -> Question:
+    async def discard(self, message_id: MessageId, *, by: CredentialId) -> Question:
         """Give up what is dead."""
         return self._steer(message_id, Event.DISCARD)
 
@@ -294,6 +294,11 @@ class MemoryStore:
         with self.records.verb():
             states = [entry.delivery.state for entry in self.records.all_entries()]
             return {state: states.count(state) for state in State}
+
+    async def count_broken(self, since: datetime) -> int:  # what nobody else can write is always intact
+        """Count what was not handed over because it was not intact."""
+        with self.records.verb():
+            return 0
 
     async def lapse_all(self) -> None:
         """Lapse every lease that is of no batch."""

@@ -1,0 +1,168 @@
+"""Redaction: secrets are found by what they look like, and masked before anything is stored, logged or shown.
+
+One pass of an automaton finds the literals that call rules, without the interpreter's lock; a rule then looks at a
+bounded stretch. So the time is linear in the text, whatever stands in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from ahocorasick_rs import AhoCorasick
+
+    from warmline.security.secret_rule import Rule
+
+INLINE_CHARACTERS = 8 * 1024
+"""What is not longer is looked through at once, in less time than a change of threads takes."""
+
+WINDOW_CHARACTERS = 16 * 1024
+"""Of a long text looked through for literals at a time: listing what is found holds the interpreter's lock."""
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_CAPITALS = {ord(letter): letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+
+
+class Finding(NamedTuple):
+    """What looks like a secret: its kind, and from which character to which, the last not included."""
+
+    kind: str
+    start: int
+    end: int
+
+
+class Redacted(NamedTuple):
+    """A text without its secrets, and the kinds of what was masked, in order, each once."""
+
+    text: str
+    kinds: tuple[str, ...] = ()
+
+
+def find_secrets(text: str) -> list[Finding]:
+    """Return what looks like a secret, in order; none overlaps another. Any text will do, and none raises."""
+    calls = _calls(text)
+    return list(_joined(_found(text, calls))) if calls else []
+
+
+def redact(text: str) -> Redacted:
+    """Mask secrets as `[redacted aws-access-key]`. What was masked is not masked again."""
+    findings = find_secrets(text)
+    if not findings:
+        return Redacted(text)
+    return Redacted(masked(text, findings), tuple(dict.fromkeys(each.kind for each in findings)))
+
+
+def masked(text: str, findings: Sequence[Finding]) -> str:
+    """Return the text with `mask(kind)` in the place of each finding."""
+    if not findings:
+        return text
+    pieces, at = [], 0
+    for kind, start, end in findings:
+        pieces += [text[at:start], mask(kind)]
+        at = end
+    return "".join((*pieces, text[at:]))
+
+
+def mask(kind: str) -> str:
+    """Return what stands in a secret's place."""
+    return f"[redacted {kind}]"
+
+
+async def redact_aside(text: str) -> Redacted:
+    """Do as `redact`, and on another thread when the text is long, so that nobody waits for it."""
+    return redact(text) if len(text) <= INLINE_CHARACTERS else await asyncio.to_thread(redact, text)
+
+
+class _Rules(NamedTuple):
+    """An automaton over all literals, and for each the rules that it calls, by rank: the lower, the more telling."""
+
+    automaton: AhoCorasick
+    called: list[list[tuple[int, Rule]]]
+    longest_literal: int
+
+
+class _Caught(NamedTuple):
+    """A finding before overlapping ones are joined."""
+
+    start: int
+    end: int
+    rank: int
+    kind: str
+
+
+@cache
+def _rules() -> _Rules:
+    """Made at the first text: a program that looks at none pays nothing."""
+    from ahocorasick_rs import AhoCorasick, Implementation  # noqa: PLC0415
+
+    from warmline.security.issued_rules import ISSUED_RULES  # noqa: PLC0415
+    from warmline.security.placed_rules import PLACED_RULES  # noqa: PLC0415
+
+    called: dict[str, list[tuple[int, Rule]]] = {}
+    for rank, rule in enumerate((*ISSUED_RULES, *PLACED_RULES)):
+        for literal in rule.calls:
+            called.setdefault(literal, []).append((rank, rule))
+    return _Rules(
+        AhoCorasick(called, store_patterns=False, implementation=Implementation.DFA),
+        list(called.values()),
+        max(map(len, called)),
+    )
+
+
+def _calls(text: str) -> Sequence[tuple[int, int]]:
+    """Return which literal stands where, in any case: (its number, from)."""
+    lowered = text.lower()
+    if len(lowered) != len(text):  # of all letters only U+0130 grows: then ASCII alone is made small
+        lowered = text.translate(_CAPITALS)
+    if len(lowered) <= WINDOW_CHARACTERS:
+        return [(literal, start) for literal, start, _ in _literals(lowered)]
+    overlap = _rules().longest_literal - 1
+    return [
+        (literal, at + start)
+        for at in range(0, len(lowered), WINDOW_CHARACTERS)
+        for literal, start, _ in _literals(lowered[at : at + WINDOW_CHARACTERS + overlap])
+        if start < WINDOW_CHARACTERS
+    ]
+
+
+def _literals(lowered: str) -> list[tuple[int, int, int]]:
+    automaton = _rules().automaton
+    try:
+        return automaton.find_matches_as_indexes(lowered, overlapping=True)
+    except UnicodeEncodeError:
+        return automaton.find_matches_as_indexes(_SURROGATES.sub("?", lowered), overlapping=True)
+
+
+def _found(text: str, calls: Sequence[tuple[int, int]]) -> list[_Caught]:
+    """Ask each rule that is called; not again for what stands inside a secret that it found itself."""
+    called = _rules().called
+    found: list[_Caught] = []
+    spans: dict[int, tuple[int, int]] = {}
+    for literal, at in calls:
+        for rank, rule in called[literal]:
+            if rank in spans and spans[rank][0] <= at < spans[rank][1]:
+                continue
+            span = rule.find(text, at)
+            if span is not None and span[0] < span[1]:
+                spans[rank] = span
+                found.append(_Caught(*span, rank, rule.kind))
+    return sorted(found)
+
+
+def _joined(found: Iterable[_Caught]) -> Iterator[Finding]:
+    """Join what overlaps: it is of the kind of the most telling rule."""
+    last: _Caught | None = None
+    for each in found:
+        if last is None or each.start >= last.end:
+            if last is not None:
+                yield Finding(last.kind, last.start, last.end)
+            last = each
+        else:
+            best = min(last, each, key=lambda caught: caught.rank)
+            last = _Caught(last.start, max(last.end, each.end), best.rank, best.kind)
+    if last is not None:
+        yield Finding(last.kind, last.start, last.end)
