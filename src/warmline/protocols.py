@@ -18,6 +18,7 @@ from warmline.model import (
     BatchToken,
     Citation,
     Claim,
+    ConversationId,
     CredentialId,
     Draft,
     Lease,
@@ -224,6 +225,9 @@ class Store(Protocol):
 
     async def wait_until_ended(self, message_id: MessageId) -> Question:
         """Wait until the question's state is one of ENDED; return at once if it is. Never polls."""
+
+    def asker(self, message_id: MessageId) -> tuple[ConversationId, str] | None:
+        """Return the conversation and sender of a question that is known, from memory, not to have ended; else None."""
 
     def watching(self, message_id: MessageId, on_end: Callable[[], None]) -> AbstractContextManager[None]:
         """Call on_end on the event loop when the question ends, while the block lasts.

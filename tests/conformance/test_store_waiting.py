@@ -13,7 +13,7 @@ import pytest
 from sealing import BY
 from store_cases import DEADLINE, LEASE, MAX_LAPSES, OTHER_MAILBOX, Line, a_question, an_answer
 from warmline.errors import ConflictError, StoreClosedError
-from warmline.model import MEMORY_MAILBOX, Lease, Message, State
+from warmline.model import MEMORY_MAILBOX, Kind, Lease, Message, State
 
 T = TypeVar("T")
 SECOND = timedelta(seconds=1)
@@ -330,3 +330,14 @@ async def test_a_verb_that_fails_beside_a_waiting_lease_fails_alone(line: Line) 
     second = await end(leasing[1])
     assert (second.holder, second.deliveries) == ("worker 1", 1)
     assert (await line.store.get(second.message.id)).delivery.position == 3
+
+
+async def test_who_asked_is_known_until_the_question_ends(line: Line) -> None:
+    question, note = a_question(line.clock), replace(a_question(line.clock), kind=Kind.NOTE)
+    assert line.store.asker(question.id) is None
+    await line.store.add(question, MEMORY_MAILBOX)
+    await line.store.add(note, MEMORY_MAILBOX)
+    assert line.store.asker(question.id) == (question.conversation, question.sender)
+    assert line.store.asker(note.id) is None
+    await line.store.cancel(question.id, by=BY)
+    assert line.store.asker(question.id) is None

@@ -69,8 +69,8 @@ class Questions:
 
         Patience is the asker's: when it ends, the question goes on, and can be waited for again.
         """
-        if not rights.administers(by):
-            await self.get(by, message_id)
+        if not rights.administers(by) and self._store.asker(message_id) != (by.conversation, by.name):
+            await self.get(by, message_id)  # whether the speaker may see it
         if patience <= timedelta(0) or self._waits.is_ending:
             return _asked_for(await self._store.get(message_id))
         scope = asyncio.timeout(min(patience, self._settings.max_wait).total_seconds())

@@ -15,6 +15,7 @@ from warmline.model import (
     Acknowledged,
     Batch,
     BatchToken,
+    ConversationId,
     CredentialId,
     Delivery,
     Lease,
@@ -257,6 +258,10 @@ class SqliteStore:
         """Wait for the end of a question."""
         self.database.check_open()
         return await self._ends.wait(message_id, partial(self.get, message_id))
+
+    def asker(self, message_id: MessageId) -> tuple[ConversationId, str] | None:
+        """Return who asked a question that has not ended."""
+        return self._ends.asker(message_id)
 
     def watching(self, message_id: MessageId, on_end: Callable[[], None]) -> AbstractContextManager[None]:
         """Call on_end when the question ends."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
-from warmline.model import ENDED, MessageId, Question
+from warmline.model import ENDED, ConversationId, Kind, Message, MessageId, Question
 
 ToQuestion = Callable[[], Question]
 OnEnd = Callable[[ToQuestion | None], None]
@@ -38,11 +38,17 @@ class EndWaits:
     def __init__(self) -> None:
         self._calls: dict[MessageId, list[OnEnd]] = {}
         self._waiting: set[asyncio.Future[Question | None]] = set()
-        self._open: set[MessageId] = set()
+        self._open: dict[MessageId, tuple[ConversationId, str] | None] = {}
 
-    def opened(self, message_ids: Iterable[MessageId]) -> None:
-        """Note questions that were accepted or requeued just now; call in the order of commits."""
-        self._open.update(message_ids)
+    def opened(self, messages: Mapping[MessageId, Message | None]) -> None:
+        """Note what was accepted or requeued just now, with the message if it is at hand; in the order of commits."""
+        for message_id, message in messages.items():
+            is_question = message is not None and message.kind is Kind.QUESTION
+            self._open[message_id] = (message.conversation, message.sender) if message and is_question else None
+
+    def asker(self, message_id: MessageId) -> tuple[ConversationId, str] | None:
+        """Return who asked a question that is known not to have ended, and where; None when that is not known."""
+        return self._open.get(message_id)
 
     def is_open(self, message_id: MessageId) -> bool:
         """Tell whether a question is known not to have ended; False when nothing is known."""
@@ -74,7 +80,7 @@ class EndWaits:
     def ended(self, questions: Mapping[MessageId, ToQuestion | None]) -> None:
         """Tell the ends of these questions; they are made only for those who wait."""
         for message_id, to_question in questions.items():
-            self._open.discard(message_id)
+            self._open.pop(message_id, None)
             for on_end in tuple(self._calls.get(message_id, ())):
                 on_end(to_question)
 

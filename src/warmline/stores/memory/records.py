@@ -234,7 +234,7 @@ class Records:
             self.entries.setdefault(message.id, []).append(Entry(message.id, mailbox, delivery))
             self.due(mailbox)
         if mailboxes:
-            self.ends.opened([message.id])
+            self.ends.opened({message.id: message if len(mailboxes) == 1 else None})
             self.timed(message.deadline_at)
 
     def next_position(self, mailbox: Mailbox) -> int:

@@ -26,6 +26,7 @@ from warmline.model import (
     Acknowledged,
     Batch,
     BatchToken,
+    ConversationId,
     CredentialId,
     Event,
     Kind,
@@ -259,7 +260,7 @@ class MemoryStore:
     async def requeue(self, message_id: MessageId, deadline_at: datetime | None, *, by: CredentialId) -> Question:
         """Put back what is dead or expired."""
         question = self._steer(message_id, Event.REQUEUE, failures=0, lapses=0, deadline_at=deadline_at)
-        self.records.ends.opened([message_id])
+        self.records.ends.opened({message_id: None})
         self.records.timed(deadline_at)
         return question
 
@@ -276,6 +277,10 @@ class MemoryStore:
         """Wait for the end of a question."""
         await self.get(message_id)
         return await self.records.ends.wait(message_id, partial(self.get, message_id))
+
+    def asker(self, message_id: MessageId) -> tuple[ConversationId, str] | None:
+        """Return who asked a question that has not ended."""
+        return self.records.ends.asker(message_id)
 
     def watching(self, message_id: MessageId, on_end: Callable[[], None]) -> AbstractContextManager[None]:
         """Call on_end when the question ends."""
@@ -339,11 +344,7 @@ class MemoryStore:
         self.records.keep(message if by is None else admitted(self.records, message, by), mailboxes)
 
     async def _wait(
-        self,
-        mailbox: Mailbox,
-        waiter: Waiter,
-        granted: asyncio.Future[Handed],
-        undo: Callable[[Handed], None],
+        self, mailbox: Mailbox, waiter: Waiter, granted: asyncio.Future[Handed], undo: Callable[[Handed], None]
     ) -> Handed:
         with self.records.verb():
             box = self.records.box(mailbox)
