@@ -38,6 +38,8 @@ async def simulated(settings: SimulationSettings, clock: Clock, port: int = 0) -
     At the end replies that are under way are cut off. Raises OSError when the port is taken.
     """
     with socket.create_server((HOST, port)) as listener:
+        # Connections inherit it. asyncio sets it only where the protocol is named, which `create_server` does not do.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         leaving = asyncio.Event()
         paths = _Paths(SimulatedModel(settings, clock), clock, leaving)
         server = _Server(_config(paths.application()), leaving)
