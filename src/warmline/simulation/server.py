@@ -154,7 +154,8 @@ class _Paths:
 
 
 async def _refused(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, ApiError)  # noqa: S101
+    if not isinstance(error, ApiError):
+        raise error
     retry = error.retry_after_seconds
     headers = {} if retry is None else {"retry-after": str(retry)}
     return Response(error.body(), error.status, headers, "application/json")

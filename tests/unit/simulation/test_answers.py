@@ -87,7 +87,9 @@ def test_what_the_model_said_before_is_no_memory() -> None:
     assert answer(prompt("Hello", f"a.md\n{EXPORTER}", QUESTION), ROOM) == NOT_IN_THE_MEMORY
 
 
-@pytest.mark.parametrize("question", ["Who feeds the cat?", "", "of the", "???"])
+@pytest.mark.parametrize(
+    "question", ["Who feeds the cat?", "Who feeds cats in winter beside the exporter?", "", "of the", "???"]
+)
 def test_what_the_memory_does_not_hold_is_not_answered(question: str) -> None:
     assert answer(prompt(fenced(EXPORTER, "a.md"), "READY", question), ROOM) == NOT_IN_THE_MEMORY
 
