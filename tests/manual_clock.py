@@ -33,6 +33,11 @@ class ManualClock:
     def sleepers(self) -> int:
         return sum(not woken.done() for _, _, woken in self._sleepers)
 
+    @property
+    def next_due(self) -> datetime:
+        """When the first sleeper wakes. Raises ValueError when nobody sleeps."""
+        return min(when for when, _, woken in self._sleepers if not woken.done())
+
     async def until_sleepers(self, count: int) -> None:
         """Wait, at most 5 s, until at least this many tasks sleep on the clock."""
         async with asyncio.timeout(5), self._someone_sleeps:
