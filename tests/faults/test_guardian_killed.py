@@ -70,8 +70,8 @@ async def test_twenty_killed_guardians_are_replaced_and_leave_no_orphan(tmp_path
             for worker in workers:
                 assert await worker.wait(LIMIT) == -signal.SIGKILL
                 await worker.end()
-            assert wait_until_ended(pids)
-            assert no_orphan(environment)
+            assert await asyncio.to_thread(wait_until_ended, pids)
+            assert await asyncio.to_thread(no_orphan, environment)
         assert guardian.losses == 20
 
 
@@ -83,7 +83,7 @@ async def test_the_next_guardian_ends_one_with_a_cleared_environment_that_was_re
         assert guardian.pid is not None
         os.kill(guardian.pid, signal.SIGKILL)
         await worker.wait(LIMIT)
-        assert wait_until_ended([stray])
+        assert await asyncio.to_thread(wait_until_ended, [stray])
         await worker.end()
 
 
