@@ -44,6 +44,15 @@ while True:
 """
 """Minds neither TERM nor the end of its input."""
 
+POLITE = """
+import os, signal
+signal.signal(signal.SIGTERM, lambda *_: os._exit(7))
+print(os.getpid(), flush=True)
+while True:
+    signal.pause()
+"""
+"""Minds TERM, but not the end of its input."""
+
 FORKS_ON = """
 import os, signal
 signal.signal(signal.SIGTERM, signal.SIG_IGN)

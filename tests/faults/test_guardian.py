@@ -13,6 +13,7 @@ import pytest
 
 from guarded import (
     FORKS_ON,
+    POLITE,
     PYTHON,
     SCRUBBED,
     STRAY,
@@ -108,6 +109,13 @@ async def test_what_a_worker_daemonised_ends_when_the_worker_dies_by_itself(guar
     assert await worker.end() == []
 
 
+async def test_a_worker_that_minds_term_ends_in_its_own_way(guardian: Guardian) -> None:
+    worker = await spawned(guardian, POLITE)
+    await first_number(worker)
+    assert await worker.end() == []
+    assert worker.status == 7
+
+
 async def test_a_worker_that_ignores_term_is_killed_after_its_grace(guardian: Guardian) -> None:
     worker = await spawned(guardian, STUBBORN)
     await first_number(worker)
@@ -172,8 +180,10 @@ async def test_at_the_end_of_the_block_nothing_is_left(tmp_path: Path) -> None:
     environment = new_environment()
     async with Guardian(tmp_path, brisk()) as guardian:
         worker = await spawned(guardian, STRAY, environment)
-        pids = [guardian.pid or 0, worker.pid, await first_number(worker)]
+        other = await spawned(guardian, POLITE, environment)
+        pids = [guardian.pid or 0, worker.pid, other.pid, await first_number(worker), await first_number(other)]
         worker.close()
+        other.close()
     assert wait_until_ended(pids, 0)
     assert alive_with(environment) == []
     assert names_in(tmp_path) == []
@@ -186,3 +196,13 @@ async def test_without_a_subreaper_what_was_seen_or_marked_still_ends_with_its_w
         stray = await first_number(worker)
         assert await worker.end() == []
         assert wait_until_ended([worker.pid, stray])
+
+
+async def test_a_cgroup_alone_finds_one_that_nothing_else_could(tmp_path: Path) -> None:
+    async with Guardian(tmp_path, brisk(subreaper=False, cgroups=True)) as guardian:
+        if not guardian.greeting["cgroups"]:
+            pytest.skip("no cgroup of version 2 may be written here")
+        worker = await spawned(guardian, SCRUBBED)
+        stray = await first_number(worker)
+        assert await worker.end() == []
+        assert wait_until_ended([stray], 0)

@@ -25,6 +25,7 @@ from guarded import (
 )
 from warmline.settings import WarmSettings
 from warmline.warm.guarding import Guardian
+from warmline.warm.line_to_guardian import LineToGuardian
 
 LIMIT = timedelta(seconds=5)
 STAND_IN = Path(__file__).parents[1] / "daemon_stand_in.py"
@@ -98,6 +99,30 @@ async def test_a_guardian_ends_a_stopped_one_of_the_same_folder_and_all_that_it_
             worker.close()
             # The first one's successor would end this one in turn: two of a folder are a mistake of the caller.
             await first.__aexit__(None, None, None)
+
+
+async def test_one_that_is_killed_right_before_the_end_of_the_block_leaves_nothing(tmp_path: Path) -> None:
+    async with Guardian(tmp_path, WarmSettings(cgroups=False)) as guardian:
+        worker = await guardian.spawn([*PYTHON, STRAY], environment=new_environment(), folder=Path("/"))
+        pids = [worker.pid, await first_number(worker)]
+        worker.close()
+        assert guardian.pid is not None
+        os.kill(guardian.pid, signal.SIGKILL)
+    assert wait_until_ended(pids, 0)
+    assert names_in(tmp_path) == []
+
+
+async def test_the_kernel_kills_the_workers_of_a_killed_guardian_that_has_no_successor(tmp_path: Path) -> None:
+    line = await LineToGuardian.start(tmp_path, WarmSettings())
+    with open(os.devnull, "r+b") as nothing:  # noqa: ASYNC230, PTH123  # a device that is always ready
+        listening = asyncio.create_task(line.listen(lambda _event: None))
+        said = await line.ask(
+            "spawn", [nothing.fileno()] * 3, id="1", argv=[*PYTHON, STUBBORN], env={}, cwd="/", limits={}
+        )
+    os.kill(line.pid, signal.SIGKILL)
+    assert wait_until_ended([said["pid"]])
+    await listening
+    await line.close()
 
 
 async def test_a_damaged_record_stops_no_guardian(tmp_path: Path) -> None:

@@ -190,6 +190,9 @@ class Guardian:
             self._keeper.cancel()
             await asyncio.wait([self._keeper])
             self._keeper = None
+        if any(self._folder.glob("*.json")):  # one was lost and had no successor yet: this one ends what is left
+            with contextlib.suppress(GuardianError, TimeoutError):
+                await asyncio.shield((await LineToGuardian.start(self._folder, self._settings)).close())
 
 
 def _pipes() -> tuple[list[int], list[int]]:
