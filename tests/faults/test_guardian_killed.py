@@ -54,7 +54,7 @@ async def test_twenty_killed_daemons_leave_no_orphan(tmp_path: Path) -> None:
         pids, environment = await killed_daemon(tmp_path)
         assert wait_until_ended(pids)
         assert no_orphan(environment)
-    assert names_in(tmp_path) == []
+        assert names_in(tmp_path) == []
 
 
 async def test_twenty_killed_guardians_are_replaced_and_leave_no_orphan(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ async def test_one_that_is_killed_right_before_the_end_of_the_block_leaves_nothi
 
 
 async def test_the_kernel_kills_the_workers_of_a_killed_guardian_that_has_no_successor(tmp_path: Path) -> None:
-    line = await LineToGuardian.start(tmp_path, WarmSettings())
+    line = await LineToGuardian.start(tmp_path, WarmSettings(cgroups=False))
     with open(os.devnull, "r+b") as nothing:  # noqa: ASYNC230, PTH123  # a device that is always ready
         listening = asyncio.create_task(line.listen(lambda _event: None))
         said = await line.ask(
