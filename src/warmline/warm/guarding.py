@@ -189,6 +189,8 @@ class Guardian:
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait([self._keeper])
+            if not self._keeper.cancelled():
+                self._keeper.result()  # raises what a bug of ours raised there
             self._keeper = None
         if any(self._folder.glob("*.json")):  # one was lost and had no successor yet: this one ends what is left
             with contextlib.suppress(GuardianError, TimeoutError):

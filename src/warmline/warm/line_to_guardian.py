@@ -120,7 +120,8 @@ class LineToGuardian:
 
     def _hear(self, said: Said, on_event: Callable[[Said], None]) -> None:
         if said.get("event") == "ready":
-            self.ready.set_result(said)
+            if not self.ready.done():  # who waited may have been cancelled
+                self.ready.set_result(said)
         elif "event" in said:
             on_event(said)
         elif (waiting := self._awaited.get(said["re"])) is not None and not waiting.done():
