@@ -25,6 +25,8 @@ WarmlineError
 │   ├── BudgetSpentError        ... for this day
 │   └── TooManyRequestsError    ... or requests, at this moment
 ├── AnswererError               an answerer could not answer this time
+├── WorkerError                 a worker's program could not be started, or did not end
+│   └── GuardianError           there is no guardian now: what it held is ended; try again
 ├── StoreError                  the store cannot work now; what was accepted is safe
 │   ├── StoreFullError          no room on the disk: try again when there is
 │   ├── StoreDamagedError
@@ -145,6 +147,14 @@ class TooManyRequestsError(RateLimitedError):
 
 class AnswererError(WarmlineError):
     """An answerer could not answer this time; the question may be tried again."""
+
+
+class WorkerError(WarmlineError):
+    """A worker's program could not be started, or did not end."""
+
+
+class GuardianError(WorkerError):
+    """There is no guardian at this moment, or it said nothing in time. What it held is ended or being ended."""
 
 
 class StoreError(WarmlineError):

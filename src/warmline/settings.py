@@ -296,6 +296,53 @@ class DaemonSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WarmSettings:
+    """Limits of the guardian and of the workers' programs."""
+
+    guardian_start: timedelta = timedelta(seconds=10)
+    """It needs 0.1 s, and up to `outlive` more when one before it left processes behind."""
+
+    guardian_starts: int = 5
+    """Tries in a row to start one after another was lost; a spawn then tries anew."""
+
+    guardian_restart_delay: timedelta = timedelta(milliseconds=100)
+    """Before the second try; doubles with each."""
+
+    reply: timedelta = timedelta(seconds=5)
+    """For each answer of the guardian: it waits for nothing itself, so longer means that it is stopped."""
+
+    look: timedelta = timedelta(seconds=5)
+    """Between two looks at the table of processes (20 us each). Only who clears its environment can hide in between."""
+
+    look_without_subreaper: timedelta = timedelta(milliseconds=500)
+    """There, a process whose parent died between two looks is lost."""
+
+    kill_round: timedelta = timedelta(milliseconds=10)
+    """Between two rounds of KILL: a process that forks in a loop is outrun, a core is not used up."""
+
+    end_of_input: timedelta = timedelta(seconds=1)
+    """After the end of its input, a worker that is idle leaves by itself within this."""
+
+    grace: timedelta = timedelta(seconds=2)
+    """From TERM to KILL: agents measured so far need 0.03 s."""
+
+    last_grace: timedelta = timedelta(seconds=1)
+    """From TERM to KILL when the daemon is gone: everything is to be ended 5 s later."""
+
+    outlive: timedelta = timedelta(seconds=3)
+    """How long a process may outlive SIGKILL (it waits for a disk or a dead mount) until it is given up and named."""
+
+    stream_bytes: int = 16 * 1024 * 1024
+    """Of one line that a worker writes: tool results of several megabytes were seen."""
+
+    subreaper: bool = True
+    """False: do as on systems that have none."""
+
+    cgroups: bool = True
+    """Give each worker a cgroup where one can be had."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All of them."""
 
@@ -307,3 +354,4 @@ class Settings:
     memory: MemorySettings = field(default_factory=MemorySettings)
     daemon: DaemonSettings = field(default_factory=DaemonSettings)
     doors: DoorSettings = field(default_factory=DoorSettings)
+    warm: WarmSettings = field(default_factory=WarmSettings)
