@@ -5,13 +5,15 @@ WarmlineError
 │   ├── BodyTooLargeError
 │   ├── UnsafePathError         a path that leaves its root, or is no regular file
 │   ├── AmbiguousMailboxError   several mailboxes have that name; the text lists them
-│   └── NotLegacyError          a file to import is no database of the old bridge
+│   ├── NotLegacyError          a file to import is no database of the old bridge
+│   └── ConfigurationError      what stands in warmline.toml cannot be used
 ├── NotFoundError               no such thing
 │   ├── UnknownMessageError
 │   ├── UnknownMailboxError
 │   ├── UnknownConversationError
 │   ├── UnknownCredentialError
 │   ├── UnknownBatchError       no such hand-over to this reader
+│   ├── UnknownAgentError       no agent of that name is configured
 │   └── UnknownRootError        a memory has no root of that name
 ├── ConflictError               the thing is in a state that does not allow this
 │   ├── IdempotencyConflictError
@@ -25,6 +27,7 @@ WarmlineError
 │   ├── BudgetSpentError        ... for this day
 │   └── TooManyRequestsError    ... or requests, at this moment
 ├── AnswererError               an answerer could not answer this time
+│   └── AgentError              ... and not because of the question: it cannot be used now
 ├── WorkerError                 a worker's program could not be started, or did not end
 │   └── GuardianError           there is no guardian now: what it held is ended; try again
 ├── StoreError                  the store cannot work now; what was accepted is safe
@@ -69,6 +72,10 @@ class NotLegacyError(InvalidInputError):
     """The file is no database of the old bridge."""
 
 
+class ConfigurationError(InvalidInputError):
+    """The configuration cannot be read, or says what cannot be."""
+
+
 class NotFoundError(WarmlineError):
     """There is no such thing."""
 
@@ -91,6 +98,10 @@ class UnknownCredentialError(NotFoundError):
 
 class UnknownBatchError(NotFoundError):
     """There is no batch with this token, or it was handed to another reader."""
+
+
+class UnknownAgentError(NotFoundError):
+    """No agent of this name is configured."""
 
 
 class UnknownRootError(NotFoundError):
@@ -147,6 +158,10 @@ class TooManyRequestsError(RateLimitedError):
 
 class AnswererError(WarmlineError):
     """An answerer could not answer this time; the question may be tried again."""
+
+
+class AgentError(AnswererError):
+    """An agent cannot be used now, whatever it is asked: no program, no login, a wrong model, a provider in trouble."""
 
 
 class WorkerError(WarmlineError):

@@ -144,6 +144,16 @@ MEMORY_MAILBOX = Mailbox(DEFAULT_CONVERSATION, MEMORY_MAILBOX_NAME)
 OWNER_MAILBOX = Mailbox(DEFAULT_CONVERSATION, OWNER)
 
 
+def agent_mailbox(agent: str) -> Mailbox:
+    """Return where the questions for one agent go: the memory as this one knows it. No participant is called so."""
+    return Mailbox(DEFAULT_CONVERSATION, f"{MEMORY_MAILBOX_NAME}/{agent}")
+
+
+def is_memory(mailbox: Mailbox) -> bool:
+    """Tell whether the daemon answers it itself, from the memory."""
+    return mailbox.conversation == DEFAULT_CONVERSATION and mailbox.name.partition("/")[0] == MEMORY_MAILBOX_NAME
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
     """Consecutive lines of one file with their text, as recall found them.
@@ -170,6 +180,28 @@ class Recollection:
 
     passages: tuple[Passage, ...]
     confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShardFile:
+    """A whole file of a shard. path is shown as a passage's; line n of text is line n of the file."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """The part of a memory that one warm agent holds: whole files, in the order of their paths.
+
+    digest is the same exactly when the files are, names and texts. tokens is an estimate from above. left_out are the
+    paths of files for which there was no room.
+    """
+
+    files: tuple[ShardFile, ...]
+    tokens: int
+    digest: str
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,20 +238,24 @@ class Citation:
 class Draft:
     """What an answerer returns: an answer whose citations are still claims.
 
-    A text of None means: the text is the quotes that were verified, in the claims' order.
+    A text of None means: the text is the quotes that were verified, in the claims' order. author is who wrote it, if
+    that is not simply the answerer. in_place_of says why that one answered in the place of who should have.
     """
 
     outcome: Outcome
     text: str | None
     claims: tuple[Claim, ...] = ()
     usage: Mapping[str, int] = field(default_factory=dict)
+    author: str | None = None
+    in_place_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """How a question came out: outcome, text, checked citations, who answered, and how long it took.
 
-    timings_ms maps a step's name to milliseconds; usage maps a counter's name (tokens) to a count.
+    timings_ms maps a step's name to milliseconds; usage maps a counter's name (tokens) to a count. in_place_of says, in
+    one line, why the author answered in the place of who should have.
     """
 
     outcome: Outcome
@@ -228,6 +264,7 @@ class Answer:
     citations: tuple[Citation, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     usage: Mapping[str, int] = field(default_factory=dict)
+    in_place_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

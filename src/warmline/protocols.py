@@ -320,12 +320,24 @@ class Verifier(Protocol):
         """
 
 
+Said = Callable[[str], None]
+"""Hears the next piece of an answer's text while it is written; the pieces joined are the draft's text, or less."""
+
+
+def unheard(_: str) -> None:
+    """Nobody listens."""
+
+
 class Answerer(Protocol):
-    """Answers one question at a time from the passages it is given."""
+    """Answers one question at a time from the passages it is given, and what it holds of the memory itself."""
 
     @property
     def name(self) -> str:
         """The author's name, shown with every answer."""
 
-    async def answer(self, question: Message, recollection: Recollection) -> Draft:
-        """Answer, or say that the evidence is insufficient, or refuse. Raises AnswererError."""
+    async def answer(self, question: Message, recollection: Recollection, said: Said = unheard) -> Draft:
+        """Answer, or say that the evidence is insufficient, or refuse.
+
+        Nothing of one question reaches the next. Raises AnswererError; of its kinds AgentError when it is not the
+        question's fault.
+        """

@@ -13,7 +13,7 @@ NOTHING_LEFT = "The passages that were found no longer stand in the files."
 
 
 def conclude(draft: Draft, citations: Sequence[Citation], author: str, timings_ms: Mapping[str, float]) -> Answer:
-    """Make the answer.
+    """Make the answer; author is who signs a draft that names nobody.
 
     A draft without a text is its true quotes, in order: what did not check out drops out, and when
     nothing is left the evidence is insufficient. A draft with a text of its own keeps all its
@@ -26,5 +26,11 @@ def conclude(draft: Draft, citations: Sequence[Citation], author: str, timings_m
         text = "\n\n".join(citation.quote for citation in kept) or NOTHING_LEFT
         outcome = draft.outcome if kept else Outcome.INSUFFICIENT_EVIDENCE
     return Answer(
-        outcome=outcome, text=text, author=author, citations=kept, timings_ms=dict(timings_ms), usage=dict(draft.usage)
+        outcome=outcome,
+        text=text,
+        author=draft.author or author,
+        citations=kept,
+        timings_ms=dict(timings_ms),
+        usage=dict(draft.usage),
+        in_place_of=draft.in_place_of,
     )

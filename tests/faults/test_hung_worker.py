@@ -34,6 +34,7 @@ from warmline.model import (
     Recollection,
     State,
 )
+from warmline.protocols import Said, unheard
 from warmline.settings import DispatchSettings, StoreSettings
 from warmline.stores.sqlite import SqliteStore
 
@@ -94,7 +95,7 @@ async def test_the_late_answer_is_refused_and_the_question_is_answered_by_anothe
 class HangsOnce(ScriptedAnswerer):
     """Holds the whole process still over its first question, beyond the lease: nobody extends, as after a SIGSTOP."""
 
-    async def answer(self, question: Message, recollection: Recollection) -> Draft:
+    async def answer(self, question: Message, recollection: Recollection, said: Said = unheard) -> Draft:
         if not self.asked:
             threading.Event().wait(3 * SHORT.total_seconds())
         return await super().answer(question, recollection)

@@ -34,6 +34,7 @@ from warmline.model import (
     Recollection,
     State,
 )
+from warmline.protocols import Said, unheard
 from warmline.settings import DispatchSettings, StoreSettings
 from warmline.stores.memory import MemoryStore
 
@@ -79,7 +80,7 @@ class Bench:
         self.scopes.append(within)
         return ()
 
-    async def answer(self, question: Message, _recollection: Recollection) -> Draft:
+    async def answer(self, question: Message, _recollection: Recollection, _said: Said = unheard) -> Draft:
         return await self._answering(question)
 
     async def ask(self, body: str, seconds: float = 600) -> Question:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from warmline.model import Claim, Draft, Message, Outcome, Passage, Recollection
+from warmline.protocols import Said, unheard
 
 MAX_CLAIMS = 4
 """A reader looks at a few quotes; who wants all of them searches the memory."""
@@ -59,7 +60,7 @@ class ExtractiveAnswerer:
     def __init__(self, min_confidence: float) -> None:
         self._min_confidence = min_confidence
 
-    async def answer(self, question: Message, recollection: Recollection) -> Draft:
+    async def answer(self, question: Message, recollection: Recollection, said: Said = unheard) -> Draft:
         """Choose the passages to quote."""
         if recollection.confidence >= self._min_confidence:
             claims = tuple(_within_limits(_ranked(question.body, recollection.passages[:MAX_CHOICES])))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from warmline.model import Claim, Draft, Message, Outcome, Recollection
+from warmline.protocols import Said, unheard
 
 
 class QuoteFirst:
@@ -41,7 +42,7 @@ class ScriptedAnswerer:
         self._someone_asks = asyncio.Condition()
         self.asked: list[Message] = []
 
-    async def answer(self, question: Message, recollection: Recollection) -> Draft:
+    async def answer(self, question: Message, recollection: Recollection, said: Said = unheard) -> Draft:
         """Take the next step of the script."""
         step = self._script[min(len(self.asked), len(self._script) - 1)]
         self.asked.append(question)

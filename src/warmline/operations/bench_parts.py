@@ -39,6 +39,7 @@ from warmline.model import (
     Recollection,
 )
 from warmline.parties import Credential, Participant, Right
+from warmline.protocols import Said, unheard
 from warmline.security.redaction import Redacted, redact_aside
 from warmline.security.seals import KEY_BYTES, Seals
 from warmline.settings import BridgeSettings, DispatchSettings, Settings, StoreSettings
@@ -106,7 +107,7 @@ class _Instant:
     async def verify(self, _claims: Sequence[Claim], _within: frozenset[str] | None = None) -> Sequence[Citation]:
         return ()
 
-    async def answer(self, _question: Message, _recollection: Recollection) -> Draft:
+    async def answer(self, _question: Message, _recollection: Recollection, _said: Said = unheard) -> Draft:
         return Draft(Outcome.ANSWERED, ANSWER)
 
 

@@ -248,6 +248,7 @@ def answer_to_json(answer: Answer) -> str:
             ],
             "timings_ms": dict(answer.timings_ms),
             "usage": dict(answer.usage),
+            **({} if answer.in_place_of is None else {"in_place_of": answer.in_place_of}),
         }
     )
 
@@ -265,4 +266,5 @@ def answer_from_json(text: str, rest: str) -> Answer:
         ),
         timings_ms=said["timings_ms"],
         usage=said["usage"],
+        in_place_of=said.get("in_place_of"),
     )
