@@ -89,6 +89,16 @@ class Home:
         return self.path / "encryption.json"
 
     @property
+    def guardian(self) -> Path:
+        """The folder in which the guardian writes down whom it holds."""
+        return self.path / "guardian"
+
+    @property
+    def agents(self) -> Path:
+        """The folder with a folder for each agent: there it works, and what it writes by itself stays there."""
+        return self.path / "agents"
+
+    @property
     def held(self) -> Path:
         """The folder in which the command line keeps what its `inbox` was handed and still holds."""
         return self.path / "held"

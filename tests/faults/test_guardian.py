@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -206,3 +207,19 @@ async def test_a_cgroup_alone_finds_one_that_nothing_else_could(tmp_path: Path) 
         stray = await first_number(worker)
         assert await worker.end() == []
         assert wait_until_ended([stray], 0)
+
+
+async def test_one_on_demand_starts_with_the_first_worker(tmp_path: Path) -> None:
+    async with Guardian(tmp_path, brisk(), on_demand=True) as guardian:
+        assert guardian.pid is None
+        worker = await guardian.spawn(["/bin/cat"], environment={}, folder=Path("/"))
+        assert guardian.pid is not None
+        await worker.end()
+    assert names_in(tmp_path) == []
+
+
+async def test_one_on_demand_ends_at_once_what_another_left(tmp_path: Path) -> None:
+    (tmp_path / "1.json").write_text(json.dumps({"pid": 1, "started": 1, "workers": []}))
+    async with Guardian(tmp_path, brisk(), on_demand=True) as guardian:
+        assert guardian.pid is not None
+        assert "1.json" not in names_in(tmp_path)

@@ -28,10 +28,14 @@ class Guardian:
     before it takes a spawn.
     """
 
-    def __init__(self, folder: Path, settings: WarmSettings) -> None:
-        """Let records lie in the folder, which is made. No other guardian may use it: it would be ended."""
+    def __init__(self, folder: Path, settings: WarmSettings, *, on_demand: bool = False) -> None:
+        """Let records lie in the folder, which is made. No other guardian may use it: it would be ended.
+
+        on_demand: it starts with the first spawn, or at once when the one before it has left anything behind.
+        """
         self._folder = folder
         self._settings = settings
+        self._on_demand = on_demand
         self._names = itertools.count(1)
         self._workers: dict[str, Worker] = {}
         self._line: LineToGuardian | None = None
@@ -47,7 +51,8 @@ class Guardian:
     async def __aenter__(self) -> Self:
         """Start it. Raises GuardianError."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._keeper = asyncio.create_task(self._keep(), name="guardian")
+        if self._on_demand and not any(self._folder.glob("*.json")):
+            return self
         try:
             await self._present()
         except BaseException:
@@ -120,6 +125,8 @@ class Guardian:
 
     async def _present(self) -> LineToGuardian:
         """Wait until there is a guardian."""
+        if self._keeper is None:
+            self._keeper = asyncio.create_task(self._keep(), name="guardian")
         self._wanted.set()
         try:
             async with asyncio.timeout((self._settings.guardian_start + self._settings.outlive).total_seconds()):
