@@ -21,7 +21,5 @@ def lines_block(fence: Fence, path: str, first_line: int, last_line: int, text: 
 
 def file_block(fence: Fence, path: str, text: str) -> str:
     r"""Return a whole file as a block, each line as `N\ttext`. A name that ends like a place gets one."""
-    lines = text.split("\n")
-    named = place(path, 1, len(lines)) if _ENDS_LIKE_A_PLACE.search(path) else path
-    numbered = "\n".join(f"{number}\t{line}" for number, line in enumerate(lines, 1))
-    return fence.block(What.MEMORY, numbered, trust=Trust.UNKNOWN, path=named)
+    named = place(path, 1, 1 + text.count("\n")) if _ENDS_LIKE_A_PLACE.search(path) else path
+    return fence.numbered_block(What.MEMORY, text, trust=Trust.UNKNOWN, path=named)
