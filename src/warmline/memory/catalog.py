@@ -229,6 +229,18 @@ class Catalog:
         with self._connection:
             self._connection.execute("delete from files; delete from garbage")
 
+    def all_live(self, within: frozenset[str] | None) -> list[LiveFile]:
+        """Return every file of these roots (None: of all), in the order of the shown paths."""
+        rows = self._connection.execute(
+            "select root, path, relative, size, mtime_ns, kind from files join roots on name = root"
+        )
+        files = [
+            LiveFile(root, relative, f"{path}/{relative}" if relative else path, size, mtime_ns, kind)
+            for root, path, relative, size, mtime_ns, kind in rows
+            if within is None or root in within
+        ]
+        return sorted(files, key=lambda file: file.shown)
+
     def live(self, ids: Iterable[int], within: frozenset[str] | None = None) -> dict[int, LiveFile]:
         """Return those of the file numbers that are part of the memory now, in these roots (None: in any).
 

@@ -27,8 +27,9 @@ from warmline.memory.indexing import run_indexer
 from warmline.memory.passages import answer_passages, line_passages
 from warmline.memory.recall import Found, Searcher
 from warmline.memory.report import IndexReport, IndexRequest, OnProgress
+from warmline.memory.shards import read_shard
 from warmline.memory.writing import INDEX_FOLDER
-from warmline.model import Recollection
+from warmline.model import Recollection, Shard
 from warmline.settings import MemorySettings
 
 logger = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class MemoryStats:
 
 
 class Memory:
-    """The files of one memory folder's roots, searched by line. Satisfies `protocols.Recall`.
+    """The files of one memory folder's roots, searched by line. Satisfies `protocols.Recall` and `workers.Shards`.
 
     Opening makes the folder (0700) when it is not there, and reads which roots it has. Reading
     happens on one thread of its own, writing in one process at a time; searches go on meanwhile.
@@ -81,6 +82,7 @@ class Memory:
         self._searcher = Searcher(self._catalog, encrypted.workspace if encrypted else folder / INDEX_FOLDER, settings)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="memory")
         self._writing = asyncio.Lock()
+        self._generation = 0
 
     async def close(self) -> None:
         """Let go of the files and the thread. Waits for a search in progress, at most a few milliseconds."""
@@ -136,6 +138,21 @@ class Memory:
         found = await self._find(question, limit, within)
         return Recollection(line_passages(found.lines), found.confidence)
 
+    @property
+    def generation(self) -> int:
+        """Grows whenever an indexing run changed what is indexed, or broke off."""
+        return self._generation
+
+    async def shard(self, roots: Sequence[str] | None, max_tokens: int) -> Shard:
+        """Return whole files of these roots (None: of all), in the order of their paths, while there is room.
+
+        Which files there are is what the last indexing run found; they are read now. A file that is too large for what
+        room is left is left out, and smaller ones after it may not be. A name that is no root's holds nothing.
+        """
+        within = None if roots is None else frozenset(roots)
+        files = await self._on_thread(lambda: self._catalog.all_live(within))
+        return await asyncio.to_thread(read_shard, files, max_tokens, self.resolve, self._settings)
+
     def resolve(self, shown: str, within: frozenset[str] | None = None) -> Path:
         """Return the real path of a shown path, which need not exist.
 
@@ -184,9 +201,13 @@ class Memory:
         request = IndexRequest(request.add, request.refresh, request.remove, private)
         with suppress(StoreDamagedError):  # it is made again
             await self._on_thread(self._unpack)
+        has_changed = True  # as far as is known when the run breaks off
         try:
-            return await run_indexer(self._folder, self._settings, request, on_progress, self._encrypted)
+            report = await run_indexer(self._folder, self._settings, request, on_progress, self._encrypted)
+            has_changed = bool(report.indexed or report.removed)
+            return report
         finally:
+            self._generation += has_changed
             self._roots = await self._on_thread(self._catalog.root_paths)
 
     async def _find(self, question: str, limit: int, within: frozenset[str] | None) -> Found:

@@ -16,7 +16,7 @@ import re
 import secrets
 import unicodedata
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from itertools import accumulate
@@ -75,10 +75,18 @@ class Fence:
 
         The attributes' names are lower-case words of ours. `parse` gives all of it back, exactly.
         """
+        return self._block(what, _written(text).split("\n"), trust, attributes)
+
+    def numbered_block(self, what: What, text: str, *, trust: Trust, **attributes: str) -> str:
+        r"""Return the block of a text whose lines are `N\ttext`. Written line by line, a long one holds nobody up."""
+        lines = (f"{number}\t{_written(line)}" for number, line in enumerate(text.split("\n"), 1))
+        return self._block(what, lines, trust, attributes)
+
+    def _block(self, what: What, lines: Iterable[str], trust: Trust, attributes: Mapping[str, str]) -> str:
         named = "".join(f" {name}={quoted(value)}" for name, value in attributes.items())
-        lines = "\n".join(f"| {line}" if line else "|" for line in _written(text).split("\n"))
         mark = f"warmline-{self.nonce}"
-        return f'<{mark} {what} trust="{trust}"{named}>\n{lines}\n</{mark}>'
+        body = "\n".join(f"| {line}" if line else "|" for line in lines)
+        return f'<{mark} {what} trust="{trust}"{named}>\n{body}\n</{mark}>'
 
 
 def parse(prompt: str, nonce: str) -> list[Block | str]:
