@@ -79,6 +79,11 @@ class Home:
         return self.path / "seal.keys.first"
 
     @property
+    def configuration(self) -> Path:
+        """The file in which a person says which agents there are."""
+        return self.path / "warmline.toml"
+
+    @property
     def archive(self) -> Path:
         """The folder with the messages that left the store."""
         return self.path / "archive"
