@@ -328,6 +328,25 @@ def unheard(_: str) -> None:
     """Nobody listens."""
 
 
+class Speech(Protocol):
+    """What is said of an answer while it is written. Its secrets are masked."""
+
+    @property
+    def delivery(self) -> int:
+        """Which hand-over of the question it is: another one begins anew."""
+
+    def since(self, piece: int) -> Sequence[str]:
+        """Return the pieces from this number on, which counts from 0; all joined are how the answer begins, or less."""
+
+
+Heard = Callable[[MessageId, Speech | None], None]
+"""Told that more is said of the answer to a question, or with None that no more comes of what was said."""
+
+
+def heard_by_nobody(_question: MessageId, _speech: Speech | None) -> None:
+    """Nobody listens."""
+
+
 class Answerer(Protocol):
     """Answers one question at a time from the passages it is given, and what it holds of the memory itself."""
 
