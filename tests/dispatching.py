@@ -21,7 +21,6 @@ from warmline.model import (
     Draft,
     Lease,
     Message,
-    MessageId,
     Outcome,
     Question,
     Recollection,
@@ -78,8 +77,8 @@ class Bench:
         self.said = said
         return await self._answering(question)
 
-    def _hear(self, _question: MessageId, speech: Speech | None) -> None:
-        self.heard.append((speech.delivery, "".join(speech.since(0))) if speech else None)
+    def _hear(self, speech: Speech) -> None:
+        self.heard.append(None if speech.is_over else (speech.delivery, "".join(speech.since(0))))
 
     async def ask(self, body: str, seconds: float = 600) -> Question:
         deadline = self.clock.now() + timedelta(seconds=seconds)

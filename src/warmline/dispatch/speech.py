@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from warmline.model import Lease
+from warmline.model import Lease, MessageId
 from warmline.protocols import Heard
 from warmline.security.masked_stream import MaskedStream
 
@@ -12,7 +12,7 @@ from warmline.security.masked_stream import MaskedStream
 class SpeechOfLease:
     """Satisfies protocols.Speech. Costs next to nothing until somebody listens."""
 
-    __slots__ = ("_has_ended", "_heard", "_lease", "_masking", "_raw", "_shown")
+    __slots__ = ("_heard", "_lease", "_masking", "_raw", "_shown", "is_over")
 
     def __init__(self, heard: Heard, lease: Lease) -> None:
         self._heard = heard
@@ -20,7 +20,12 @@ class SpeechOfLease:
         self._raw: list[str] = []
         self._shown: list[str] = []
         self._masking: MaskedStream | None = None
-        self._has_ended = False
+        self.is_over = False
+
+    @property
+    def question(self) -> MessageId:
+        """Which question it answers."""
+        return self._lease.message.id
 
     @property
     def delivery(self) -> int:
@@ -29,9 +34,9 @@ class SpeechOfLease:
 
     def hear(self, piece: str) -> None:
         """Take the next piece from the answerer; after the end none is taken."""
-        if not self._has_ended:
+        if not self.is_over:
             self._raw.append(piece)
-            self._heard(self._lease.message.id, self)
+            self._heard(self)
 
     def since(self, piece: int) -> Sequence[str]:
         """Return what is settled by now."""
@@ -45,6 +50,6 @@ class SpeechOfLease:
 
     def end(self) -> None:
         """Say that no more comes, if anything came."""
-        self._has_ended = True
+        self.is_over = True
         if self._raw or self._masking:
-            self._heard(self._lease.message.id, None)
+            self._heard(self)
