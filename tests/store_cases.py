@@ -104,6 +104,7 @@ def an_answer(clock: ManualClock, question: Message, text: str = "9276 — “wa
         citations=(Citation("notes/a.md", 3, 4, "the port\nis 9276", CitationStatus.VERIFIED, "ab" * 32, "cd" * 32),),
         timings_ms={"recall": 1.5},
         usage={"tokens": 12},
+        in_place_of="ada is down: no login",
     )
     return Message(
         id=new_id(clock),

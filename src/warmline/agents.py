@@ -11,6 +11,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from pathlib import Path
 
+EMBEDDED = "extractive"
+"""The answerer that is always there, and is no agent: no agent is called so."""
+
 
 @unique
 class AgentKind(StrEnum):

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from warmline.answerers.extractive import ExtractiveAnswerer
 from warmline.bridge.bridge import Bridge, open_bridge
+from warmline.bridge.hearings import Hearings
 from warmline.clock import SystemClock
 from warmline.directory import Importer
+from warmline.dispatch.desks import Desks
 from warmline.dispatch.dispatcher import Dispatcher, Parts
 from warmline.dispatch.retention import Retention
 from warmline.dispatch.timekeeper import Timekeeper
@@ -21,7 +23,7 @@ from warmline.memory.citations import FileVerifier
 from warmline.memory.encrypted_index import EncryptedIndex
 from warmline.memory.memory import Memory
 from warmline.memory.writing import ENCRYPTED_INDEX_FOLDER
-from warmline.model import MEMORY_MAILBOX, CredentialId
+from warmline.model import CredentialId
 from warmline.protocols import AuditLog, Clock, Service
 from warmline.security.key_place import find_key
 from warmline.security.keys import keep_first, make_seals, read_seals, rotate
@@ -47,7 +49,7 @@ class Line:
     importer: Importer
     audit: AuditLog
     clock: Clock
-    dispatcher: Dispatcher
+    dispatcher: Dispatcher | Desks
     leaving: asyncio.Event
     workspace: Path
     """Where content may lie for a while; of an encrypted home it is in memory."""
@@ -62,7 +64,7 @@ class Line:
 
 
 @asynccontextmanager
-async def working(dispatcher: Dispatcher, *others: Service) -> AsyncIterator[None]:
+async def working(dispatcher: Dispatcher | Desks, *others: Service) -> AsyncIterator[None]:
     """Dispatch beside the other services until the block ends; then drain, and cancel those."""
     async with asyncio.TaskGroup() as services:
         besides = [services.create_task(other.run(), name=type(other).__name__) for other in others]
@@ -101,6 +103,23 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
         memory = Memory(home.memory, settings.memory, private=[home.path], encrypted=encrypted or None)
         closing.push_async_callback(memory.close)
         verifier = FileVerifier(memory.resolve, settings.memory)
+        hearings, embedded = Hearings(), ExtractiveAnswerer(settings.memory.min_confidence)
+        parts = Parts(
+            store=store,
+            recall=memory,
+            verifier=verifier,
+            answerer=embedded,
+            clock=clock,
+            heard=hearings.heard,
+        )
+        desks = Desks(
+            parts,
+            lambda _: embedded,
+            settings.dispatch,
+            ahead=settings.agents.ahead,
+            holder=f"daemon {os.getpid()}",
+            asked_to_leave=leaving.set,
+        )
         bridge = open_bridge(
             store,
             directory,
@@ -108,20 +127,12 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
             clock,
             settings=settings.bridge,
             owner_token=home.read_token(),
-        )
-        parts = Parts(
-            store=store,
-            recall=memory,
-            verifier=verifier,
-            answerer=ExtractiveAnswerer(settings.memory.min_confidence),
-            clock=clock,
-        )
-        dispatcher = Dispatcher(
-            parts, MEMORY_MAILBOX, settings.dispatch, holder=f"daemon {os.getpid()}", asked_to_leave=leaving.set
+            hearings=hearings,
+            agents=lambda: desks.names,
         )
         importer = SqliteImporter(store.database)
         retention = Retention(store, audit, clock, settings.retention)
-        async with working(dispatcher, Timekeeper(store, clock), retention, audit):
+        async with working(desks, Timekeeper(store, clock), retention, audit):
             yield Line(
                 home=home,
                 settings=settings,
@@ -130,7 +141,7 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
                 importer=importer,
                 audit=audit,
                 clock=clock,
-                dispatcher=dispatcher,
+                dispatcher=desks,
                 leaving=leaving,
                 workspace=workspace,
                 is_encrypted=key is not None,

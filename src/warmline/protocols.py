@@ -169,7 +169,7 @@ class Store(Protocol):
         """
 
     async def erase(self, message_id: MessageId, *, by: CredentialId) -> Post:
-        """Empty a message's body, answer text, citations and metadata for good, and cancel its open deliveries.
+        """Empty a message's body, metadata and all words of an answer for good, and cancel its open deliveries.
 
         A question takes its answer along. What is left says that something stood here, and when it was erased.
         The bytes are overwritten in the file and its WAL before this returns. A second time it says the same.
@@ -325,6 +325,33 @@ Said = Callable[[str], None]
 
 
 def unheard(_: str) -> None:
+    """Nobody listens."""
+
+
+class Speech(Protocol):
+    """What is said of an answer while it is written. Its secrets are masked."""
+
+    @property
+    def question(self) -> MessageId:
+        """Which question it answers."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no more comes, and what came counts no more: the answer is there, or the try has failed."""
+
+    @property
+    def delivery(self) -> int:
+        """Which hand-over of the question it is: another one begins anew."""
+
+    def since(self, piece: int) -> Sequence[str]:
+        """Return the pieces from this number on, which counts from 0; all joined are how the answer begins, or less."""
+
+
+Heard = Callable[[Speech], None]
+"""Told that more is said, or that it is over."""
+
+
+def heard_by_nobody(_: Speech) -> None:
     """Nobody listens."""
 
 

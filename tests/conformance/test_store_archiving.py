@@ -116,7 +116,7 @@ async def test_what_moved_is_erased_as_before(line: Line, ada: Credential, bob: 
     erased = await line.store.erase(asked.id, by=BY)
     at = line.clock.now()
     assert erased.message == replace(asked, body="", metadata=None, erased_at=at)
-    assert erased.answer == replace(before.answer, text="", citations=())
+    assert erased.answer == replace(before.answer, text="", citations=(), in_place_of=None)
     assert (erased.number, erased.deliveries) == (before.number, before.deliveries)
     line.clock.advance(WHILE)
     assert await line.store.erase(asked.id, by=BY) == erased == await line.store.post(asked.id)

@@ -70,7 +70,7 @@ async def test_an_erased_question_takes_its_answer_along(line: Line) -> None:
     assert answer.answer is not None
     await line.store.settle(lease, answer)
     erased = await line.store.erase(lease.message.id, by=BY)
-    emptied = replace(answer.answer, text="", citations=())
+    emptied = replace(answer.answer, text="", citations=(), in_place_of=None)
     assert (erased.message.body, erased.answer) == ("", emptied)
     left = (await line.store.post(answer.id)).message
     assert left == replace(answer, body="", answer=emptied, erased_at=line.clock.now())
@@ -85,7 +85,7 @@ async def test_an_erased_answer_leaves_its_question(line: Line) -> None:
     await line.store.erase(answer.id, by=BY)
     question = await line.store.get(lease.message.id)
     assert question.message == lease.message
-    assert question.answer == replace(answer.answer, text="", citations=())
+    assert question.answer == replace(answer.answer, text="", citations=(), in_place_of=None)
 
 
 async def test_erasing_twice_says_the_same(line: Line, ada: Credential) -> None:

@@ -34,6 +34,7 @@ answers = st.builds(
     st.lists(citations, max_size=3).map(tuple),
     st.dictionaries(texts, st.floats(allow_nan=False, allow_infinity=False), max_size=3),
     st.dictionaries(texts, numbers, max_size=3),
+    st.none() | texts,
 )
 
 

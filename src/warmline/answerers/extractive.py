@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from warmline.agents import EMBEDDED
 from warmline.model import Claim, Draft, Message, Outcome, Passage, Recollection
 from warmline.protocols import Said, unheard
 
@@ -55,7 +56,7 @@ class ExtractiveAnswerer:
     are verified. Never raises.
     """
 
-    name = "extractive"
+    name = EMBEDDED
 
     def __init__(self, min_confidence: float) -> None:
         self._min_confidence = min_confidence

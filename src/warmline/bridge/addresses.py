@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from warmline.bridge import rights, rules
 from warmline.directory import Directory
 from warmline.errors import AmbiguousMailboxError, ForbiddenError, UnknownMailboxError
-from warmline.model import MEMORY_MAILBOX, MEMORY_MAILBOX_NAME, ConversationId, Mailbox
+from warmline.model import DEFAULT_CONVERSATION, ConversationId, Mailbox, is_memory
 from warmline.parties import Credential
 
 MAX_SHOWN = 10
@@ -64,8 +64,8 @@ class Addresses:
     def _candidates(self, by: Credential, name: str, conversation: ConversationId | None) -> Sequence[Mailbox]:
         if conversation is None and rights.administers(by):
             return self._directory.mailboxes_named(name)
-        if name == MEMORY_MAILBOX_NAME:
-            return [MEMORY_MAILBOX]
+        if is_memory(of_memory := Mailbox(DEFAULT_CONVERSATION, name)):
+            return [of_memory] if self.exists(of_memory) else []
         home = by.conversation if conversation is None else conversation
         rights.check_conversation(by, home)
         mailbox = Mailbox(home, name)

@@ -39,6 +39,7 @@ from warmline.model import (
     MessageId,
     Outcome,
     Post,
+    is_memory,
 )
 from warmline.parties import AnsweredBy, Credential, Right
 from warmline.verdict import conclude
@@ -86,7 +87,7 @@ class Batches:
         rules.check_key(key, self._settings)
         count, length = rules.batch_limit(limit, self._settings), rules.lease_length(lease, self._settings)
         box = await self._parts.addresses.read(by, mailbox, conversation)
-        if box in rights.SELF_ANSWERED:
+        if is_memory(box):
             raise InvalidInputError(f"{box.name} answers by itself: there is nothing to receive from it")
         if done is not None:
             await self._store.acknowledge(done, by.id)

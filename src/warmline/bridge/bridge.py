@@ -7,19 +7,21 @@ durable is in the store: a bridge keeps nothing but who waits.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from warmline.bridge.addresses import Addresses
 from warmline.bridge.batches import Batches
 from warmline.bridge.conversations import Conversations
 from warmline.bridge.credentials import Credentials
+from warmline.bridge.hearings import Hearings
 from warmline.bridge.legacy import Legacy
 from warmline.bridge.messages import Messages
 from warmline.bridge.parts import Parts
 from warmline.bridge.questions import Questions
 from warmline.bridge.waits import Waits
 from warmline.directory import Directory
-from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX
+from warmline.model import DEFAULT_CONVERSATION, is_memory
 from warmline.protocols import Clock, Store, Verifier
 from warmline.security.masking import Redact
 from warmline.security.redaction import redact_aside
@@ -62,10 +64,15 @@ class Bridge:
         if self.parts.waits:
             return False
         states = await self.parts.directory.mailboxes(DEFAULT_CONVERSATION)
-        return all(state.ready + state.leased == 0 for state in states if state.mailbox == MEMORY_MAILBOX)
+        return all(state.ready + state.leased == 0 for state in states if is_memory(state.mailbox))
 
 
-def open_bridge(
+def no_agents() -> Sequence[str]:
+    """Name none."""
+    return ()
+
+
+def open_bridge(  # noqa: PLR0913  # it joins as many parts
     store: Store,
     directory: Directory,
     verifier: Verifier,
@@ -74,10 +81,13 @@ def open_bridge(
     settings: BridgeSettings,
     owner_token: str,
     redact: Redact = redact_aside,
+    hearings: Hearings | None = None,
+    agents: Callable[[], Sequence[str]] = no_agents,
 ) -> Bridge:
     """Join the verbs over an open store and directory. owner_token is the secret of the person at the shell.
 
-    redact masks the secrets of every text before anything of it is kept.
+    redact masks the secrets of every text before anything of it is kept. hearings is where the dispatchers say what is
+    written; agents names who can be asked by name at this moment: each has a mailbox, `agent_mailbox`.
     """
     parts = Parts(
         store=store,
@@ -87,7 +97,9 @@ def open_bridge(
         settings=settings,
         addresses=Addresses(directory),
         waits=Waits(),
+        hearings=Hearings() if hearings is None else hearings,
         redact=redact,
+        agents=agents,
     )
     messages, batches = Messages(parts), Batches(parts)
     credentials = Credentials(parts, owner_token)

@@ -14,7 +14,7 @@ from warmline.bridge.messages import Messages
 from warmline.bridge.parts import Parts
 from warmline.bridge.saying import Saying
 from warmline.errors import InvalidInputError
-from warmline.model import MEMORY_MAILBOX, ConversationId, Post
+from warmline.model import MEMORY_MAILBOX, ConversationId, Post, agent_mailbox, is_memory
 from warmline.parties import Conversation, Credential, MailboxState, Participant, Policy, Right, Stop
 
 ID_BYTES = 8
@@ -129,14 +129,20 @@ class Conversations:
         return [Presence(each, (each.conversation, each.name) in receiving) for each in found.participants]
 
     async def mailboxes(self, by: Credential) -> Sequence[MailboxState]:
-        """List mailboxes: all for who administers, else those of the speaker's conversation, and the memory's."""
+        """List mailboxes: all for who administers, else those of the speaker's conversation, and the memory's.
+
+        That of an agent which is gone is listed while something waits in it.
+        """
         known = await self._directory.mailboxes()
+        answered = {MEMORY_MAILBOX, *map(agent_mailbox, self._parts.agents())}
         return [
             state
             for state in known
-            if rights.administers(by)
-            or state.mailbox.conversation == by.conversation
-            or state.mailbox == MEMORY_MAILBOX
+            if (
+                state.mailbox in answered or state.ready + state.leased > 0
+                if is_memory(state.mailbox)
+                else rights.administers(by) or state.mailbox.conversation == by.conversation
+            )
         ]
 
     async def set_policy(

@@ -11,7 +11,7 @@ from warmline.bridge.parts import Parts
 from warmline.bridge.saying import Saying
 from warmline.errors import ForbiddenError, InvalidInputError, UnknownMessageError
 from warmline.ids import new_message_id
-from warmline.model import SHUTDOWN, ConversationId, Kind, Mailbox, Message, MessageId, Post
+from warmline.model import SHUTDOWN, ConversationId, Kind, Mailbox, Message, MessageId, Post, is_memory
 from warmline.parties import Credential, Right
 
 SENDABLE = frozenset({Kind.NOTE, Kind.CONTROL})
@@ -130,7 +130,7 @@ class Messages:
         if to is None:
             return await self._all_others(by, conversation)
         mailbox = await self._parts.addresses.reached(by, to, conversation)
-        if mailbox in rights.SELF_ANSWERED and (kind, body.strip()) != (Kind.CONTROL, SHUTDOWN):
+        if is_memory(mailbox) and (kind, body.strip()) != (Kind.CONTROL, SHUTDOWN):
             raise InvalidInputError(f"{mailbox.name} reads no messages: ask it a question")
         return [mailbox]
 

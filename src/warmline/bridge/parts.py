@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from warmline.bridge.addresses import Addresses
+from warmline.bridge.hearings import Hearings
 from warmline.bridge.waits import Waits
 from warmline.directory import Directory
 from warmline.protocols import Clock, Store, Verifier
@@ -14,7 +16,7 @@ from warmline.settings import BridgeSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The seams below the bridge, and who waits on it."""
+    """The seams below the bridge, and who waits on it and listens. agents names who has a mailbox beside `memory`."""
 
     store: Store
     directory: Directory
@@ -23,4 +25,6 @@ class Parts:
     settings: BridgeSettings
     addresses: Addresses
     waits: Waits
+    hearings: Hearings
     redact: Redact
+    agents: Callable[[], Sequence[str]]

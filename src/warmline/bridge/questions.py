@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from warmline.agents import EMBEDDED
 from warmline.bridge import rights, rules
+from warmline.bridge.hearings import Hearing
 from warmline.bridge.parts import Parts
 from warmline.bridge.saying import Saying
-from warmline.errors import ConflictError, ForbiddenError, UnknownMessageError
+from warmline.errors import ConflictError, ForbiddenError, InvalidInputError, UnknownAgentError, UnknownMessageError
 from warmline.ids import new_message_id
-from warmline.model import MEMORY_MAILBOX, ConversationId, Kind, Mailbox, Message, MessageId, Question, State
+from warmline.model import (
+    MEMORY_MAILBOX,
+    ConversationId,
+    Kind,
+    Mailbox,
+    Message,
+    MessageId,
+    Question,
+    State,
+    agent_mailbox,
+    is_memory,
+)
 from warmline.parties import AnsweredBy, Credential, Right
 from warmline.protocols import Accepted, QuestionFilter
 
@@ -33,21 +47,25 @@ class Questions:
         *,
         mailbox: str | None = None,
         conversation: ConversationId | None = None,
+        agent: str | None = None,
         idempotency_key: str | None = None,
         deadline_at: datetime | None = None,
     ) -> Accepted:
-        """Put a question on the line; it is durable when this returns. mailbox of None is the memory.
+        """Put a question on the line; it is durable when this returns.
+
+        mailbox of None is the memory, which agent says is to be asked of that one and of no other.
 
         Secrets are masked before anything is kept; the receipt says which kinds. The same key with the same body
         is the same question again, whatever its state: bodies are compared as they are kept. Raises
         InvalidInputError, BodyTooLargeError, ForbiddenError, IdempotencyConflictError, UnknownMailboxError,
-        AmbiguousMailboxError, RateLimitedError, LoopStoppedError, ConversationClosedError or StoreError.
+        UnknownAgentError, AmbiguousMailboxError, RateLimitedError, LoopStoppedError, ConversationClosedError or
+        StoreError.
         """
         rights.check(by, Right.ASK)
         said = Saying(self._parts)
         body = await said.body(body, "question")
         rules.check_key(idempotency_key, self._settings)
-        to = await self._asked(by, mailbox, conversation)
+        to = await self._asked(by, mailbox, conversation, agent)
         now = self._parts.clock.now()
         message_id = new_message_id(now)
         question = Message(
@@ -60,7 +78,7 @@ class Questions:
             trace=message_id,
             idempotency_key=idempotency_key,
             deadline_at=rules.checked_deadline(deadline_at, now, self._settings) or now + self._patience(to),
-            memories=_scope(by) if to == MEMORY_MAILBOX else None,
+            memories=_scope(by) if is_memory(to) else None,
         )
         return replace(await self._store.add(question, to, by=by), redacted=said.redacted)
 
@@ -82,6 +100,19 @@ class Questions:
             return _asked_for(await self._store.get(message_id))
         finally:
             self._waits.discard(scope)
+
+    @asynccontextmanager
+    async def hearing(
+        self, by: Credential, message_id: MessageId, on_more: Callable[[], None]
+    ) -> AsyncIterator[Hearing]:
+        """Hear what is said of the answer while it is written, what was said so far first, until the block ends.
+
+        on_more is called on the event loop whenever more may have been said. Only hints: the answer comes by `wait`.
+        Raises UnknownMessageError.
+        """
+        await self.get(by, message_id)
+        with self._parts.hearings.listening(message_id, on_more) as hearing:
+            yield hearing
 
     async def get(self, by: Credential, message_id: MessageId) -> Question:
         """Return a question as it stands. Raises UnknownMessageError, for what wants no answer too."""
@@ -147,11 +178,28 @@ class Questions:
             raise ForbiddenError("only who asked a question, or who administers the line, may end or renew it")
         return question
 
-    async def _asked(self, by: Credential, name: str | None, conversation: ConversationId | None) -> Mailbox:
+    async def _asked(
+        self, by: Credential, name: str | None, conversation: ConversationId | None, agent: str | None
+    ) -> Mailbox:
+        if name is not None and agent is not None:
+            raise InvalidInputError("an agent answers from the memory: name it, or another mailbox, and not both")
         if name is not None:
-            return await self._parts.addresses.reached(by, name, conversation)
-        rights.check_reach(by, MEMORY_MAILBOX.name)
-        return MEMORY_MAILBOX
+            to = await self._parts.addresses.reached(by, name, conversation)
+            return self._mailbox_of(name.partition("/")[2]) if is_memory(to) and to != MEMORY_MAILBOX else to
+        to = MEMORY_MAILBOX if agent is None else self._mailbox_of(agent)
+        rights.check_reach(by, to.name)
+        return to
+
+    def _mailbox_of(self, agent: str) -> Mailbox:
+        """Return where that agent is asked. Without agents, the embedded answerer is who answers `memory`."""
+        known = self._parts.agents()
+        if agent in known:
+            return agent_mailbox(agent)
+        if agent == EMBEDDED:
+            return MEMORY_MAILBOX
+        rules.check_no_secret(agent, "name")
+        shown = agent[: self._settings.max_name_characters]
+        raise UnknownAgentError(f"there is no agent {shown!a}; there is: {', '.join(known or [EMBEDDED])}")
 
     def _patience(self, mailbox: Mailbox) -> timedelta:
         """Return how long a question waits when nobody said: a person's mailbox is not looked into all the time."""

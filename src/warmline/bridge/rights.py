@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from warmline.errors import ForbiddenError, UnknownConversationError
-from warmline.model import MEMORY_MAILBOX, OWNER, ConversationId, Mailbox, Message
+from warmline.model import MEMORY_MAILBOX_NAME, OWNER, ConversationId, Mailbox, Message
 from warmline.parties import Credential, Right
-
-SELF_ANSWERED = frozenset({MEMORY_MAILBOX})
-"""The mailboxes that the daemon answers itself."""
 
 
 def is_owner(by: Credential) -> bool:
@@ -36,8 +33,14 @@ def check(by: Credential, right: Right) -> None:
 
 
 def check_reach(by: Credential, name: str) -> None:
-    """Raises ForbiddenError when the credential's scope does not hold a mailbox of this name to ask or send to."""
-    if by.mailboxes is not None and name not in by.mailboxes and not administers(by):
+    """Raises ForbiddenError when the credential's scope does not hold a mailbox of this name to ask or send to.
+
+    Who reaches the memory reaches it by every agent.
+    """
+    if by.mailboxes is None or administers(by):
+        return
+    reaches_memory = name.startswith(f"{MEMORY_MAILBOX_NAME}/") and MEMORY_MAILBOX_NAME in by.mailboxes
+    if name not in by.mailboxes and not reaches_memory:
         raise ForbiddenError(
             f"the credential of {by.name!a} does not reach a mailbox of that name: it is out of its scope"
         )

@@ -7,6 +7,8 @@ Answerer and verifier get what the files hold; what is kept and shown of it has 
 
 A control message that asks for a shutdown is done, and told to who made the dispatcher.
 
+What the answerer says while it writes goes to whoever hears it, masked, and is nothing but a hint.
+
 It meets askers only in the store. One worker serves one question at a time; a failing question, or a
 bug in an answerer, costs that question a try and its neighbours nothing.
 """
@@ -24,10 +26,11 @@ from typing import Any
 
 from warmline.dispatch import retry
 from warmline.dispatch.heartbeat import Heartbeat
+from warmline.dispatch.speech import SpeechOfLease
 from warmline.errors import AnswererError, ConflictError, StoreClosedError, StoreError
 from warmline.ids import new_message_id
 from warmline.model import SHUTDOWN, Answer, Kind, Lease, Mailbox, Message
-from warmline.protocols import Answerer, Clock, Recall, Store, Verifier
+from warmline.protocols import Answerer, Clock, Heard, Recall, Store, Verifier, heard_by_nobody
 from warmline.security.masking import Masking, Redact
 from warmline.security.redaction import redact_aside
 from warmline.settings import DispatchSettings
@@ -42,7 +45,10 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What a dispatcher joins. redact masks the secrets of every text that is kept of an answer or a failure."""
+    """What a dispatcher joins. redact masks the secrets of every text that is kept of an answer or a failure.
+
+    heard is called on the event loop when more is said of an answer that is being written.
+    """
 
     store: Store
     recall: Recall
@@ -50,6 +56,7 @@ class Parts:
     answerer: Answerer
     clock: Clock
     redact: Redact = redact_aside
+    heard: Heard = heard_by_nobody
 
 
 class Dispatcher:
@@ -100,9 +107,7 @@ class Dispatcher:
 
     async def drain(self) -> None:
         """Lease nothing more, give the answers in progress settings.drain to finish, release the rest."""
-        self._draining = True
-        for worker in self._workers - self._busy:
-            worker.cancel()
+        self.retire()
         deadline = asyncio.get_running_loop().time() + self._settings.drain.total_seconds()
         while self._busy:  # a worker that has its answer leaves behind the task that settles it
             left = max(0.0, deadline - asyncio.get_running_loop().time())
@@ -111,6 +116,12 @@ class Dispatcher:
                 task.cancel()
             if late:
                 await asyncio.wait(late)
+
+    def retire(self) -> None:
+        """Lease nothing more; `run` returns after the last answer in progress."""
+        self._draining = True
+        for worker in self._workers - self._busy:
+            worker.cancel()
 
     async def _work(self, holder: str) -> None:
         """Lease and answer, one question after the other.
@@ -210,7 +221,11 @@ class Dispatcher:
         within = None if memories is None else frozenset(memories)
         recollection = await self._parts.recall.passages(lease.message.body, self._settings.passages, within)
         recalled_at = clock.now()
-        draft = await self._parts.answerer.answer(lease.message, recollection)
+        speech = SpeechOfLease(self._parts.heard, lease)
+        try:
+            draft = await self._parts.answerer.answer(lease.message, recollection, speech.hear)
+        finally:
+            speech.end()
         answered_at = clock.now()
         citations = await self._parts.verifier.verify(draft.claims, within)
         verified_at = clock.now()

@@ -24,18 +24,23 @@ RETRY_MS = 1000
 """When a client comes back after a connection was lost: about as long as a daemon takes to be replaced."""
 
 
-def events_of(*names: str, view: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
-    """Declare a stream of events of these names, whose data is this view as JSON. The schema is each event's."""
+def events_of(**views: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    """Declare a stream of events of these names, whose data is their view as JSON. The schema is each event's."""
+    schema = {"oneOf": [_event_of(name, view) for name, view in views.items()]}
+    return {200: {"description": "a stream of events", "content": {"text/event-stream": {"schema": schema}}}}
+
+
+def _event_of(name: str, view: type[BaseModel]) -> dict[str, Any]:
     data = {"contentSchema": {"$ref": f"#/components/schemas/{view.__name__}"}, "contentMediaType": "application/json"}
-    event = {
+    return {
         "type": "object",
         "properties": {
-            "event": {"type": "string", "enum": list(names)},
+            "event": {"type": "string", "const": name},
             "id": {"type": "string"},
             "data": {"type": "string", **data},
         },
+        "required": ["event", "data"],
     }
-    return {200: {"description": "a stream of events", "content": {"text/event-stream": {"schema": event}}}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,7 @@ async def list_messages(
 @conversations.get(
     "/{conversation_id}/events",
     response_class=StreamingResponse,
-    responses=events_of("message", "receipt", view=PostView) | problems(404),
+    responses=events_of(message=PostView, receipt=PostView) | problems(404),
 )
 async def listen_to_conversation(
     *,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Annotated
@@ -12,7 +13,7 @@ from pydantic import Field
 from starlette.exceptions import HTTPException
 
 from warmline.bridge.bridge import Bridge
-from warmline.interfaces.events import KEEP_ALIVE_SECONDS, Event, event_stream, events_of
+from warmline.interfaces.events import KEEP_ALIVE_SECONDS, Changes, Event, event_stream, events_of
 from warmline.interfaces.rest_shared import (
     LIMITS,
     WRITES,
@@ -40,8 +41,10 @@ from warmline.interfaces.views.questions import (
     CountView,
     Places,
     QuestionsView,
+    SaidView,
     answer_view,
     asked_view,
+    said_view,
 )
 from warmline.model import ENDED, ConversationId, MessageId, Question, State
 from warmline.parties import Credential
@@ -52,6 +55,8 @@ questions = APIRouter(prefix="/v1/questions", tags=["questions"])
 KNOWN: Responses = {200: {"model": AskedView, "description": "the key was known: the same question as it stands"}}
 
 
+_KEEP_ALIVE = timedelta(seconds=KEEP_ALIVE_SECONDS)
+
 LAST: Responses = {204: {"description": "that answer was the last: do not come back"}}
 
 
@@ -61,6 +66,9 @@ class Asked(Form):
     question: Body
     to: Annotated[Name | None, Field(description="the mailbox whose holder answers; the memory if absent")] = None
     conversation: Annotated[InConversation | None, Field(description="where several have such a mailbox")] = None
+    agent: Annotated[
+        Name | None, Field(description="who is to answer from the memory, and nobody else; not beside `to`")
+    ] = None
     deadline_at: Deadline = None
 
 
@@ -92,6 +100,7 @@ async def ask(
         asked.question,
         mailbox=asked.to,
         conversation=ConversationId(asked.conversation) if asked.conversation else None,
+        agent=asked.agent,
         idempotency_key=idempotency_key,
         deadline_at=asked.deadline_at,
     )
@@ -146,10 +155,9 @@ async def get_question(
 
 @questions.get(
     "/{question_id}/events",
+    response_model=SaidView,
     response_class=StreamingResponse,
-    responses=events_of("answer", view=AnswerView)
-    | {204: {"description": "that answer was the last: do not come back"}}
-    | problems(404),
+    responses=events_of(text=SaidView, answer=AnswerView) | LAST | problems(404),
 )
 async def listen_to_question(
     *,
@@ -162,6 +170,8 @@ async def listen_to_question(
 ) -> Response:
     """Hear of the answer: one event `answer`, whose data is the question as it then stands; the stream ends with it.
 
+    Before it come events `text`, if its author writes bit by bit: what was said so far, and then more as it is said.
+    Joined, they are how the answer begins, unless another hand-over begins anew; some may be missing, at the end too.
     Who shows its id as Last-Event-ID has it, and gets 204, unless the question has got another life since.
     """
     question = await bridge.questions.get(by, question_id)
@@ -188,13 +198,25 @@ async def requeue_question(
 async def _until_ended(
     bridge: Bridge, by: Credential, question_id: MessageId, places: Places
 ) -> AsyncIterator[Event | None]:
-    """Wait for the end of the question, in waits that the daemon can end when it leaves."""
-    while not bridge.is_ending:
-        question = await bridge.questions.wait(by, question_id, timedelta(seconds=KEEP_ALIVE_SECONDS))
-        if question.delivery.state in ENDED:
-            yield Event("answer", answer_view(question, places), _event_id(question))
-            return
-        yield None
+    """Wait for the end of the question, in waits that the daemon can end when it leaves, and tell what is said."""
+    changes = Changes()
+    async with bridge.questions.hearing(by, question_id, changes.note) as hearing:
+        while not bridge.is_ending:
+            waiting = asyncio.create_task(bridge.questions.wait(by, question_id, _KEEP_ALIVE), name="wait for answer")
+            waiting.add_done_callback(lambda _: changes.note())
+            try:
+                while not waiting.done():
+                    while (said := hearing.more()) is not None:
+                        yield Event("text", said_view(said))
+                    await changes.within(KEEP_ALIVE_SECONDS)
+            finally:
+                waiting.cancel()
+                await asyncio.wait({waiting})
+            question = waiting.result()
+            if question.delivery.state in ENDED:
+                yield Event("answer", answer_view(question, places), _event_id(question))
+                return
+            yield None
 
 
 def _event_id(question: Question) -> str:

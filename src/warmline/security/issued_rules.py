@@ -12,6 +12,9 @@ _LINE_END = r"(?:\\+[nr]|[\s\"'+>#|,])"
 """Of a key's lines, as they are quoted in diffs, comments, mails and string literals."""
 
 
+_KEY_BEGINS = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+
+
 def _marked(kind: str, marks: tuple[str, ...], body: str, at_least: int, source: str) -> Rule:
     """Return the rule of tokens that are one of the marks and then at least so many characters of body."""
     calls = tuple(dict.fromkeys(mark.lower() for mark in marks))
@@ -25,10 +28,11 @@ ISSUED_RULES = (
     Rule(
         "private-key",
         ("-----begin ",),
-        r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+        rf"{_KEY_BEGINS}"
         r"(?:(?![\s\S]{0,63}?-----END)(?:[^-]++|-(?!----))++-----END [A-Z0-9 ]{0,60}-----"
         rf"|{_LINE_END}{{0,40}}+(?=[A-Za-z0-9+/=]{{24}})(?:[A-Za-z0-9+/=]++|{_LINE_END})++)",
         "RFC 7468 (PEM), RFC 4880 (armour), openssh PROTOCOL.key; line ends may be written \\n, the end be cut off",
+        settles=rf"(?!{_KEY_BEGINS})[\s\S]{{80}}|{_KEY_BEGINS}[\s\S]*?-----[\s\S]{{80}}",
     ),
     Rule(
         "aws-access-key",
@@ -44,6 +48,7 @@ ISSUED_RULES = (
         r"(?P<secret>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
         "AWS IAM: 40 characters of base64, here right behind its access key id",
         is_key_material,
+        reach=80,
     ),
     Rule(
         "aws-secret-key",
@@ -51,6 +56,7 @@ ISSUED_RULES = (
         rf"{NEAR}{{3,64}}?(?<![A-Za-z0-9/+])(?P<secret>[A-Za-z0-9/+]{{40}})(?![A-Za-z0-9/+=])",
         "AWS IAM: 40 characters of base64, known only by what stands before it on its line",
         is_key_material,
+        reach=64,
     ),
     _marked(
         "github-token",
@@ -130,6 +136,7 @@ ISSUED_RULES = (
         "Azure: connection strings of Storage (64 bytes in base64), Service Bus and Event Hubs (32)",
         is_key_material,
         rest=_BASE64,
+        reach=20,
     ),
     Rule(
         "azure-sas-signature",
@@ -155,6 +162,7 @@ ISSUED_RULES = (
         "npm: .npmrc, auth related configuration",
         is_issued,
         rest="[A-Za-z0-9+/=_-]",
+        reach=20,
     ),
     _marked("pypi-token", ("pypi-AgE", "pypi-AgEN"), WORD, 40, "PyPI: API tokens, a macaroon in base64"),
     _marked("hugging-face-token", ("hf_", "api_org_"), _ALNUM, 30, "Hugging Face: access tokens, 34 letters"),
@@ -178,6 +186,7 @@ ISSUED_RULES = (
         rf"{NEAR}{{6,100}}?(?<![A-Za-z0-9])(?P<secret>{_HEX}{{32}})(?![A-Za-z0-9])",
         "Twilio: auth tokens, 32 hexadecimal digits, known only by what stands before them on their line",
         is_issued,
+        reach=100,
     ),
     _marked("digitalocean-token", ("dop_v1_", "doo_v1_", "dor_v1_"), _HEX, 40, "DigitalOcean: token prefixes"),
     Rule(
@@ -194,6 +203,7 @@ ISSUED_RULES = (
         rf"{NEAR}{{3,80}}?(?<![A-Za-z0-9])(?P<secret>[MNO][A-Za-z0-9_-]{{22,28}}\.{WORD}{{6,7}}\.{WORD}{{27,40}})",
         "Discord: a bot's id in base64, a time and an HMAC",
         is_issued,
+        reach=80,
     ),
     Rule(
         "discord-webhook",

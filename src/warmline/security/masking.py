@@ -33,9 +33,10 @@ class Masking:
         return self._noted(await self._redact(text)).text
 
     async def answer(self, answer: Answer) -> Answer:
-        """Mask an answer's text, and what its citations quote: those say so. They were checked before."""
+        """Mask an answer's texts, and what its citations quote: those say so. They were checked before."""
         citations = [await self._citation(citation) for citation in answer.citations]
-        return replace(answer, text=await self.text(answer.text), citations=tuple(citations))
+        instead = None if answer.in_place_of is None else await self.text(answer.in_place_of)
+        return replace(answer, text=await self.text(answer.text), citations=tuple(citations), in_place_of=instead)
 
     async def members(self, members: Mapping[str, object]) -> dict[str, object]:
         """Mask a JSON object: each name, each text, and what only its name makes a secret, such as a password.

@@ -46,7 +46,7 @@ def _keyed(kind: str, calls: tuple[str, ...], *, at_least: int, test: Callable[[
         dict.fromkeys(way for call in calls for way in (call, call.replace("_", ""), call.replace("_", "-")))
     )
     source = "the names that programs, .env files, YAML, JSON, libpq and ODBC give to secrets"
-    return Rule(kind, literals, form, source, test, rest=r"[^\s\"'`]", unless=_NAMED_OTHERWISE)
+    return Rule(kind, literals, form, source, test, rest=r"[^\s\"'`]", unless=_NAMED_OTHERWISE, reach=140)
 
 
 PLACED_RULES = (
@@ -73,6 +73,7 @@ PLACED_RULES = (
         "RFC 7617",
         is_basic,
         rest="[A-Za-z0-9+/=]",
+        reach=10,
     ),
     Rule(
         "basic-auth",
@@ -81,6 +82,7 @@ PLACED_RULES = (
         "curl(1): -u user:password",
         is_chosen,
         rest=r"[^\s\"']",
+        reach=280,
     ),
     Rule(
         "password",
@@ -90,6 +92,7 @@ PLACED_RULES = (
         "ftp(1): .netrc",
         is_chosen,
         rest=r"\S",
+        reach=300,
     ),
     Rule(
         "bearer-token",
@@ -98,6 +101,7 @@ PLACED_RULES = (
         "RFC 6750",
         is_drawn,
         rest=_BEARER,
+        reach=24,
     ),
     Rule(
         "authorization",
@@ -108,6 +112,7 @@ PLACED_RULES = (
         "RFC 9110, 11.6.2",
         is_drawn,
         rest=_BEARER,
+        reach=40,
     ),
     _keyed(
         "password", ("password", "passwd", "passwort", "passphrase", "pwd", "passcode"), at_least=6, test=is_password

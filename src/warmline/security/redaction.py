@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -56,6 +56,21 @@ def redact(text: str) -> Redacted:
     return Redacted(masked(text, findings), tuple(dict.fromkeys(each.kind for each in findings)))
 
 
+def find_settled(text: str, start: int) -> tuple[list[Finding], int]:
+    """Of a text that goes on, return how far it is settled, and the findings from `start` up to there.
+
+    Whatever follows, `find_secrets` finds the same in what is settled. A finding is in it whole, with the literal that
+    called its rule. Nothing may be found across `start`: it is 0, or how far the text was settled before.
+    """
+    calls = [(literal, at) for literal, at in _calls(text) if at >= start]
+    settled = max(start, min(_open_from(text, calls), len(text) - _begun(text)))
+    found = _found(text, calls)
+    for each in sorted(found, key=_begins, reverse=True):
+        if _begins(each) < settled < each.end:
+            settled = _begins(each)
+    return list(_joined(each for each in found if each.end <= settled)), settled
+
+
 def masked(text: str, findings: Sequence[Finding]) -> str:
     """Return the text with `mask(kind)` in the place of each finding."""
     if not findings:
@@ -78,20 +93,25 @@ async def redact_aside(text: str) -> Redacted:
 
 
 class _Rules(NamedTuple):
-    """An automaton over all literals, and for each the rules that it calls, by rank: the lower, the more telling."""
+    """An automaton over all literals, and for each the rules that it calls, by rank: the lower, the more telling.
+
+    begun maps what a literal begins with, be it nothing, to how many characters before its end a secret may then begin.
+    """
 
     automaton: AhoCorasick
     called: list[list[tuple[int, Rule]]]
     longest_literal: int
+    begun: dict[str, int]
 
 
 class _Caught(NamedTuple):
-    """A finding before overlapping ones are joined."""
+    """A finding before overlapping ones are joined. called_at is where the literal stands that called its rule."""
 
     start: int
     end: int
     rank: int
     kind: str
+    called_at: int
 
 
 @cache
@@ -110,7 +130,17 @@ def _rules() -> _Rules:
         AhoCorasick(called, store_patterns=False, implementation=Implementation.DFA),
         list(called.values()),
         max(map(len, called)),
+        _beginnings(called),
     )
+
+
+def _beginnings(called: Mapping[str, Sequence[tuple[int, Rule]]]) -> dict[str, int]:
+    begun: dict[str, int] = {}
+    for literal, rules in called.items():
+        before = max(max(rule.before) for _, rule in rules)
+        for length in range(len(literal)):
+            begun[literal[:length]] = max(begun.get(literal[:length], 0), length + before)
+    return begun
 
 
 def _calls(text: str) -> Sequence[tuple[int, int]]:
@@ -149,8 +179,38 @@ def _found(text: str, calls: Sequence[tuple[int, int]]) -> list[_Caught]:
             span = rule.find(text, at)
             if span is not None and span[0] < span[1]:
                 spans[rank] = span
-                found.append(_Caught(*span, rank, rule.kind))
+                found.append(_Caught(*span, rank, rule.kind, at))
     return sorted(found)
+
+
+def _open_from(text: str, calls: Sequence[tuple[int, int]]) -> int:
+    """Return where the first finding could begin that what follows may still bring, or change."""
+    called = _rules().called
+    return min(
+        (
+            at - max(rule.before)
+            for literal, at in calls
+            for _, rule in called[literal]
+            if not rule.is_settled(text, at)
+        ),
+        default=len(text),
+    )
+
+
+def _begun(text: str) -> int:
+    """Return how many characters before the text's end a secret could begin whose literal is not whole yet."""
+    begun, longest = _rules().begun, _rules().longest_literal
+    tail = "".join(map(_small, text[max(0, len(text) - longest) :]))
+    return max(begun.get(tail[at:], 0) for at in range(len(tail) + 1))
+
+
+def _small(character: str) -> str:
+    lowered = character.lower()
+    return lowered if len(lowered) == 1 else character
+
+
+def _begins(caught: _Caught) -> int:
+    return min(caught.start, caught.called_at)
 
 
 def _joined(found: Iterable[_Caught]) -> Iterator[Finding]:
@@ -163,6 +223,6 @@ def _joined(found: Iterable[_Caught]) -> Iterator[Finding]:
             last = each
         else:
             best = min(last, each, key=lambda caught: caught.rank)
-            last = _Caught(last.start, max(last.end, each.end), best.rank, best.kind)
+            last = best._replace(start=last.start, end=max(last.end, each.end))
     if last is not None:
         yield Finding(last.kind, last.start, last.end)

@@ -22,6 +22,9 @@ LONGEST_TEST = 64
 SECRETS = ("secret", "quoted", "bare")
 """The groups of a form that hold the secret."""
 
+LONGEST_LOOK_AHEAD = 48
+"""Characters that a form looks at behind a secret's end."""
+
 NEAR = r"[^\n\[\]]"
 """What may stand between a name and its secret on a line: never a mask, whose own words are no name."""
 
@@ -36,6 +39,8 @@ class Rule:
     number is tried, in order. The secret is that of the groups SECRETS which matched, else all that did; `rest`, a set
     of characters, is what the secret goes on with when the form is cut at LONGEST_LOOK. test says whether it is one, of
     the secret or, where there is one, of the group `body`; what the group `key` holds must not end as `unless` says.
+    reach is up to how many characters behind the literal's first one a secret may begin that spaces lead to; a secret
+    itself holds none. settles, for a form of another kind, is what stands at the literal once that is decided.
     source says where the form is described.
     """
 
@@ -47,6 +52,8 @@ class Rule:
     rest: str = ""
     unless: str = ""
     before: tuple[int, ...] = (0,)
+    reach: int = 0
+    settles: str = ""
 
     def find(self, text: str, at: int) -> tuple[int, int] | None:
         """Return where the secret begins and ends that is called at `at`. Looks no further than the form's bounds."""
@@ -58,6 +65,10 @@ class Rule:
             if self._is_one(found, start, end):
                 return start, self._followed(text, end) if end - start >= LONGEST_LOOK else end
         return None
+
+    def is_settled(self, text: str, at: int) -> bool:
+        """Tell whether `find` says the same at `at` whatever follows the text."""
+        return self._settles.match(text, at) is not None
 
     def _is_one(self, found: re.Match[str], start: int, end: int) -> bool:
         if self._has_body:
@@ -79,6 +90,11 @@ class Rule:
     @cached_property
     def _form(self) -> re.Pattern[str]:
         return re.compile(self.form)
+
+    @cached_property
+    def _settles(self) -> re.Pattern[str]:
+        beyond = rf"[\s\S]{{{self.reach}}}[\s\S]*?(?<!\\)\s[\s\S]{{{LONGEST_LOOK_AHEAD}}}"
+        return re.compile(self.settles or beyond)
 
     @cached_property
     def _groups(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from warmline.stores import archive_verbs as verbs
 from warmline.stores.archive_files import ArchiveFiles
 from warmline.stores.archive_verbs import Replacement
 from warmline.stores.audit_rows import AUDIT_FILE, audit_line
-from warmline.stores.rows import micros
+from warmline.stores.rows import emptied, micros
 from warmline.stores.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -182,4 +182,4 @@ def _emptied(message: Message, at: datetime) -> Message:
 
 
 def _no_answer(answer: Answer | None) -> Answer | None:
-    return answer and replace(answer, text="", citations=())
+    return answer and emptied(answer)

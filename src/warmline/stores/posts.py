@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from warmline.errors import ConversationClosedError, IdempotencyConflictError, UnknownMessageError
@@ -11,7 +10,16 @@ from warmline.model import THE_LINE, CredentialId, Kind, Lease, Message, Message
 from warmline.stores import looking, verbs
 from warmline.stores.accepting import Sent, accept
 from warmline.stores.ledger import AuditEntry
-from warmline.stores.rows import MESSAGE_COLUMNS, Row, answer_to_json, delivery_of, message_of, message_values, seal_of
+from warmline.stores.rows import (
+    MESSAGE_COLUMNS,
+    Row,
+    answer_to_json,
+    delivery_of,
+    emptied,
+    message_of,
+    message_values,
+    seal_of,
+)
 from warmline.stores.speaking import Refused, Speech, admit
 from warmline.stores.transaction import Box, Transaction
 
@@ -108,7 +116,7 @@ def _empty(tx: Transaction, row: Row) -> None:
     left = dict(zip(message_values(message), row, strict=False))
     left |= {"body": "", "metadata": None, "erased_at": tx.now}
     if message.answer is not None:
-        left["answer"] = answer_to_json(replace(message.answer, text="", citations=()))
+        left["answer"] = answer_to_json(emptied(message.answer))
     seal = row[MESSAGE_COLUMNS - 1]
     if message.is_intact:
         left["erased_seal"] = seal

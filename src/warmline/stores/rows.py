@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -251,6 +252,11 @@ def answer_to_json(answer: Answer) -> str:
             **({} if answer.in_place_of is None else {"in_place_of": answer.in_place_of}),
         }
     )
+
+
+def emptied(answer: Answer) -> Answer:
+    """Return what is left of an erased answer."""
+    return replace(answer, text="", citations=(), in_place_of=None)
 
 
 def answer_from_json(text: str, rest: str) -> Answer:

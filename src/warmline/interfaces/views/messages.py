@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from warmline.bridge.batches import Replied
 from warmline.bridge.messages import Sent
 from warmline.interfaces.fencing import fenced_message
-from warmline.interfaces.views.questions import CitationView, Places, Redacted, citation_view
+from warmline.interfaces.views.questions import CitationView, InPlaceOf, Places, Redacted, citation_view
 from warmline.model import Acknowledged, Answer, Batch, Delivery, Kind, Lease, Message, Outcome, Post, State
 from warmline.security.fence import Fence, Trust
 from warmline.security.trust import trust_in, trust_in_answer
@@ -55,6 +55,7 @@ class GivenAnswerView(BaseModel):
     outcome: Outcome
     text: str
     author: str
+    in_place_of: InPlaceOf
     trust: Trust = Field(description="how far its author is trusted; unknown: it says what the memory holds")
     citations: list[CitationView]
     timings_ms: dict[str, float]
@@ -254,6 +255,7 @@ def _given_answer_view(answer: Answer, places: Places) -> GivenAnswerView:
         outcome=answer.outcome,
         text=answer.text,
         author=answer.author,
+        in_place_of=answer.in_place_of,
         trust=trust_in_answer(answer),
         citations=[citation_view(citation, places) for citation in answer.citations],
         timings_ms=dict(answer.timings_ms),

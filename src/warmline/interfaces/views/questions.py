@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from warmline import errors
+from warmline.bridge.hearings import Said
 from warmline.model import ENDED, WITHHELD, Answer, Citation, Delivery, Outcome, Question, State
 from warmline.protocols import Accepted
 from warmline.security.fence import Trust
@@ -42,6 +43,19 @@ class ReceiptView(BaseModel):
     ended_at: datetime | None
 
 
+class SaidView(BaseModel):
+    """More of an answer while it is written, as it will be kept: what looks like a secret is masked."""
+
+    delivery: int = Field(description="the hand-over to a worker; another number than before: the answer begins anew")
+    offset: int = Field(description="characters (code points) that came before it under this number")
+    text: str
+
+
+InPlaceOf = Annotated[
+    str | None, Field(description="why the author answered in the place of who should have, in one line; else null")
+]
+
+
 class AnswerView(BaseModel):
     """A question as it stands, with its answer once there is one."""
 
@@ -51,6 +65,7 @@ class AnswerView(BaseModel):
     text: str | None
     citations: list[CitationView]
     author: str | None
+    in_place_of: InPlaceOf
     trust: Trust | None = Field(description="how far its author is trusted; unknown: it says what the memory holds")
     timings_ms: dict[str, float]
     question: str
@@ -105,12 +120,18 @@ def answer_view(question: Question, places: Places) -> AnswerView:
         text=answer.text if answer else None,
         citations=[citation_view(citation, places) for citation in answer.citations] if answer else [],
         author=answer.author if answer else None,
+        in_place_of=answer.in_place_of if answer else None,
         trust=trust_in_answer(answer) if answer else None,
         timings_ms=dict(answer.timings_ms) if answer else {},
         question=question.message.body,
         intact=question.message.is_intact and (answer is None or answer.text != WITHHELD),
         receipt=_receipt_view(question),
     )
+
+
+def said_view(said: Said) -> SaidView:
+    """Show what more was said."""
+    return SaidView(delivery=said.delivery, offset=said.offset, text=said.text)
 
 
 def asked_view(accepted: Accepted, places: Places) -> AskedView:

@@ -40,7 +40,7 @@ from warmline.model import (
 from warmline.parties import AnsweredBy, Conversation, Credential, Participant, Policy, Stop, StopKind
 from warmline.protocols import Clock
 from warmline.settings import StoreSettings
-from warmline.stores.rows import micros
+from warmline.stores.rows import emptied, micros
 from warmline.stores.waits import EndWaits, SoonerWait
 
 
@@ -267,7 +267,7 @@ class Records:
         if message_id in self.answers:
             self.erase(self.answers[message_id])
         message = self.messages[message_id]
-        answer = None if message.answer is None else replace(message.answer, text="", citations=())
+        answer = message.answer and emptied(message.answer)
         at = self.clock.now()
         self.messages[message_id] = replace(message, body="", answer=answer, metadata=None, erased_at=at)
 
