@@ -47,6 +47,54 @@ async def test_the_stream_and_the_document_say_the_same() -> None:
     assert document["usage"]["output_tokens"] == 150
 
 
+READ = {"name": "Read", "input_schema": {"type": "object", "properties": {"file_path": {"type": "string"}}}}
+ORDER = f"Read /srv/exporter.md.\n\n{QUESTION}"
+
+
+async def test_a_tool_is_called_in_the_dialect_s_events_and_as_a_document() -> None:
+    async with a_model() as model:
+        document = (await model.ask(ORDER, tools=[READ])).json()
+        events = (await model.ask(ORDER, tools=[READ], stream=True)).events()
+        told = await model.requests()
+    use = {"type": "tool_use", "id": f"toolu_{1:024d}", "name": "Read", "input": {"file_path": "/srv/exporter.md"}}
+    assert (document["content"], document["stop_reason"]) == ([use], "tool_use")
+    begun = next(data["content_block"] for name, data in events if name == "content_block_start")
+    assert begun == use | {"id": f"toolu_{2:024d}", "input": {}}
+    deltas = [data["delta"] for name, data in events if name == "content_block_delta"]
+    assert {delta["type"] for delta in deltas} == {"input_json_delta"}
+    assert json.loads("".join(delta["partial_json"] for delta in deltas)) == use["input"]
+    assert dict(events)["message_delta"]["delta"]["stop_reason"] == "tool_use"
+    assert [(each["stop_reason"], each["output"] < 50) for each in told] == [("tool_use", True)] * 2
+
+
+async def test_a_tool_is_not_called_when_there_is_no_room_to_write_its_input() -> None:
+    async with a_model() as model:
+        document = (await model.ask(ORDER, tools=[READ], max_tokens=5)).json()
+    assert document["content"] == [{"type": "text", "text": ""}]
+    assert (document["stop_reason"], document["usage"]["output_tokens"]) == ("max_tokens", 5)
+
+
+async def test_each_request_tells_how_long_its_reply_takes_by_the_stated_speeds() -> None:
+    clock = ManualClock()
+    speeds = {"fresh_tokens_per_second": 10, "decoded_tokens_per_second": 20}
+    async with a_model(clock, instant=False, first_byte=timedelta(seconds=2), **speeds) as model:
+        seconds = await _seconds_until_answered(model, clock)
+        (told,) = await model.requests()
+    assert told["stated_seconds"] == pytest.approx(seconds)
+    assert told["stated_seconds"] == pytest.approx(2 + told["fresh"] / 10 + told["output"] / 20)
+
+
+async def test_what_the_program_says_behind_a_question_is_neither_the_question_nor_the_prefix() -> None:
+    own = {"role": "system", "content": "There are these agents."}
+    async with a_model() as model:
+        for question in ("one?", "two?"):
+            await model.ask(kept(MEMORY), {"role": "assistant", "content": "READY"}, kept(question), own)
+        heard = await model.ask(kept(MEMORY), {"role": "assistant", "content": "READY"}, kept(QUESTION), own)
+        one, two, _ = await model.requests()
+    assert one["prefix"] == two["prefix"]
+    assert heard.text() == ANSWER
+
+
 async def test_an_answer_is_cut_at_max_tokens_and_says_so() -> None:
     async with a_model() as model:
         document = (await model.ask(f"{MEMORY}\n\n{QUESTION}", max_tokens=5)).json()

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from warmline.security.fence import What
 from warmline.simulation.memory import Line, Lines, Standing, blocks_in, lines_in, roots
-from warmline.simulation.messages import Prompt, Turn
+from warmline.simulation.messages import Prompt
 from warmline.simulation.settings import BYTES_PER_TOKEN
 
 NOT_IN_THE_MEMORY = "not in the memory"
@@ -25,36 +25,53 @@ NEARLY = 0.7
 
 def question_in(prompt: Prompt) -> str:
     """Return what is asked: the last fenced question, or the last paragraph of the last message that a person wrote."""
-    texts = [text for turn in prompt.messages[-1:] for text in _said(turn)]
+    _, texts = last_written(prompt)
     for text in reversed(texts):
         fenced = [block.text for block in blocks_in(text) if block.what is What.QUESTION]
         if fenced:
             return fenced[-1]
-    last = texts[-1].strip() if texts else ""
-    return re.split(r"\n[ \t]*\n", last)[-1]
+    return question_at_the_end(texts[-1] if texts else "")
+
+
+def last_written(prompt: Prompt) -> tuple[int, list[str]]:
+    """Return the place of the last message that a person wrote, and its texts; without one, the end and none."""
+    for place in range(len(prompt.messages) - 1, -1, -1):
+        turn = prompt.messages[place]
+        texts = _own([block.text for block in turn.content if turn.role == "user"])
+        if texts:
+            return place, texts
+    return len(prompt.messages), []
+
+
+def question_at_the_end(text: str) -> str:
+    """Return the last paragraph."""
+    return re.split(r"\n[ \t]*\n", text.strip())[-1]
 
 
 def answer(prompt: Prompt, max_tokens: int) -> str:
     """Answer from the memory in the prompt: quotes that fit into so many tokens, or NOT_IN_THE_MEMORY."""
     question = question_in(prompt)
-    lines = _best(question, _memory(prompt, question))
+    return answer_from(question, _memory(prompt, question), max_tokens)
+
+
+def answer_from(question: str, texts: Sequence[str], max_tokens: int) -> str:
+    """Answer from these texts: see `answer`."""
+    read = [lines_in(text) for text in texts]
+    surest = max((each.standing for each in read if each.lines), default=Standing.BARE)
+    lines = _best(question, [each for each in read if each.standing == surest])
     return "\n".join(_quotes(lines, max_tokens * BYTES_PER_TOKEN)) or NOT_IN_THE_MEMORY
 
 
-def _said(turn: Turn) -> list[str]:
-    """Return the texts of a turn without what a program put beside them."""
-    texts = [block.words() for block in turn.content]
+def _own(texts: Sequence[str]) -> list[str]:
+    """Return the texts without what a program put beside them."""
     return [text for text in texts if text.strip() and not text.lstrip().startswith("<system-reminder>")]
 
 
-def _memory(prompt: Prompt, question: str) -> list[Lines]:
-    texts = [block.words() for block in prompt.system]
-    texts += [text for turn in prompt.messages if turn.role != "assistant" for text in _said(turn)]
-    if texts and texts[-1].rstrip().endswith(question):
-        texts[-1] = texts[-1].rstrip().removesuffix(question)
-    read = [lines_in(text) for text in texts]
-    surest = max((each.standing for each in read if each.lines), default=Standing.BARE)
-    return [each for each in read if each.standing == surest]
+def _memory(prompt: Prompt, question: str) -> list[str]:
+    """Return the texts in which memory may stand."""
+    blocks = [block for turn in prompt.messages if turn.role == "user" for block in turn.content]
+    texts = [block.words() for block in prompt.system] + _own([block.words() for block in blocks])
+    return [text.rstrip().removesuffix(question) for text in texts]
 
 
 def _best(question: str, memory: Sequence[Lines]) -> list[Line]:

@@ -6,7 +6,6 @@ from collections import defaultdict, deque
 from dataclasses import asdict, dataclass, field
 
 from warmline.simulation.faults import Kind
-from warmline.simulation.prefixes import Reading
 
 
 @dataclass(slots=True)
@@ -33,7 +32,8 @@ class Sums:
 class Record:
     """One request that was read.
 
-    prefix is a digest of what stands before the last message: the same digest means the same bytes, for the same model.
+    prefix is a digest of what stands before the message that asks: the same digest means the same bytes, for the same
+    model. stated_seconds is how long the reply takes by the stated speeds, from the request to its last byte.
     """
 
     number: int
@@ -42,7 +42,11 @@ class Record:
     prefix_tokens: int
     tokens: int
     fresh: int
+    written: int
     cached: int
+    output: int
+    stop_reason: str
+    stated_seconds: float
     fault: Kind | None
 
 
@@ -56,13 +60,13 @@ class Counts:
     records: deque[Record] = field(default_factory=deque)
     forgotten: int = 0
 
-    def note(self, record: Record, reading: Reading, output_tokens: int) -> None:
+    def note(self, record: Record) -> None:
         """Count a request that was read."""
         sums = self.models[record.model]
-        sums.fresh += reading.fresh
-        sums.written += reading.written
-        sums.cached += reading.read
-        sums.output += output_tokens
+        sums.fresh += record.fresh
+        sums.written += record.written
+        sums.cached += record.cached
+        sums.output += record.output
         self.records.append(record)
         if len(self.records) > self.max_records:
             self.records.popleft()

@@ -77,10 +77,16 @@ class Block(BaseModel):
 
 
 class Tool(Block):
-    """What the model may call. It never does."""
+    """What the model may call."""
 
     type: str = "custom"
     name: str
+
+    def parameters(self) -> set[str]:
+        """Return the names of what it may be called with."""
+        schema = (self.model_extra or {}).get("input_schema")
+        properties = schema.get("properties") if isinstance(schema, dict) else None
+        return set(properties) if isinstance(properties, dict) else set()
 
 
 _Form = TypeVar("_Form", bound="Prompt")
@@ -130,6 +136,11 @@ class Prompt(BaseModel):
 
     _text_is_a_block = field_validator("system", mode="before")(_as_blocks)
 
+    def asking_place(self) -> int:
+        """Return where the message stands that is to be answered: the last one but for the program's own remarks."""
+        places = [place for place, turn in enumerate(self.messages) if turn.role != "system"]
+        return places[-1] if places else len(self.messages) - 1
+
 
 class Request(Prompt):
     """What is answered."""
@@ -159,7 +170,7 @@ class Boundary:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A prompt as the model is given it: the ends of its blocks, and what stands before the last message."""
+    """A prompt as the model is given it: the ends of its blocks, and what stands before the message that asks."""
 
     boundaries: tuple[Boundary, ...]
     prefix: Boundary
@@ -174,13 +185,13 @@ def render(prompt: Prompt) -> Rendered:
     """Return the ends of a prompt's blocks: tools, system, messages. The model's name is part of every digest."""
     end = Boundary(blake2b(prompt.model.encode(), digest_size=16).digest(), 0, None)
     boundaries, size, prefix = [], 0, end
-    for is_last_message, block, role in _blocks(prompt):
+    for is_before, block, role in _blocks(prompt):
         piece = role.encode() + b"\n" + block.rendered()
         size += len(piece)
         ttl = block.cache_control.ttl if block.cache_control else None
         end = Boundary(blake2b(end.digest + piece, digest_size=16).digest(), tokens_in(size), ttl)
         boundaries.append(end)
-        if not is_last_message:
+        if is_before:
             prefix = end
     if prompt.cache_control and boundaries:
         boundaries[-1] = Boundary(end.digest, end.tokens, prompt.cache_control.ttl)
@@ -188,12 +199,13 @@ def render(prompt: Prompt) -> Rendered:
 
 
 def _blocks(prompt: Prompt) -> Iterator[tuple[bool, Block, str]]:
-    yield from ((False, tool, "tool") for tool in prompt.tools)
-    yield from ((False, block, "system") for block in prompt.system)
-    last = len(prompt.messages) - 1
+    """Yield each block with whether it stands before the message that asks, and whose it is."""
+    yield from ((True, tool, "tool") for tool in prompt.tools)
+    yield from ((True, block, "system") for block in prompt.system)
+    asking = prompt.asking_place()
     for place, turn in enumerate(prompt.messages):
         for number, block in enumerate(turn.content):
-            yield place == last, block, turn.role if number else f"\n{turn.role}"
+            yield place < asking, block, turn.role if number else f"\n{turn.role}"
 
 
 def first_error(error: ValidationError) -> str:

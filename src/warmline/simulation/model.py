@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 from warmline.protocols import Clock
 from warmline.simulation.answers import answer, question_in
 from warmline.simulation.counts import Counts, Record, Sums
 from warmline.simulation.faults import Fault, Faults, Kind
 from warmline.simulation.messages import ApiError, Prompt, Rendered, Request, read_prompt, read_request, render
-from warmline.simulation.playback import Playback, Reply
+from warmline.simulation.playback import Playback, Reply, ToolUse, Words
 from warmline.simulation.prefixes import PrefixCache, Reading
 from warmline.simulation.settings import BYTES_PER_TOKEN, SimulationSettings, tokens_in
+from warmline.simulation.turns import Call, next_turn
 
 
 class SimulatedModel:
@@ -49,17 +52,17 @@ class SimulatedModel:
             raise ApiError(400, message)
         self._number += 1
         reading = self._cache.read(rendered.boundaries, self._clock.now())
-        text, tokens, stop_reason = self._write(request)
+        said, tokens, stop_reason = self._write(request)
         reply = Reply(
             number=self._number,
             model=request.model,
-            text=text,
+            said=said,
             stop_reason=stop_reason,
             usage=reading.usage(tokens),
             begins_seconds=self.settings.reading_seconds(fresh=reading.fresh, cached=reading.read),
             writes_seconds=self.settings.writing_seconds(tokens),
         )
-        self.counts.note(self._record(request.model, rendered, reading, fault), reading, tokens)
+        self.counts.note(_record(reply, rendered, reading, tokens, fault))
         playback = reply.streamed() if request.stream else reply.whole()
         if fault is None:
             return playback
@@ -75,27 +78,43 @@ class SimulatedModel:
                 raise fault.refusal()
         return fault
 
-    def _write(self, request: Request) -> tuple[str, int, str]:
-        """Return the answer's text, its tokens and why it ends there."""
-        text = answer(request, self.settings.answer_tokens)
+    def _write(self, request: Request) -> tuple[Words | ToolUse, int, str]:
+        """Return what is said, its tokens and why it ends there."""
+        turn = next_turn(request, self.settings.answer_tokens)
+        if isinstance(turn, Call):
+            return self._call(turn, request.max_tokens)
+        text = answer(request, self.settings.answer_tokens) if turn is None else turn
         tokens = max(tokens_in(len(text.encode())), self.settings.answer_tokens)
         if tokens <= request.max_tokens:
-            return text, tokens, "end_turn"
+            return Words(text), tokens, "end_turn"
         room = request.max_tokens * BYTES_PER_TOKEN
-        return text.encode()[:room].decode(errors="ignore"), request.max_tokens, "max_tokens"
+        return Words(text.encode()[:room].decode(errors="ignore")), request.max_tokens, "max_tokens"
 
-    def _record(self, model: str, rendered: Rendered, reading: Reading, fault: Fault | None) -> Record:
-        return Record(
-            number=self._number,
-            model=model,
-            prefix=rendered.prefix.digest.hex(),
-            prefix_tokens=rendered.prefix.tokens,
-            tokens=rendered.tokens,
-            fresh=reading.fresh,
-            cached=reading.read,
-            fault=fault.kind if fault else None,
-        )
+    def _call(self, call: Call, max_tokens: int) -> tuple[Words | ToolUse, int, str]:
+        """Call a tool; when there is no room to write its input, nothing is said."""
+        use = ToolUse(f"toolu_{self._number:024d}", call.name, call.input)
+        tokens = tokens_in(len(json.dumps(use.whole()).encode()))
+        if tokens > max_tokens:
+            return Words(""), max_tokens, "max_tokens"
+        return use, tokens, "tool_use"
 
     def _check_model(self, name: str) -> None:
         if self.settings.models and name not in self.settings.models:
             raise ApiError(404, f"model: {name}")
+
+
+def _record(reply: Reply, rendered: Rendered, reading: Reading, tokens: int, fault: Fault | None) -> Record:
+    return Record(
+        number=reply.number,
+        model=reply.model,
+        prefix=rendered.prefix.digest.hex(),
+        prefix_tokens=rendered.prefix.tokens,
+        tokens=rendered.tokens,
+        fresh=reading.fresh,
+        written=reading.written,
+        cached=reading.read,
+        output=tokens,
+        stop_reason=reply.stop_reason,
+        stated_seconds=reply.begins_seconds + reply.writes_seconds,
+        fault=fault.kind if fault else None,
+    )

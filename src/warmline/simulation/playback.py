@@ -46,12 +46,60 @@ def of_json(value: object, at_seconds: float) -> Playback:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """Text that the model says."""
+
+    text: str
+
+    def begin(self) -> dict[str, object]:
+        """Return the block before anything of it is written."""
+        return {"type": "text", "text": ""}
+
+    def whole(self) -> dict[str, object]:
+        """Return the block when all of it is written."""
+        return {"type": "text", "text": self.text}
+
+    def written(self) -> str:
+        """Return what is written of it, character by character."""
+        return self.text
+
+    def delta(self, piece: str) -> dict[str, object]:
+        """Return a piece of that as it is streamed."""
+        return {"type": "text_delta", "text": piece}
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """A tool that the model calls."""
+
+    identity: str
+    name: str
+    input: Mapping[str, object]
+
+    def begin(self) -> dict[str, object]:
+        """Return the block before its input is written."""
+        return {"type": "tool_use", "id": self.identity, "name": self.name, "input": {}}
+
+    def whole(self) -> dict[str, object]:
+        """Return the block with its input."""
+        return {**self.begin(), "input": dict(self.input)}
+
+    def written(self) -> str:
+        """Return the input as JSON, which need not be whole in any piece of it."""
+        return json.dumps(self.input)
+
+    def delta(self, piece: str) -> dict[str, object]:
+        """Return a piece of that as it is streamed."""
+        return {"type": "input_json_delta", "partial_json": piece}
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What the model says, when it begins and how long it writes."""
 
     number: int
     model: str
-    text: str
+    said: Words | ToolUse
     stop_reason: str
     usage: Mapping[str, object]
     begins_seconds: float
@@ -71,8 +119,8 @@ class Reply:
 
     def whole(self) -> Playback:
         """Return it as one document, when all of it is written."""
-        content = [{"type": "text", "text": self.text}]
-        message = {**self._message(), "content": content, "stop_reason": self.stop_reason, "usage": self.usage}
+        content, stop_reason = [self.said.whole()], self.stop_reason
+        message = {**self._message(), "content": content, "stop_reason": stop_reason, "usage": self.usage}
         return of_json(message, self.begins_seconds + self.writes_seconds)
 
     def streamed(self) -> Playback:
@@ -80,7 +128,7 @@ class Reply:
         begins, ends = self.begins_seconds, self.begins_seconds + self.writes_seconds
         start = [
             _event("message_start", message=self._message()),
-            _event("content_block_start", index=0, content_block={"type": "text", "text": ""}),
+            _event("content_block_start", index=0, content_block=self.said.begin()),
             _event("ping"),
         ]
         stop = [
@@ -88,11 +136,11 @@ class Reply:
             _event("message_delta", delta={"stop_reason": self.stop_reason, "stop_sequence": None}, usage=self.usage),
             _event("message_stop"),
         ]
-        pieces = list(_pieces_of(self.text))
+        pieces = list(_pieces_of(self.said.written()))
         deltas = [
             Piece(
                 begins + self.writes_seconds * place / len(pieces),
-                _event("content_block_delta", index=0, delta={"type": "text_delta", "text": piece}),
+                _event("content_block_delta", index=0, delta=self.said.delta(piece)),
             )
             for place, piece in enumerate(pieces, 1)
         ]
