@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from agent_line import AgentLine
+from agent_line import AgentLine, is_verified
 from made_memory import Fact
 from model_process import ModelProcess
 
@@ -53,3 +53,23 @@ def test_a_right_citation_is_shown_as_verified(line: AgentLine, model: ModelProc
     model.fail({"kind": "reply", "text": f'{fact.path}:3-3 "{fact.text}"', "containing": fact.question})
     shown = line.home.run("ask", "--agent", "claude", fact.question)
     assert any(each.endswith("verified") for each in shown.stdout.decode().splitlines()), shown
+
+
+NO_ANSWERS = {
+    "empty": ({"text": ""}, "failed"),
+    "nothing but space": ({"text": " \n "}, "failed"),
+    "cut off": ({"text": "The station records", "stop_reason": "max_tokens"}, "failed"),
+    "refused": ({"text": "I will not say that.", "stop_reason": "refusal"}, "refused"),
+    "not in the memory": ({"text": "not in the memory"}, "insufficient_evidence"),
+}
+
+
+@pytest.mark.parametrize(("reply", "outcome"), NO_ANSWERS.values(), ids=NO_ANSWERS.keys())
+def test_a_reply_that_is_no_answer_is_none(
+    line: AgentLine, model: ModelProcess, facts: list[Fact], reply: dict[str, object], outcome: str
+) -> None:
+    model.fail({"kind": "reply", **reply, "containing": facts[0].question})
+    view = line.answer(line.ask(facts[0].question, deadline_seconds=30), 40)
+    assert view["outcome"] == outcome, view
+    model.fail()
+    assert is_verified(line.answer(line.ask(facts[1].question)))

@@ -55,7 +55,7 @@ def test_what_an_agent_left_behind_ends_with_it(
     idle_line.remember(idle_line.folder / "stations")
     idle_line.wait_until_up()
     model.fail(
-        {"kind": "call", "tool": "Bash", "input": {"command": LEAVE}, "containing": facts[0].question, "times": 1}
+        {"kind": "reply", "tool": "Bash", "input": {"command": LEAVE}, "containing": facts[0].question, "times": 1}
     )
     assert is_verified(idle_line.answer(idle_line.ask(facts[0].question)))
     left = until(lambda: found if len(found := sleeping(idle_line)) == 2 else None, 5, what="two left behind")
@@ -81,7 +81,7 @@ def test_a_tool_that_the_plan_does_not_name_is_not_run_and_the_question_is_answe
     made = line.folder / "made-by-a-tool"
     model.fail(
         {
-            "kind": "call",
+            "kind": "reply",
             "tool": "Bash",
             "input": {"command": f"touch {made}"},
             "containing": facts[0].question,
