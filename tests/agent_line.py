@@ -146,7 +146,7 @@ class AgentLine:
 
     def wait_until_busy(self, name: str = "claude") -> dict[str, Any]:
         """Wait until a worker of the agent is at a question, and return that worker."""
-        return until(lambda: next((each for each in self.workers(name) if each["is_busy"]), None), what="busy")
+        return until(lambda: next((each for each in self.workers(name) if each["busy"]), None), what="busy")
 
     def guardian(self) -> Key:
         """Return the guardian: the daemon's child whose program it is."""

@@ -19,6 +19,7 @@ REASONS = {
     "no-program-at-all": "program",
     "unreadable": "window_tokens",
     "garbage": "",
+    "ancient": "",
     "too-long-a-line": "",
 }
 """What the reason of each must speak of at least."""
@@ -51,6 +52,7 @@ def crowd(tmp_path_factory: pytest.TempPathFactory, program: Path) -> Iterator[A
                 "no-login": plan(key_file=None, user_home=str(folder / "nobody")),
                 "unreadable": plan(window_tokens="many"),
                 "garbage": plan(program=str(noisy(folder))),
+                "ancient": plan(program=str(lacking(folder, program, "initialize"))),
                 "too-long-a-line": plan(program=str(chattering(folder, program, 40 * 1024 * 1024))),
             }
         )
@@ -75,10 +77,8 @@ def fact(crowd: AgentLine, tmp_path: Path) -> Fact:
 def test_an_agent_that_cannot_be_used_says_why(crowd: AgentLine, name: str) -> None:
     def look() -> str | None:
         listed = crowd.home.json("agents", "list")
-        [found] = [each for each in listed["agents"] if each["name"] == name]
-        assert found["state"] != "up"
-        reason = found["reason"]
-        assert reason is None or isinstance(reason, str)
+        found = {each["name"]: each["reason"] for each in listed["agents"] if each["state"] != "up"}
+        reason: str | None = {**found, **listed["problems"]}[name]
         return reason
 
     reason = until(look, what=f"a reason for {name}")

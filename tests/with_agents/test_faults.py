@@ -11,6 +11,7 @@ import pytest
 from agent_line import AgentLine, is_verified, until
 from made_memory import Fact
 from model_process import ModelProcess
+from wrapped_agent import hanging_up, losing
 
 DEADLINE_SECONDS = 12
 LATE_SECONDS = 10
@@ -39,6 +40,14 @@ def check_whole(line: AgentLine, fact: Fact) -> None:
     assert is_verified(view), (view, line.agent())
     line.wait_until_up()
     until(lambda: not line.strays(), 5, what="without strays")
+
+
+def start(line: AgentLine, **more: object) -> None:
+    """Start a line whose agent is configured like this, and wait until that is up."""
+    line.configure({"claude": line.plan(turn_limit_seconds=3, max_workers=1, **more)})
+    line.serve()
+    line.remember(line.folder / "stations")
+    line.wait_until_up()
 
 
 @each_fault
@@ -81,12 +90,32 @@ def test_a_question_whose_worker_is_signalled_in_mid_answer_is_answered(
     check_whole(line, facts[8])
 
 
+def test_a_question_whose_agent_hears_nothing_more_in_mid_answer_is_answered(
+    idle_line: AgentLine, model: ModelProcess, facts: list[Fact]
+) -> None:
+    """The program stays with a closed input while its turn hangs: only a signal ends it."""
+    deaf = hanging_up(idle_line.folder, idle_line.program, facts[7].question)
+    start(idle_line, program=str(deaf))
+    model.fail({"kind": "no_headers", "containing": facts[7].question, "times": 1})
+    view = idle_line.answer(idle_line.ask(facts[7].question, deadline_seconds=60), 60)
+    assert is_verified(view), (view, idle_line.agent())
+    check_whole(idle_line, facts[8])
+
+
+def test_a_permission_request_whose_answer_is_lost_costs_no_question(
+    idle_line: AgentLine, model: ModelProcess, facts: list[Fact]
+) -> None:
+    start(idle_line, program=str(losing(idle_line.folder, idle_line.program)), tools=["Bash"])
+    call = {"tool": "Bash", "input": {"command": f"touch {idle_line.folder}/made"}, "containing": facts[7].question}
+    model.fail({"kind": "reply", **call, "times": 1})
+    view = idle_line.answer(idle_line.ask(facts[7].question, deadline_seconds=60), 60)
+    assert is_verified(view), (view, idle_line.agent())
+    check_whole(idle_line, facts[8])
+
+
 def test_a_model_that_is_gone_costs_no_question_and_is_found_again(idle_line: AgentLine, facts: list[Fact]) -> None:
     with ModelProcess("--instant") as model:
-        idle_line.configure({"claude": idle_line.plan(base_url=model.address, turn_limit_seconds=3, max_workers=1)})
-        idle_line.serve()
-        idle_line.remember(idle_line.folder / "stations")
-        idle_line.wait_until_up()
+        start(idle_line, base_url=model.address)
         port = int(model.address.rpartition(":")[2])
     ticket = idle_line.ask(facts[7].question, deadline_seconds=90)
     report = until(lambda: (found := idle_line.agent())["reason"] and found, what="known to be in trouble")

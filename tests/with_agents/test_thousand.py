@@ -46,9 +46,7 @@ def test_a_thousand_questions_with_one_in_twenty_in_trouble_are_all_settled(
     assert len(list(tmp_path.glob("crashed-*"))) == len(crashed)
     assert [view for view in views if not is_verified(view)] == []
     assert [view["receipt"]["deliveries"] for view in views].count(1) >= QUESTIONS * (ONE_IN - 1) // ONE_IN
-    until(
-        lambda: len(idle_line.workers()) == 2 and not any(each["is_busy"] for each in idle_line.workers()), what="rest"
-    )
+    until(lambda: len(idle_line.workers()) == 2 and not any(each["busy"] for each in idle_line.workers()), what="rest")
     until(lambda: not idle_line.strays(), 5, what="without strays")
     figure("1,000 questions, 50 of them in trouble: settled", len(views))
     figure("  descriptors, processes, zombies before and after", f"{before} {level(idle_line)}")
