@@ -5,6 +5,7 @@ RUN := .venv/bin
 LOCK := $(RUN)/uv pip compile pyproject.toml --quiet --no-config --upgrade --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --annotation-style line \
 	--custom-compile-command 'make lock'
+WITH_AGENTS := tests/with_agents tests/conformance/test_answerer.py
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -16,6 +17,15 @@ install: .venv/installed  ## make .venv with the program in it
 
 test: .venv/tested lint types layers  ## make .venv with the test extras, then every check and every test
 	$(RUN)/pytest -n 2 --dist loadgroup
+
+test-agents: .venv/tested  ## the real Claude Code, fetched once, against a simulated model: figures and faults, in ten minutes
+	@if program=$${WARMLINE_CLAUDE:-$$(scripts/fetch-agents.sh)}; then \
+		export WARMLINE_CLAUDE="$$program"; rm -f build/test-agents.json; \
+		$(RUN)/pytest -q tests/with_agents/test_figures.py; figures=$$?; \
+		$(RUN)/pytest -q -n 2 --dist loadgroup $(WITH_AGENTS) --ignore tests/with_agents/test_figures.py && exit $$figures; \
+	else \
+		[ $$? -eq 69 ] && echo 'NOT TESTED: Claude Code is not to be had here. All of tests/with_agents was SKIPPED.'; \
+	fi
 
 test-api: .venv/proven  ## schemathesis over the whole OpenAPI document, against a real daemon, in four minutes
 	PYTHONPATH=tests $(RUN)/python tests/proofs/api.py
@@ -78,5 +88,5 @@ clean:  ## remove what these targets made
 	@scripts/make-venv.sh dev,proofs
 	@touch $@ .venv/tested .venv/installed
 
-.PHONY: help demo install test test-api test-doors prove-audit soak explore lint types layers scan-secrets bench lock \
+.PHONY: help demo install test test-agents test-api test-doors prove-audit soak explore lint types layers scan-secrets bench lock \
 	audit-dependencies wheel clean

@@ -20,6 +20,17 @@ settings.load_profile(os.environ.get("WARMLINE_HYPOTHESIS", "line"))
 
 REPOSITORY = Path(__file__).parent.parent
 
+WITH_AGENTS = "with_agents"
+collect_ignore = [] if os.environ.get("WARMLINE_CLAUDE") else [WITH_AGENTS]
+"""A program of a third party, which `make test-agents` fetches."""
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if WITH_AGENTS in collect_ignore and terminalreporter.config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+        terminalreporter.write_line(
+            f"Not among these: tests/{WITH_AGENTS}, with the real Claude Code. `make test-agents`"
+        )
+
 
 @pytest.fixture
 def real_home(tmp_path: Path) -> Iterator[RealHome]:

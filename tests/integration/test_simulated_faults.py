@@ -191,3 +191,31 @@ async def test_an_asker_who_leaves_in_the_middle_is_counted() -> None:
             await clock.until_sleepers(1)
         await until_abandoned(model)
         assert clock.sleepers == 0
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_reply_says_what_it_was_told_word_for_word_and_ends_as_it_was_told(stream: bool) -> None:
+    said = 'notes/a.md:1-1 "naïve"\n\n[verified]'
+    async with a_model() as model:
+        await model.ask_for_faults({"kind": "reply", "text": said, "stop_reason": "refusal", "containing": "moon"})
+        heard = await model.ask("What of the moon?", stream=stream)
+        other = await model.ask("What of the sun?", stream=stream)
+    assert heard.text() == said
+    assert b'"refusal"' in heard.body
+    assert other.text() == "not in the memory"
+
+
+async def test_a_reply_calls_a_tool_and_the_answer_comes_after_its_result() -> None:
+    wanted = {"command": "echo moon"}
+    async with a_model() as model:
+        await model.ask_for_faults({"kind": "reply", "tool": "Bash", "input": wanted, "containing": "moon", "times": 1})
+        heard = await model.ask("What of the moon?")
+        [call] = heard.json()["content"]
+        result = {"type": "tool_result", "tool_use_id": call["id"], "content": "moon"}
+        answered = await model.ask(
+            "What of the moon?",
+            {"role": "assistant", "content": [call]},
+            {"role": "user", "content": [result, {"type": "text", "text": "What of the moon?"}]},
+        )
+    assert (heard.json()["stop_reason"], call["name"], call["input"]) == ("tool_use", "Bash", wanted)
+    assert answered.json()["stop_reason"] == "end_turn"

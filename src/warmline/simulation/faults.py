@@ -6,17 +6,22 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from enum import StrEnum, unique
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from warmline.simulation.messages import ApiError
 from warmline.simulation.playback import End, Piece, Playback, halved
+from warmline.simulation.turns import Call
 
 MAX_FAULTS = 100
 """At a time: more is a mistake."""
 
 NOISE = bytes(range(256)) * 4 + b"\n\ndata: {not JSON\n\n"
 """Bytes that are no event, no JSON and no UTF-8."""
+
+MAX_TEXT_CHARACTERS = 1024 * 1024
+"""Of a reply that is given word for word."""
 
 DRIP_BYTES = 16
 """Sent at a time by a slow drip."""
@@ -28,7 +33,7 @@ class Kind(StrEnum):
 
     status: it is refused with that status. no_headers: nothing comes back. stall: half of the reply comes, and then
     nothing. cut: half of it, and then the connection ends. garbage: a status 200, and noise. drip: all of it, some
-    bytes at a time.
+    bytes at a time. reply: something else is said, or a tool is called.
     """
 
     STATUS = "status"
@@ -37,6 +42,7 @@ class Kind(StrEnum):
     CUT = "cut"
     GARBAGE = "garbage"
     DRIP = "drip"
+    REPLY = "reply"
 
 
 class Fault(BaseModel):
@@ -51,6 +57,10 @@ class Fault(BaseModel):
     status: int = Field(500, ge=400, le=599)
     retry_after_seconds: int | None = Field(None, ge=0)
     pause_seconds: float = Field(1.0, ge=0, le=3600)
+    text: str = Field("", max_length=MAX_TEXT_CHARACTERS)
+    tool: str | None = Field(None, min_length=1, max_length=1000)
+    input: dict[str, Any] = {}
+    stop_reason: Literal["end_turn", "max_tokens", "stop_sequence", "refusal", "pause_turn"] | None = None
     containing: str = Field("", max_length=1000)
     every: int = Field(1, ge=1)
     times: int | None = Field(None, ge=0)
@@ -58,6 +68,12 @@ class Fault(BaseModel):
     def refusal(self) -> ApiError:
         """Return what a request is refused with."""
         return ApiError(self.status, f"a fault was asked for: {self.status}", self.retry_after_seconds)
+
+    def turn(self) -> Call | str | None:
+        """Return what is said in the place of an answer; None: an answer."""
+        if self.kind is not Kind.REPLY:
+            return None
+        return self.text if self.tool is None else Call(self.tool, self.input)
 
     def spoil(self, playback: Playback) -> Playback:
         """Return the reply as it fails. Raises ApiError when there is to be none."""
@@ -73,6 +89,8 @@ class Fault(BaseModel):
             case Kind.GARBAGE:
                 headers = {"content-type": playback.headers["content-type"]}
                 return replace(playback, pieces=(Piece(playback.pieces[0].at_seconds, NOISE),), headers=headers)
+            case Kind.REPLY:
+                return playback
             case Kind.DRIP:
                 return replace(playback, pieces=tuple(_dripped(playback.pieces, self.pause_seconds)))
 

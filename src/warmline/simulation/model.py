@@ -52,12 +52,12 @@ class SimulatedModel:
             raise ApiError(400, message)
         self._number += 1
         reading = self._cache.read(rendered.boundaries, self._clock.now())
-        said, tokens, stop_reason = self._write(request)
+        said, tokens, stop_reason = self._write(request, fault)
         reply = Reply(
             number=self._number,
             model=request.model,
             said=said,
-            stop_reason=stop_reason,
+            stop_reason=(fault and fault.stop_reason) or stop_reason,
             usage=reading.usage(tokens),
             begins_seconds=self.settings.reading_seconds(fresh=reading.fresh, cached=reading.read),
             writes_seconds=self.settings.writing_seconds(tokens),
@@ -78,9 +78,11 @@ class SimulatedModel:
                 raise fault.refusal()
         return fault
 
-    def _write(self, request: Request) -> tuple[Words | ToolUse, int, str]:
+    def _write(self, request: Request, fault: Fault | None) -> tuple[Words | ToolUse, int, str]:
         """Return what is said, its tokens and why it ends there."""
-        turn = next_turn(request, self.settings.answer_tokens)
+        turn = fault.turn() if fault else None
+        if turn is None:
+            turn = next_turn(request, self.settings.answer_tokens)
         if isinstance(turn, Call):
             return self._call(turn, request.max_tokens)
         text = answer(request, self.settings.answer_tokens) if turn is None else turn
