@@ -6,16 +6,22 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from warmline.agents import EMBEDDED, AgentPlan, Configuration, Mode
+from warmline.answerers.briefing import Briefing
+from warmline.answerers.claude.client import ClaudeAnswerer
 from warmline.answerers.extractive import ExtractiveAnswerer
 from warmline.bridge.bridge import Bridge, open_bridge
 from warmline.bridge.hearings import Hearings
 from warmline.clock import SystemClock
+from warmline.configuration.reading import read
 from warmline.directory import Importer
+from warmline.dispatch.crew import Crew
 from warmline.dispatch.desks import Desks
 from warmline.dispatch.dispatcher import Dispatcher, Parts
+from warmline.dispatch.pool import Hire, Hired
 from warmline.dispatch.retention import Retention
 from warmline.dispatch.timekeeper import Timekeeper
 from warmline.home import Home
@@ -23,19 +29,31 @@ from warmline.memory.citations import FileVerifier
 from warmline.memory.encrypted_index import EncryptedIndex
 from warmline.memory.memory import Memory
 from warmline.memory.writing import ENCRYPTED_INDEX_FOLDER
-from warmline.model import CredentialId
+from warmline.model import CredentialId, Shard
 from warmline.protocols import AuditLog, Clock, Service
+from warmline.security.fence import Fence
 from warmline.security.key_place import find_key
 from warmline.security.keys import keep_first, make_seals, read_seals, rotate
 from warmline.security.seals import Seals
 from warmline.security.workspace import open_workspace
-from warmline.settings import Settings
+from warmline.settings import AgentSettings, Settings
 from warmline.stores.directory import SqliteDirectory
 from warmline.stores.importing import SqliteImporter
 from warmline.stores.ledger import AuditEntry
 from warmline.stores.opening import check_is_new, holds_seals
 from warmline.stores.refusals import SqliteAuditLog
 from warmline.stores.sqlite import SqliteStore
+from warmline.warm.guarding import Guardian
+from warmline.warm.machine import ThisMachine
+
+MAX_SHARD_TOKENS = 200_000
+"""Of what one warm agent holds: beyond this models find less of it."""
+
+SHARD_SHARE = 0.7
+"""Of a model's window: the rest is for its own rules, the question, and the answer."""
+
+MAX_BRIEFINGS = 8
+"""Kept, so that a new worker of a shard is told the same, byte for byte, and its provider's cache holds it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +74,13 @@ class Line:
     is_encrypted: bool
     rotate_key: Callable[[CredentialId], Awaitable[int]]
     """Seal under a new key from now on, and return its number. Raises UnsafeKeyError."""
+    agents: Crew
+    reload_agents: Callable[[], Awaitable[Configuration]]
+    """Read `warmline.toml` again and go by it; return what it says, or why it says nothing. Raises StoreError."""
+
+    async def is_idle(self) -> bool:
+        """Tell whether there is nothing to do, nobody who waits, and no agent that is kept warm."""
+        return not self.agents.is_warm and await self.bridge.is_idle()
 
     async def leave(self) -> None:
         """Let waits return with what is known, and give answers in progress the drain; release the rest."""
@@ -112,9 +137,19 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
             clock=clock,
             heard=hearings.heard,
         )
+        guardian = await closing.enter_async_context(Guardian(home.guardian, settings.warm, on_demand=True))
+        crew = Crew(
+            _hiring(home, memory, guardian, settings.agents),
+            embedded,
+            generation=lambda: memory.generation,
+            clock=clock,
+            settings=settings.agents,
+            machine=ThisMachine(),
+        )
+        parts = replace(parts, answerer=crew.desk(None))
         desks = Desks(
             parts,
-            lambda _: embedded,
+            lambda name: embedded if name == EMBEDDED else crew.desk(name),
             settings.dispatch,
             ahead=settings.agents.ahead,
             holder=f"daemon {os.getpid()}",
@@ -132,7 +167,9 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
         )
         importer = SqliteImporter(store.database)
         retention = Retention(store, audit, clock, settings.retention)
-        async with working(desks, Timekeeper(store, clock), retention, audit):
+        reload_agents = _reloading(home, crew, desks)
+        await reload_agents()
+        async with working(desks, Timekeeper(store, clock), retention, audit, crew):
             yield Line(
                 home=home,
                 settings=settings,
@@ -146,7 +183,45 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
                 workspace=workspace,
                 is_encrypted=key is not None,
                 rotate_key=_rotating(home, seals, store),
+                agents=crew,
+                reload_agents=reload_agents,
             )
+
+
+def _hiring(home: Home, memory: Memory, guardian: Guardian, settings: AgentSettings) -> Hire:
+    """Return what makes workers that hold a shard of the memory as it is then. All of one shard are told the same."""
+    briefings: dict[str, Briefing] = {}
+
+    async def hire(plan: AgentPlan, mode: Mode) -> Hired:
+        shard = Shard((), 0, "")
+        if mode is Mode.RESIDENT:
+            shard = await memory.shard(plan.memories, min(MAX_SHARD_TOKENS, int(plan.window_tokens * SHARD_SHARE)))
+        briefing = briefings.pop(shard.digest, None)
+        if briefing is None:
+            briefing = await asyncio.to_thread(Briefing, shard, Fence())
+        briefings[shard.digest] = briefing
+        for digest in tuple(briefings)[:-MAX_BRIEFINGS]:
+            del briefings[digest]
+        answerer = ClaudeAnswerer(
+            plan, mode, briefing, spawn=guardian.spawn, folder=home.agents / plan.name, settings=settings
+        )
+        return Hired(answerer, shard.digest, shard.tokens, len(shard.files), len(shard.left_out))
+
+    return hire
+
+
+def _reloading(home: Home, crew: Crew, desks: Desks) -> Callable[[], Awaitable[Configuration]]:
+    reloading = asyncio.Lock()
+
+    async def reload_agents() -> Configuration:
+        async with reloading:
+            configuration = await asyncio.to_thread(read, home.configuration)
+            if configuration.trouble is None or crew.is_empty:
+                await desks.apply([plan.name for plan in configuration.agents])
+            await crew.apply(configuration)
+        return configuration
+
+    return reload_agents
 
 
 def _open_seals(home: Home, key: bytes | None) -> Seals:

@@ -15,7 +15,7 @@ from warmline.protocols import Answerer
 class WarmAnswerer(Answerer, Protocol):
     """An answerer that is a program of its own, kept warm: a worker. Its owner always calls `end`.
 
-    `answer` is called when the one before has returned, or `recover` has after it was cancelled.
+    `answer` is called when the one before has returned, or `recover` has after it was cancelled or raised.
     """
 
     @property
@@ -34,7 +34,7 @@ class WarmAnswerer(Answerer, Protocol):
         """Start the program, find out what it can, and tell it what it is to hold. Raises AgentError."""
 
     async def recover(self) -> None:
-        """Stop what a cancelled `answer` left under way, and be as if it had not been asked.
+        """Stop what an `answer` that was cancelled or raised left under way, if anything; be as if it was not asked.
 
         Raises AnswererError when that cannot be had in time: it must be ended.
         """
@@ -103,3 +103,13 @@ class Shards(Protocol):
 
         As the files are now; secrets in them are masked. A name that is no root's holds nothing.
         """
+
+
+class Machine(Protocol):
+    """The machine that the workers share with everything else. Quick to ask: it only reads."""
+
+    def free_bytes(self) -> int | None:
+        """Of memory, what programs could be given now without swapping; None when that cannot be known."""
+
+    def cores(self) -> int:
+        """How many this process may use at once, at least 1."""

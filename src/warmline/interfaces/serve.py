@@ -133,7 +133,7 @@ async def _until_leaving(line: Line, doors: Doors, *, leave_when_idle: bool) -> 
     patience = line.settings.daemon.idle_leave.total_seconds()
     while not line.leaving.is_set():
         quiet = time.monotonic() - doors.last_left if doors.inside == 0 else 0.0
-        if quiet >= patience and await line.bridge.is_idle() and doors.inside == 0:
+        if quiet >= patience and await line.is_idle() and doors.inside == 0:
             logger.info("idle")
             return
         try:

@@ -16,12 +16,16 @@ from typing import Any
 
 import apsw
 
+from warmline.agents import AgentPlan, Configuration, Mode
 from warmline.app import Line, working
 from warmline.bridge.bridge import Bridge, open_bridge
 from warmline.bridge.credentials import hash_token
 from warmline.clock import SystemClock
+from warmline.dispatch.crew import Crew
 from warmline.dispatch.dispatcher import Dispatcher, Parts
+from warmline.dispatch.pool import Hired
 from warmline.dispatch.timekeeper import Timekeeper
+from warmline.errors import AgentError
 from warmline.home import Home
 from warmline.ids import new_message_id
 from warmline.limits import Limits
@@ -48,6 +52,7 @@ from warmline.stores.importing import SqliteImporter
 from warmline.stores.ledger import AuditEntry, Ledger
 from warmline.stores.refusals import SqliteAuditLog
 from warmline.stores.sqlite import SqliteStore
+from warmline.warm.machine import ThisMachine
 
 ANSWER = "x" * 1000
 UNREACHED = 1_000_000_000
@@ -169,6 +174,8 @@ async def open_served_line(
                 workspace=home.path,
                 is_encrypted=False,
                 rotate_key=_no_key,
+                agents=_no_crew(clock, settings),
+                reload_agents=_no_agents,
             )
         finally:
             await memory.close()
@@ -176,6 +183,17 @@ async def open_served_line(
 
 async def _no_key(_by: CredentialId) -> int:
     return 0
+
+
+async def _no_agents() -> Configuration:
+    return Configuration()
+
+
+def _no_crew(clock: SystemClock, settings: Settings) -> Crew:
+    async def hire(plan: AgentPlan, _mode: Mode) -> Hired:
+        raise AgentError(f"a bench has no agent {plan.name}")
+
+    return Crew(hire, _Instant(), generation=lambda: 0, clock=clock, settings=settings.agents, machine=ThisMachine())
 
 
 def _asker(clock: SystemClock, limits: Limits | None) -> Credential:

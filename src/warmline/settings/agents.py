@@ -107,3 +107,12 @@ class AgentSettings:
 
     workers_per_core: int = 4
     """Of all agents together: they wait for their models, but to read a long prompt costs a core."""
+
+    room: timedelta = timedelta(seconds=5)
+    """Until the machine is looked at again when it had no room for a worker that is wanted: it tells nobody."""
+
+    end: timedelta = timedelta(seconds=15)
+    """For a worker to be ended. The guardian says after 7 s what it could not end, and goes on trying."""
+
+    returns: int = 3
+    """How often an agent may fail at one question and answer another one next, until the question is to blame."""

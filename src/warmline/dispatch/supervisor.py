@@ -1,0 +1,290 @@
+"""The supervision of one agent: whether it may be asked, and how many workers it has.
+
+    STARTING --a worker is there--> UP --it refused--> RESTING --tried again, it refused--> DOWN
+                                    UP --its workers crashed too often--------------------> DOWN
+                                    UP <--after a while it is tried, and works-- RESTING | DOWN
+
+How one of its workers lives stands in `lives.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from warmline.agents import AgentPlan, AgentReport, AgentState, Mode
+from warmline.dispatch.floor import Floor
+from warmline.dispatch.ladder import Ladder
+from warmline.dispatch.lives import Lives
+from warmline.dispatch.pool import Pool, Reason, Worker
+from warmline.dispatch.restarts import Pause, Restarts
+from warmline.dispatch.timers import Timer
+from warmline.dispatch.waiting import Ticket
+from warmline.errors import AgentError
+from warmline.model import Draft, Message, Recollection
+from warmline.protocols import Said
+
+logger = logging.getLogger(__name__)
+
+DISMISSED = Reason("the agent was drained, changed or removed")
+GIVEN_UP = Reason("the agent is down")
+BY_HAND = Reason("somebody asked for a restart")
+
+_OPEN = (AgentState.STARTING, AgentState.UP)
+
+
+class Supervisor:
+    """One agent at work. What it is told to do is begun at once; what takes time is awaited by the crew."""
+
+    def __init__(self, plan: AgentPlan, floor: Floor) -> None:
+        now = floor.clock.now()
+        modes = dict.fromkeys((plan.mode, Mode.RECALLED))
+        self.plan = plan
+        self.pools = tuple(Pool(plan, mode, floor.settings, now, floor.generation()) for mode in modes)
+        """The agent's own, and for one that holds memory its companions, which get passages only."""
+        self.state = AgentState.DRAINED if plan.drained else AgentState.STARTING
+        self.reason: str | None = None
+        self.answered = 0
+        self._floor = floor
+        self._ladder = Ladder(floor.timers, floor.settings)
+        self._lives = Lives(floor, self._ladder, self)
+        self._restarts = Restarts(floor.settings)
+        self._since = now
+        self._again_at: datetime | None = None
+        self._again: Timer | None = None
+        self._room: Timer | None = None
+        self._is_trying = False
+        self._failed = 0
+        self._restarted = 0
+
+    @property
+    def may_be_asked(self) -> bool:
+        """Whether its workers are given questions."""
+        return self.state in _OPEN
+
+    @property
+    def may_start(self) -> bool:
+        """Whether workers are started: also when it is tried again after a pause."""
+        return self.may_be_asked or self._is_trying
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether there is a worker, or one is being started."""
+        return any(pool.workers or pool.starting is not None for pool in self.pools)
+
+    def take(self, ticket: Ticket) -> Worker | None:
+        """Take an idle worker for a question, to serve it or to be freed; None when there is none."""
+        for pool in self.pools:
+            if pool.fits(ticket):
+                pool.use(self._floor.clock.now())
+                if self._again is None:
+                    self.try_now()
+                return pool.take_idle() if self.may_be_asked else None
+        return None
+
+    async def serve(self, worker: Worker, question: Message, recollection: Recollection, said: Said) -> Draft:
+        """Have a worker that was taken answer, and free it; what went wrong with it is mended beside.
+
+        Raises AgentError when the agent is to blame, which then pauses; AnswererError when the question may be.
+        """
+        worker.questions += 1
+        try:
+            draft = await self._ladder.ask(worker.answerer, self.plan, question, recollection, said)
+        except asyncio.CancelledError:
+            self._lives.mend(worker)
+            raise
+        except BaseException as error:
+            self._failed += 1
+            self._lives.mend(worker)
+            if isinstance(error, AgentError):
+                self.refused(error)
+            raise
+        self.answered += 1
+        self._restarts.answered()
+        self.free(worker)
+        return draft
+
+    def free(self, worker: Worker) -> None:
+        """Let a worker take the next question that fits, or end if it is leaving."""
+        worker.is_busy = False
+        if worker.leaving:
+            worker.life.cancel()
+            return
+        worker.free_since = self._floor.clock.now()
+        self._offer(worker)
+        if worker.is_due or (worker.questions >= self._floor.settings.max_questions and not worker.worn):
+            self._lives.inspect(worker)
+
+    def tend(self, pool: Pool, unmet: int) -> bool:
+        """Start one worker of the pool if there should be one more, also for questions that no other one will take.
+
+        Tells whether one is started beside those that are there.
+        """
+        if not self.may_start:
+            return False
+        is_short = pool.lacks_one(unmet, at_least=int(self._is_trying and pool is self.pools[0]))
+        old = None if is_short else pool.to_replace()
+        if not is_short and old is None:
+            return False
+        lack = self._lives.begin(pool, old)
+        if lack is not None:
+            self._wait_for_room(lack)
+        return lack is None and old is None
+
+    def adopt(self, plan: AgentPlan) -> bool:
+        """Go by another plan, if the workers that are there can; otherwise nothing happens."""
+        mine = replace(
+            self.plan,
+            min_workers=plan.min_workers,
+            max_workers=plan.max_workers,
+            turn_limit=plan.turn_limit,
+            drained=plan.drained,
+        )
+        if mine != plan:
+            return False
+        self.plan = plan
+        for pool in self.pools:
+            pool.plan = plan
+        if plan.drained:
+            self.leave()
+        elif self.state is AgentState.DRAINED:
+            self._become(AgentState.STARTING)
+        return True
+
+    def leave(self) -> None:
+        """Let all workers go, each after its question in progress, and start none."""
+        if self.state is not AgentState.DRAINED:
+            self._become(AgentState.DRAINED)
+        for pool in self.pools:
+            if pool.starting is not None:
+                pool.starting.cancel()
+        self._dismiss_all(DISMISSED)
+
+    def restart(self) -> None:
+        """Replace all workers, each by another one that starts first; and try at once if it is paused."""
+        self._restarts.answered()
+        for pool in self.pools:
+            pool.use(self._floor.clock.now())
+            for worker in pool.workers:
+                worker.worn = worker.worn or BY_HAND
+        self.try_now()
+        self._floor.changed()
+
+    def try_now(self) -> None:
+        """End a pause: those workers that are there are asked again, or one is started and tells."""
+        if self.may_start or self.state is AgentState.DRAINED:
+            return
+        if any(pool.workers for pool in self.pools):
+            self._open()
+        else:
+            self._is_trying = True
+            self._again_at = None
+        self._floor.changed()
+
+    def entered(self, worker: Worker) -> None:
+        """A worker has started: whatever was, it works now."""
+        self.reason = None
+        if self.state is not AgentState.UP:
+            self._open()
+        self.free(worker)
+
+    def refused(self, error: AgentError) -> None:
+        """The agent cannot be used, as itself says, or as a start has shown."""
+        if self.may_start:
+            self._pause(self._restarts.refused(), str(error))
+
+    def crashed(self, why: str) -> None:
+        """A worker is ended that was in service: another one takes its place, or the agent pauses."""
+        self._restarted += 1
+        pause = self._restarts.crashed(self._floor.clock.now()) if self.may_start else None
+        if pause is not None:
+            self._pause(pause, why)
+
+    def report(self) -> AgentReport:
+        """Tell how it stands."""
+        waiting = self._floor.waiting
+        held = self.pools[0].holds
+        workers = [worker for pool in self.pools for worker in (*pool.workers, *pool.leaving)]
+        return AgentReport(
+            name=self.plan.name,
+            kind=self.plan.kind,
+            mode=self.plan.mode,
+            provider=self.plan.provider,
+            state=self.state,
+            reason=self.reason,
+            since=self._since,
+            again_at=self._again_at,
+            waiting=sum(waiting.count(pool.fits) for pool in self.pools),
+            answered=self.answered,
+            failed=self._failed,
+            restarts=self._restarted,
+            recycled=self._lives.recycled,
+            resident_tokens=held.tokens if held else 0,
+            resident_files=held.files if held else 0,
+            left_out=held.left_out if held else 0,
+            traits=next((worker.answerer.traits for worker in workers), {}),
+            workers=tuple(worker.report for worker in sorted(workers, key=lambda each: each.started_at)),
+        )
+
+    def _offer(self, worker: Worker) -> None:
+        """Hand a free worker to the next question that fits, or let it be idle."""
+        pool, waiting = worker.pool, self._floor.waiting
+        while self.may_be_asked and len(waiting) and (ticket := waiting.take(pool.fits)) is not None:
+            if not ticket.handed.done():  # otherwise who asked was cancelled a moment ago
+                worker.is_busy = True
+                pool.use(worker.free_since)
+                ticket.handed.set_result((self, worker))
+                return
+        pool.idle.append(worker)
+
+    def _open(self) -> None:
+        """Ask its workers again."""
+        self._become(AgentState.UP)
+        for pool in self.pools:
+            idle, pool.idle = pool.idle, []
+            for worker in idle:
+                self._offer(worker)
+
+    def _pause(self, pause: Pause, reason: str) -> None:
+        self._become(pause.state, reason, pause.length)
+        if pause.state is AgentState.DOWN:
+            self._dismiss_all(GIVEN_UP)
+        self._floor.changed()
+
+    def _become(self, state: AgentState, reason: str | None = None, length: timedelta | None = None) -> None:
+        """Take on a state, and what time is to end it."""
+        self._is_trying = False
+        if self._again is not None:
+            self._again.cancel()
+        now = self._floor.clock.now()
+        self.state, self.reason, self._since, self._again_at, self._again = state, reason, now, None, None
+        if length is not None:
+            self._again_at = now + length
+            self._again = self._floor.timers.after(length, self._try_again)
+        fields = {"agent": self.plan.name, "reason": reason, "again_in": None if length is None else str(length)}
+        logger.log(logging.WARNING if reason else logging.INFO, "agent %s", state, extra=fields)
+
+    def _try_again(self) -> None:
+        """A pause is over; of an agent that nobody asks it ends with the next question: to try can cost as much."""
+        self._again = self._again_at = None
+        if not all(pool.is_unused(self._floor.clock.now()) for pool in self.pools):
+            self.try_now()
+
+    def _wait_for_room(self, lack: str) -> None:
+        """Say why nothing is started, and see later whether there is room: the machine tells nobody."""
+        if not any(pool.workers for pool in self.pools):
+            self.reason = lack
+        if self._room is None:
+            self._room = self._floor.timers.after(self._floor.settings.room, self._look_for_room)
+            logger.warning("no room for a worker", extra={"agent": self.plan.name, "reason": lack})
+
+    def _look_for_room(self) -> None:
+        self._room = None
+        self._floor.changed()
+
+    def _dismiss_all(self, why: Reason) -> None:
+        for pool in self.pools:
+            for worker in [*pool.workers]:
+                self._lives.dismiss(worker, why)

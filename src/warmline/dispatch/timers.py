@@ -1,0 +1,82 @@
+"""What is to happen later: one task that sleeps on the Clock until the next of many times. Nothing is polled."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from warmline.protocols import Clock
+
+T = TypeVar("T")
+
+
+class Timer:
+    """Something that is to be called once, unless it is cancelled before."""
+
+    __slots__ = ("call",)
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self.call: Callable[[], None] | None = call
+
+    def cancel(self) -> None:
+        """Let it not happen. May be called at any time."""
+        self.call = None
+
+
+class Timers:
+    """A Service that calls what is due on the event loop, in the order of the times; late rather than early."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._due: list[tuple[datetime, int, Timer]] = []
+        self._order = itertools.count()
+        self._nap: asyncio.Task[None] | None = None
+
+    def after(self, delay: timedelta, call: Callable[[], None]) -> Timer:
+        """Have something called after this long."""
+        timer = Timer(call)
+        entry = (self._clock.now() + delay, next(self._order), timer)
+        heapq.heappush(self._due, entry)
+        if self._nap is not None and self._due[0] is entry:
+            self._nap.cancel()
+        return timer
+
+    async def within(self, limit: timedelta, work: Awaitable[T]) -> T:
+        """Await the work, and cancel it after this long. Raises TimeoutError then."""
+        async with asyncio.timeout(None) as scope:
+            timer = self.after(limit, lambda: scope.reschedule(0.0))
+            try:
+                return await work
+            finally:
+                timer.cancel()
+
+    async def run(self) -> None:
+        """Sleep until something is due, call it, and again."""
+        while True:
+            self._call_what_is_due()
+            self._nap = asyncio.create_task(self._sleep(), name="nap")
+            try:
+                await asyncio.wait([self._nap])
+            finally:
+                self._nap.cancel()
+            if not self._nap.cancelled():
+                self._nap.result()
+
+    def _call_what_is_due(self) -> None:
+        now = self._clock.now()
+        while self._due and (self._due[0][0] <= now or self._due[0][2].call is None):
+            _, _, timer = heapq.heappop(self._due)
+            call, timer.call = timer.call, None
+            if call is not None:
+                call()
+
+    async def _sleep(self) -> None:
+        """Sleep until the first of them, or until `after` adds one before it."""
+        if self._due:
+            await self._clock.sleep(self._due[0][0] - self._clock.now())
+        else:
+            await asyncio.get_running_loop().create_future()
