@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from warmline.security import memory_blocks
 from warmline.security.fence import Fence, Trust, What
+from warmline.security.memory_blocks import lines_block
 
 SHOWN_RECIPIENTS = 5
 
@@ -45,13 +47,12 @@ def fenced_answer(fence: Fence, answer: Mapping[str, Any]) -> str:
 
 def fenced_passage(fence: Fence, passage: Mapping[str, Any]) -> str:
     """Return lines of the memory as a block: PassageView."""
-    return fence.block(What.MEMORY, passage["text"], trust=Trust.UNKNOWN, path=place(passage))
+    return lines_block(fence, passage["path"], passage["first_line"], passage["last_line"], passage["text"])
 
 
 def place(found: Mapping[str, Any]) -> str:
     """Write `path:first-last`, or `path:line` for one line."""
-    first, last = found["first_line"], found["last_line"]
-    return f"{found['path']}:{first}" if first == last else f"{found['path']}:{first}-{last}"
+    return memory_blocks.place(found["path"], found["first_line"], found["last_line"])
 
 
 def _recipients(mailboxes: Sequence[str]) -> str:

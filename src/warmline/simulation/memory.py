@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
 
-from warmline.security.fence import Block, What, parse
+from warmline.security.fence import Block, What, parse, quoted
 
 UNNAMED = "memory"
 """The path of lines that stand under no name."""
@@ -28,7 +28,7 @@ class Standing(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of memory, and where it stands."""
+    """A line of memory, and where it stands: a path out of a fence is as it is written there."""
 
     path: str
     number: int
@@ -76,7 +76,7 @@ _STOP_WORDS = frozenset(
 )
 _NONCE = re.compile(r"^<warmline-([0-9a-f]{16}) ", re.MULTILINE)
 _PLACE = r"(?P<path>[^\s:\"'<>|]*\w\.\w{1,8})(?::(?P<first>[1-9]\d{0,8})(?:-(?P<last>[1-9]\d{0,8}))?)?"
-_FENCED_PLACE = re.compile(r"(?P<path>.*?)(?::(?P<first>[1-9]\d{0,8})(?:-(?P<last>[1-9]\d{0,8}))?)?")
+_FENCED_PLACE = re.compile(r"(?P<path>.*?)(?::(?P<first>[1-9]\d{0,8})(?:-(?P<last>[1-9]\d{0,8}))?)?", re.DOTALL)
 _HEADING = re.compile(rf"[=#>*\s-]*{_PLACE}[=#<*:\s-]*")
 _NUMBERED = re.compile(r"\s*([1-9]\d{0,8})(?:\t|→|: |\| )(.*)")
 
@@ -98,10 +98,10 @@ def _read(text: str) -> Lines:
 
 
 def _fenced(block: Block) -> Iterator[Line]:
-    place = _FENCED_PLACE.fullmatch(block.attributes.get("path", "").replace("\n", " "))
+    place = _FENCED_PLACE.fullmatch(block.attributes.get("path", ""))
     if place is None or not place["path"]:
         return _plain(block.text)
-    return _counted(place["path"], int(place["first"] or 1), block.text.split("\n"))
+    return _counted(quoted(place["path"])[1:-1], int(place["first"] or 1), block.text.split("\n"))
 
 
 def _plain(text: str) -> Iterator[Line]:

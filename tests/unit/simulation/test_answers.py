@@ -36,6 +36,7 @@ def fenced_question(text: str) -> str:
         ("notes/exporter.md:41-44", "notes/exporter.md:43-43"),
         ("notes/exporter.md:41", "notes/exporter.md:43-43"),
         ("my notes/a: b", "my notes/a: b:3-3"),
+        ('notes/"a"\n.md', "notes/\\u{22}a\\u{22}\\u{a}.md:3-3"),
     ],
 )
 def test_a_fenced_line_is_quoted_with_its_place(path: str, place: str) -> None:
