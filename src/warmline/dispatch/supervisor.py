@@ -189,6 +189,7 @@ class Supervisor:
         if self.state is not AgentState.UP:
             self._open()
         self.free(worker)
+        self._floor.changed()
 
     def refused(self, error: AgentError) -> None:
         """The agent cannot be used, as itself says, or as a start has shown."""
