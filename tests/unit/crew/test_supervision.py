@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -31,6 +32,17 @@ class Picky(ScriptedWarmAnswerer):
         if question.conversation == "poison":
             raise AgentError("provider broke")
         return await super().answer(question, recollection, said)
+
+
+class Meddler(ScriptedWarmAnswerer):
+    """Has something called after its answer was handed on, and before anybody else gets to move."""
+
+    at_last: Callable[[], object] = staticmethod(lambda: None)
+
+    async def answer(self, question: Message, recollection: Recollection, said: Said = unheard) -> Draft:
+        draft = await super().answer(question, recollection, said)
+        asyncio.get_running_loop().call_soon(self.at_last)
+        return draft
 
 
 async def test_a_try_that_takes_too_long_is_an_answerers_error_and_the_worker_recovers() -> None:
@@ -113,15 +125,20 @@ async def test_a_question_that_is_cancelled_while_it_waits_is_asked_of_nobody() 
 
 async def test_a_question_that_is_cancelled_as_it_is_handed_over_frees_the_worker() -> None:
     go = asyncio.Event()
-    stage = Stage(script={"claude": [After(go, YES)]})
+    stage = Stage(script={"claude": [After(go, YES)]}, worker=Meddler)
     async with stage.at_work(plan(max_workers=1)) as crew:
         first, handed = ask(crew), ask(crew)
         await calm()
-        first.add_done_callback(lambda _: handed.cancel())
+        worker = stage.workers()[0]
+        assert isinstance(worker, Meddler)
+        worker.at_last = handed.cancel
         go.set()
         await drafted(first)
-        assert (await drafted(ask(crew))).author == "claude"
+        await calm()
+        assert handed.cancelled()
+        assert len(worker.asked) == 1
         assert not crew.report("claude").workers[0].is_busy
+        assert (await drafted(ask(crew))).author == "claude"
 
 
 async def test_an_error_of_the_agent_is_kept_from_who_asks_and_the_question_is_answered_after_a_rest() -> None:
