@@ -62,19 +62,20 @@ class Stage:
     clock: ManualClock = field(default_factory=ManualClock)
     machine: Sky = field(default_factory=Sky)
     fallback: ScriptedAnswerer = field(default_factory=lambda: ScriptedAnswerer([INSTEAD]))
-    script: dict[str, Iterable[Step]] = field(default_factory=dict)
+    script: dict[str, list[Step]] = field(default_factory=dict)
     fates: dict[str, Fates] = field(default_factory=dict)
     holds: str = "first"
     generation: int = 1
     refusal: WarmlineError | None = None
+    worker: type[ScriptedWarmAnswerer] = ScriptedWarmAnswerer
     hired: list[tuple[str, Mode, ScriptedWarmAnswerer]] = field(default_factory=list)
     _pids: Iterable[int] = field(default_factory=lambda: itertools.count(100))
 
     async def hire(self, plan: AgentPlan, mode: Mode) -> Hired:
         if self.refusal is not None:
             raise self.refusal
-        script = self.script.get(plan.name, [YES])
-        worker = ScriptedWarmAnswerer(script, self.fates.get(plan.name), next(iter(self._pids)))
+        script: list[Step] = self.script.get(plan.name, [YES])
+        worker = self.worker(script, self.fates.get(plan.name), next(iter(self._pids)))
         self.hired.append((plan.name, mode, worker))
         return Hired(worker, self.holds if mode is Mode.RESIDENT else "", 10, 2, 1)
 

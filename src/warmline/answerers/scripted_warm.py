@@ -10,12 +10,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from warmline.answerers.scripted import ScriptedAnswerer, Step
-from warmline.errors import AgentError, AnswererError, WarmlineError
+from warmline.errors import AgentError, AnswererError
 from warmline.model import Draft, Message, Recollection
 from warmline.protocols import Said, unheard
 
-Fate = WarmlineError | asyncio.Event | None
-"""What becomes of something that it is told to do: this error, or nothing until the event is set; None: it is done."""
+Fate = Exception | asyncio.Event | None
+"""What becomes of something that it is told to do: this error, or nothing until the event is set; None: it is done.
+
+An exception that is no WarmlineError plays a bug, and breaks the contract.
+"""
 
 
 @dataclass(slots=True)

@@ -170,12 +170,13 @@ class Lives:
         if worker not in pool.idle:
             worker.is_due = True
             return
-        pool.doze(self._floor.clock.now())
-        if pool.is_surplus(worker, self._floor.clock.now()):
+        now = self._floor.clock.now()
+        pool.doze(now)
+        if pool.is_surplus(worker, now):
             self.dismiss(worker, NOT_NEEDED)
             return
         self.inspect(worker)
-        if worker in pool.idle:
+        if worker in pool.idle and now - worker.used_at >= self._floor.settings.probe:
             pool.idle.remove(worker)
             self._check(worker, self._ladder.probe)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import insort
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -44,7 +45,7 @@ class Worker:
     hired: Hired
     pool: Pool
     started_at: datetime
-    free_since: datetime
+    used_at: datetime
     life: asyncio.Task[None]
     is_busy: bool = False
     questions: int = 0
@@ -76,9 +77,10 @@ class Pool:
     """Workers of one agent in one mode: at most plan.max_workers, and one more while it replaces one of them.
 
     workers are those in service; leaving those that are given nothing more and were not ended yet; idle is a part of
-    workers, and the last that became free is the first that is used. starting is the life of one that is not in
-    service yet, and replaced who that one is to replace. last_used is when a question came last; a pool that was not
-    used for long sleeps: it needs no worker. holds is what was hired last, generation the memory's before that.
+    workers, in the order of their last use: the last is used first, so that the others are seen to be unneeded.
+    starting is the life of one that is not in service yet, and replaced who that one is to replace. last_used is when a
+    question came last; a pool that was not used for long sleeps: it needs no worker. holds is what was hired last,
+    generation the memory's before that.
     """
 
     plan: AgentPlan
@@ -126,12 +128,16 @@ class Pool:
         self.is_asleep = False
 
     def take_idle(self) -> Worker | None:
-        """Take the one that became free last; it is busy now. None when there is none."""
+        """Take the one that was used last; it is busy now. None when there is none."""
         if not self.idle:
             return None
         worker = self.idle.pop()
         worker.is_busy = True
         return worker
+
+    def put_idle(self, worker: Worker) -> None:
+        """Keep one that is free."""
+        insort(self.idle, worker, key=lambda each: each.used_at)
 
     def withdraw(self, worker: Worker, why: Reason) -> None:
         """Take one out of service."""
@@ -174,7 +180,7 @@ class Pool:
 
     def is_surplus(self, worker: Worker, now: datetime) -> bool:
         """Tell whether an idle one is not needed any more."""
-        is_unused = self.is_asleep or now - worker.free_since >= self.settings.shrink
+        is_unused = self.is_asleep or now - worker.used_at >= self.settings.shrink
         return is_unused and len(self.workers) > self.least
 
     def is_swollen(self, worker: Worker) -> bool:

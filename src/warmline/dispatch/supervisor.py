@@ -90,6 +90,7 @@ class Supervisor:
         Raises AgentError when the agent is to blame, which then pauses; AnswererError when the question may be.
         """
         worker.questions += 1
+        worker.used_at = self._floor.clock.now()
         try:
             draft = await self._ladder.ask(worker.answerer, self.plan, question, recollection, said)
         except asyncio.CancelledError:
@@ -112,7 +113,6 @@ class Supervisor:
         if worker.leaving:
             worker.life.cancel()
             return
-        worker.free_since = self._floor.clock.now()
         self._offer(worker)
         if worker.is_due or (worker.questions >= self._floor.settings.max_questions and not worker.worn):
             self._lives.inspect(worker)
@@ -189,6 +189,7 @@ class Supervisor:
         if self.state is not AgentState.UP:
             self._open()
         self.free(worker)
+        self._floor.changed()
 
     def refused(self, error: AgentError) -> None:
         """The agent cannot be used, as itself says, or as a start has shown."""
@@ -234,10 +235,10 @@ class Supervisor:
         while self.may_be_asked and len(waiting) and (ticket := waiting.take(pool.fits)) is not None:
             if not ticket.handed.done():  # otherwise who asked was cancelled a moment ago
                 worker.is_busy = True
-                pool.use(worker.free_since)
+                pool.use(self._floor.clock.now())
                 ticket.handed.set_result((self, worker))
                 return
-        pool.idle.append(worker)
+        pool.put_idle(worker)
 
     def _open(self) -> None:
         """Ask its workers again."""

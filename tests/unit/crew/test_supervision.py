@@ -1,0 +1,370 @@
+"""What goes wrong with a worker costs its question a try at most, and the agent nothing for long."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from crewing import INSTEAD, YES, Stage, ask, calm, drafted, plan, question
+from warmline.agents import AgentState, Configuration
+from warmline.answerers.scripted import After, Step
+from warmline.answerers.scripted_warm import Fates, ScriptedWarmAnswerer
+from warmline.errors import AgentError, AnswererError, GuardianError, WorkerError
+from warmline.model import Draft, Message, Recollection
+from warmline.protocols import Said, unheard
+from warmline.settings import AgentSettings
+
+SETTINGS = AgentSettings()
+
+
+def never() -> Step:
+    return After(asyncio.Event(), YES)
+
+
+class Picky(ScriptedWarmAnswerer):
+    """Blames its provider for whatever is asked in one conversation."""
+
+    async def answer(self, question: Message, recollection: Recollection, said: Said = unheard) -> Draft:
+        if question.conversation == "poison":
+            raise AgentError("provider broke")
+        return await super().answer(question, recollection, said)
+
+
+class Meddler(ScriptedWarmAnswerer):
+    """Has something called after its answer was handed on, and before anybody else gets to move."""
+
+    at_last: Callable[[], object] = staticmethod(lambda: None)
+
+    async def answer(self, question: Message, recollection: Recollection, said: Said = unheard) -> Draft:
+        draft = await super().answer(question, recollection, said)
+        asyncio.get_running_loop().call_soon(self.at_last)
+        return draft
+
+
+async def test_a_try_that_takes_too_long_is_an_answerers_error_and_the_worker_recovers() -> None:
+    stage = Stage(script={"claude": [never(), YES]})
+    async with stage.at_work(plan(max_workers=1)) as crew:
+        hung = ask(crew)
+        await calm()
+        await stage.advance(plan().turn_limit)
+        with pytest.raises(AnswererError, match="claude did not answer within 0:02:00"):
+            await drafted(hung)
+        assert (await drafted(ask(crew))).author == "claude"
+        (worker,) = stage.workers()
+        assert worker.calls.recover == 1
+        assert crew.report("claude").restarts == 0
+
+
+async def test_a_worker_that_does_not_recover_is_ended_and_another_one_answers_the_next() -> None:
+    stage = Stage(script={"claude": [never()]}, fates={"claude": Fates(recover=AnswererError("it is stuck"))})
+    async with stage.at_work(plan(max_workers=1)) as crew:
+        hung = ask(crew)
+        await calm()
+        stage.script["claude"] = [YES]
+        await stage.advance(plan().turn_limit)
+        with pytest.raises(AnswererError):
+            await drafted(hung)
+        assert (await drafted(ask(crew))).author == "claude"
+        first, second = stage.workers()
+        assert (first.calls.end, first.pid, len(second.asked)) == (1, None, 1)
+        assert crew.report("claude").restarts == 1
+
+
+async def test_a_recovery_that_hangs_is_given_up() -> None:
+    stage = Stage(script={"claude": [never()]}, fates={"claude": Fates(recover=asyncio.Event())})
+    async with stage.at_work(plan(max_workers=1)) as crew:
+        hung = ask(crew)
+        await calm()
+        await stage.advance(plan().turn_limit)
+        assert hung.done()
+        await stage.advance(SETTINGS.start)
+        assert len(stage.workers()) == 2
+        assert isinstance(hung.exception(), AnswererError)
+
+
+async def test_another_worker_starts_only_when_the_one_before_it_has_ended() -> None:
+    ended = asyncio.Event()
+    stage = Stage(fates={"claude": Fates(recover=AnswererError("it is stuck"), end=ended)})
+    stage.script["claude"] = [AnswererError("garbage")]
+    async with stage.at_work(plan(max_workers=1)) as crew:
+        with pytest.raises(AnswererError, match="garbage"):
+            await drafted(ask(crew))
+        await calm()
+        assert len(stage.workers()) == 1
+        ended.set()
+        await calm()
+        assert len(stage.workers()) == 2
+
+
+async def test_a_cancelled_question_leaves_no_worker_stuck() -> None:
+    stage = Stage(script={"claude": [never(), YES]})
+    async with stage.at_work(plan(max_workers=1)) as crew:
+        hung = ask(crew)
+        await calm()
+        hung.cancel()
+        assert (await drafted(ask(crew))).author == "claude"
+        assert stage.workers()[0].calls.recover == 1
+
+
+async def test_a_question_that_is_cancelled_while_it_waits_is_asked_of_nobody() -> None:
+    go = asyncio.Event()
+    stage = Stage(script={"claude": [After(go, YES)]})
+    async with stage.at_work(plan(max_workers=1)) as crew:
+        first, waiting, last = ask(crew), ask(crew), ask(crew)
+        await calm()
+        waiting.cancel()
+        await calm()
+        go.set()
+        await asyncio.gather(first, last)
+        assert len(stage.workers()[0].asked) == 2
+
+
+async def test_a_question_that_is_cancelled_as_it_is_handed_over_frees_the_worker() -> None:
+    go = asyncio.Event()
+    stage = Stage(script={"claude": [After(go, YES)]}, worker=Meddler)
+    async with stage.at_work(plan(max_workers=1)) as crew:
+        first, handed = ask(crew), ask(crew)
+        await calm()
+        worker = stage.workers()[0]
+        assert isinstance(worker, Meddler)
+        worker.at_last = handed.cancel
+        go.set()
+        await drafted(first)
+        await calm()
+        assert handed.cancelled()
+        assert len(worker.asked) == 1
+        assert not crew.report("claude").workers[0].is_busy
+        assert (await drafted(ask(crew))).author == "claude"
+
+
+async def test_an_error_of_the_agent_is_kept_from_who_asks_and_the_question_is_answered_after_a_rest() -> None:
+    stage = Stage(script={"claude": [AgentError("overloaded"), YES]})
+    async with stage.at_work(plan()) as crew:
+        asking = ask(crew)
+        await calm()
+        report = crew.report("claude")
+        assert (report.state, report.reason, report.waiting) == (AgentState.RESTING, "overloaded", 1)
+        assert report.again_at == stage.clock.now() + SETTINGS.again
+        assert not asking.done()
+        await stage.advance(SETTINGS.again)
+        assert (await drafted(asking)).author == "claude"
+        assert crew.report("claude").state is AgentState.UP
+        assert len(stage.workers()) == 1
+
+
+async def test_an_agent_that_refuses_again_is_down_its_workers_end_and_it_is_tried_by_a_start() -> None:
+    stage = Stage(script={"claude": [AgentError("no login")]})
+    async with stage.at_work(plan()) as crew:
+        asking = ask(crew)
+        await calm()
+        await stage.advance(SETTINGS.again)
+        report = crew.report("claude")
+        assert (report.state, report.reason, report.workers) == (AgentState.DOWN, "no login", ())
+        assert report.again_at == stage.clock.now() + 2 * SETTINGS.again
+        assert not crew.is_warm
+        stage.script["claude"] = [YES]
+        await stage.advance(2 * SETTINGS.again)
+        assert (await drafted(asking)).author == "claude"
+        assert len(stage.workers()) == 2
+
+
+async def test_the_question_goes_to_another_agent_when_one_cannot_be_used() -> None:
+    stage = Stage(script={"first": [AgentError("overloaded")]})
+    async with stage.at_work(plan("first"), plan("second")) as crew:
+        assert (await drafted(ask(crew))).author == "second"
+
+
+async def test_a_question_at_which_agents_fail_while_others_are_answered_is_to_blame() -> None:
+    stage = Stage(worker=Picky)
+    async with stage.at_work(plan(max_workers=1)) as crew:
+        poison = ask(crew, question("poison"))
+        for _ in range(SETTINGS.returns):
+            await calm()
+            assert not poison.done()
+            other = ask(crew, question("other"))
+            await stage.advance(SETTINGS.again)
+            await stage.advance(SETTINGS.again * 2)
+            assert (await drafted(other)).author == "claude"
+        with pytest.raises(AnswererError, match="failed 4 times while others were answered: provider broke") as raised:
+            await drafted(poison)
+        assert not isinstance(raised.value, AgentError)
+
+
+async def test_a_provider_that_is_gone_for_long_costs_a_question_nothing() -> None:
+    stage = Stage(script={"claude": [AgentError("gone")]})
+    async with stage.at_work(plan()) as crew:
+        asking = ask(crew)
+        for _ in range(20):
+            await calm()
+            await stage.advance(SETTINGS.max_again)
+        assert not asking.done()
+        asking.cancel()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [AgentError("no such model"), WorkerError("no such program"), GuardianError("no guardian"), KeyError("a bug")],
+)
+async def test_a_start_that_fails_makes_the_agent_rest_with_the_reason(error: Exception) -> None:
+    stage = Stage(fates={"claude": Fates(start=error)})
+    async with stage.at_work(plan()) as crew:
+        report = crew.report("claude")
+        assert report.state is AgentState.RESTING
+        assert str(error) in (report.reason or "")
+        assert len(stage.workers()) == 1
+        await stage.advance(SETTINGS.again)
+        assert crew.report("claude").state is AgentState.DOWN
+        assert len(stage.workers()) == 2
+
+
+async def test_what_cannot_be_hired_makes_the_agent_rest_with_the_reason() -> None:
+    stage = Stage(refusal=WorkerError("no folder"))
+    async with stage.at_work(plan()) as crew:
+        assert (crew.report("claude").state, crew.report("claude").reason) == (AgentState.RESTING, "no folder")
+
+
+async def test_a_start_that_hangs_is_given_up() -> None:
+    stage = Stage(fates={"claude": Fates(start=asyncio.Event())})
+    async with stage.at_work(plan()) as crew:
+        assert crew.report("claude").state is AgentState.STARTING
+        await stage.advance(SETTINGS.start)
+        assert crew.report("claude").reason == "it did not start within 0:01:00"
+        assert stage.workers()[0].calls.end == 1
+
+
+async def test_a_worker_that_crashes_idle_is_replaced_at_once() -> None:
+    stage = Stage()
+    async with stage.at_work(plan()) as crew:
+        stage.workers()[0].crash("killed by signal 9")
+        await calm()
+        assert len(stage.alive()) == 1
+        assert (await drafted(ask(crew))).author == "claude"
+        assert crew.report("claude").restarts == 1
+
+
+async def test_a_worker_that_crashes_with_a_question_costs_it_a_try_and_counts_once() -> None:
+    stage = Stage(script={"claude": [never()]})
+    async with stage.at_work(plan()) as crew:
+        asking = ask(crew)
+        await calm()
+        stage.workers()[0].crash("killed by signal 9")
+        with pytest.raises(AnswererError, match="killed by signal 9"):
+            await drafted(asking)
+        await calm()
+        report = crew.report("claude")
+        assert (report.restarts, report.failed, len(stage.alive())) == (1, 1, 1)
+
+
+async def test_an_agent_whose_workers_crash_too_often_is_down_and_tried_again_later() -> None:
+    stage = Stage()
+    async with stage.at_work(plan(), fallback=True) as crew:
+        for number in range(SETTINGS.intensity + 1):
+            assert crew.report("claude").state is AgentState.UP, number
+            stage.alive()[0].crash("segmentation fault")
+            await calm()
+        report = crew.report("claude")
+        assert (report.state, report.reason) == (AgentState.DOWN, "segmentation fault")
+        assert stage.alive() == []
+        assert (await drafted(ask(crew))).text == INSTEAD.text
+        await stage.advance(SETTINGS.again)
+        assert crew.report("claude").state is AgentState.UP
+        assert len(stage.alive()) == 1
+
+
+async def test_answers_in_between_keep_an_agent_up_however_often_its_workers_crash() -> None:
+    stage = Stage()
+    async with stage.at_work(plan()) as crew:
+        for _ in range(3 * SETTINGS.intensity):
+            await drafted(ask(crew))
+            stage.alive()[0].crash()
+            await calm()
+        assert crew.report("claude").state is AgentState.UP
+
+
+async def test_an_idle_worker_without_a_sign_of_life_is_replaced() -> None:
+    fates = Fates(probe=asyncio.Event())
+    stage = Stage(fates={"claude": fates})
+    async with stage.at_work(plan()) as crew:
+        await stage.advance(SETTINGS.probe)
+        assert stage.workers()[0].calls.probe == 1
+        await stage.advance(SETTINGS.reply)
+        assert len(stage.workers()) == 2
+        assert crew.report("claude").restarts == 1
+
+
+async def test_an_idle_worker_that_gives_signs_of_life_is_probed_again_and_again() -> None:
+    stage = Stage()
+    async with stage.at_work(plan()):
+        for count in range(1, 4):
+            await stage.advance(SETTINGS.probe)
+            assert stage.workers()[0].calls.probe == count
+
+
+async def test_a_question_that_comes_during_a_probe_is_answered_after_it() -> None:
+    probe = asyncio.Event()
+    stage = Stage(fates={"claude": Fates(probe=probe)})
+    async with stage.at_work(plan(max_workers=1)) as crew:
+        await stage.advance(SETTINGS.probe)
+        asking = ask(crew)
+        await calm()
+        assert not asking.done()
+        probe.set()
+        assert (await drafted(asking)).author == "claude"
+
+
+async def test_a_bug_in_an_adapter_costs_its_question_a_try_and_nobody_else_anything() -> None:
+    stage = Stage(script={"claude": [KeyError("a bug"), YES]})
+    async with stage.at_work(plan()) as crew:
+        with pytest.raises(KeyError, match="a bug"):
+            await drafted(ask(crew))
+        assert (await drafted(ask(crew))).author == "claude"
+
+
+async def test_a_crew_that_is_cancelled_ends_all_workers_also_those_that_are_starting_or_busy() -> None:
+    stage = Stage(script={"busy": [never()]}, fates={"starting": Fates(start=asyncio.Event())})
+    async with stage.at_work(plan("busy"), plan("starting"), plan("idle")) as crew:
+        asking = ask(crew)
+        await calm()
+    with pytest.raises(AnswererError):
+        await drafted(asking)
+    assert len(stage.hired) == 3
+    assert not crew.is_warm
+
+
+async def test_a_worker_that_cannot_be_ended_holds_nobody_up_for_long(caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage(fates={"claude": Fates(end=asyncio.Event())})
+    settings = AgentSettings(end=timedelta(milliseconds=10))
+    crew = stage.crew(settings)
+    with caplog.at_level(logging.ERROR):
+        work = asyncio.create_task(crew.run())
+        await crew.apply(Configuration(agents=(plan(),)))
+        await calm()
+        work.cancel()
+        async with asyncio.timeout(5):
+            await asyncio.wait([work])
+    assert work.cancelled()
+    assert [record.message for record in caplog.records] == ["worker not ended"]
+
+
+async def test_each_change_of_state_is_told_without_what_was_asked(caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage(script={"claude": [YES, AgentError("overloaded"), YES]})
+    with caplog.at_level(logging.INFO):
+        async with stage.at_work(plan()) as crew:
+            await drafted(ask(crew))
+            asking = ask(crew)
+            await calm()
+            await stage.advance(SETTINGS.again)
+            await drafted(asking)
+    assert [record.message for record in caplog.records] == [
+        "worker started",
+        "agent up",
+        "agent resting",
+        "agent up",
+        "worker ended",
+    ]
+    assert all(record.agent == "claude" for record in caplog.records)  # type: ignore[attr-defined]
+    assert "question" not in "".join(str(vars(record).get("reason")) for record in caplog.records)
