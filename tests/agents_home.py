@@ -42,6 +42,7 @@ class AgentsHome(RealHome):
         """Write the file as a person would, with the paths of programs where {their names} stand."""
         for name in LACKING:
             text = text.replace(f"{{{name}}}", str(self.program(name)))
+        text = text.replace("{key}", str(self.key))
         self.file.touch(0o600)
         self.file.write_text(text)
         return text
