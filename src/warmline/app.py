@@ -77,6 +77,8 @@ class Line:
     agents: Crew
     reload_agents: Callable[[], Awaitable[Configuration]]
     """Read `warmline.toml` again and go by it; return what it says, or why it says nothing. Raises StoreError."""
+    audited: Callable[[str, CredentialId, str | None], Awaitable[None]]
+    """Note in the audit a verb that touches no table: who did it, to what. Raises StoreError."""
 
     async def is_idle(self) -> bool:
         """Tell whether there is nothing to do, nobody who waits, and no agent that is kept warm."""
@@ -185,6 +187,7 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
                 rotate_key=_rotating(home, seals, store),
                 agents=crew,
                 reload_agents=reload_agents,
+                audited=_auditing(store),
             )
 
 
@@ -222,6 +225,13 @@ def _reloading(home: Home, crew: Crew, desks: Desks) -> Callable[[], Awaitable[C
         return configuration
 
     return reload_agents
+
+
+def _auditing(store: SqliteStore) -> Callable[[str, CredentialId, str | None], Awaitable[None]]:
+    async def audited(verb: str, by: CredentialId, subject: str | None) -> None:
+        await store.database.write(lambda tx: tx.audit(AuditEntry(verb, by, subject=subject)))
+
+    return audited
 
 
 def _open_seals(home: Home, key: bytes | None) -> Seals:

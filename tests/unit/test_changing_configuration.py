@@ -151,7 +151,7 @@ def test_who_is_not_there_cannot_be_changed_or_removed(file: Path, change: Calla
 
 
 def test_what_was_there_is_put_back_or_nothing_if_nothing_was(file: Path) -> None:
-    writing.put_back(written(file, COMMENTED), "# before\n")
+    writing.put_back(written(file, COMMENTED), b"# before\n")
     assert file.read_text("utf-8") == "# before\n"
     writing.put_back(file, None)
     assert not file.exists()

@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from warmline.agents import AgentKind, Mode
+from warmline.agents import EMBEDDED, AgentKind, Mode
 from warmline.parties import is_reserved
 from warmline.security.redaction import find_secrets
 
 MAX_NAME_CHARACTERS = 100
 """As of a participant's."""
+
+MAX_NAME_BYTES = 200
+"""A folder is called so."""
 
 MAX_TEXT_CHARACTERS = 4096
 """Of any one text, a path included."""
@@ -34,9 +37,6 @@ MIN_WINDOW_TOKENS = 1_000
 """Below, not even a question with its passages has room."""
 
 MAX_TURN_SECONDS = 3600
-
-NOT_AGENTS = frozenset({"extractive"})
-"""Who answers in the place of agents: what it says must not be taken for theirs."""
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ELSEWHERE = {
@@ -59,11 +59,13 @@ class Key(NamedTuple):
 
 def check_name(name: str) -> None:
     """Refuse what no agent can be called: the rules of participants' names, and no spaces. Raises ValueError."""
-    if not 1 <= len(name) <= MAX_NAME_CHARACTERS or not name.isprintable():
-        raise ValueError(f"a name has 1 to {MAX_NAME_CHARACTERS} printable characters")
+    if not 1 <= len(name) <= MAX_NAME_CHARACTERS or not name.isprintable() or len(name.encode()) > MAX_NAME_BYTES:
+        raise ValueError(
+            f"a name has 1 to {MAX_NAME_CHARACTERS} printable characters, and at most {MAX_NAME_BYTES} bytes"
+        )
     if "/" in name or any(map(str.isspace, name)) or name in {".", ".."}:
         raise ValueError("a name holds no / and no space, and is more than dots: choose another")
-    if is_reserved(name) or name.casefold() in NOT_AGENTS:
+    if is_reserved(name) or name.casefold() == EMBEDDED:
         raise ValueError("the name is the line's own: choose another")
     if find_secrets(name):
         raise ValueError("the name holds what looks like a secret: choose another")

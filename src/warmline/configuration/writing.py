@@ -49,6 +49,12 @@ def changing(path: Path) -> Iterator[None]:
         os.close(folder)
 
 
+def check(plan: AgentPlan) -> None:
+    """Refuse a plan that would be a problem in the file. Raises ConfigurationError."""
+    for problem in parse(_rendered(plan)).problems.values():
+        raise ConfigurationError(problem)
+
+
 def add(path: Path, plan: AgentPlan, *, fallback: bool | None = None) -> None:
     """Add an agent at the file's end; fallback of None leaves that as it is.
 
@@ -106,7 +112,7 @@ def remove(path: Path, name: str) -> None:
     _write(path, before, "".join(kept), replace(was, agents=agents))
 
 
-def put_back(path: Path, before: str | None) -> None:
+def put_back(path: Path, before: bytes | None) -> None:
     """Make the file what it was; None: there was none."""
     if before is None:
         path.unlink(missing_ok=True)
@@ -186,20 +192,20 @@ def _write(path: Path, before: str, text: str, wanted: Configuration) -> None:
         raise ConfigurationError(new[0] if new else f"{path} {NOT_BY_PROGRAM}")
     if read_text(path) != before:
         raise ConflictError(f"{path} was changed just now: look at it, and try again")
-    _replace(path, f"{text.rstrip()}\n")
+    _replace(path, f"{text.rstrip()}\n".encode())
 
 
 def _by_name(configuration: Configuration) -> dict[str, AgentPlan]:
     return {each.name: each for each in configuration.agents}
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, content: bytes) -> None:
     """Write the file anew, closed to others, durably. One that is a link stays one."""
     target = path.resolve()
     draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
         with writing_durably(draft, only_new=True) as file:
-            file.write(text.encode())
+            file.write(content)
         put_in_place(draft, target)
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be written ({error.strerror}): mend that") from error

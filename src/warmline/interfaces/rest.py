@@ -5,6 +5,7 @@ Handlers are three lines: read, call the bridge, show. Errors travel as exceptio
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -17,11 +18,13 @@ from starlette.exceptions import HTTPException
 
 from warmline import __version__
 from warmline.app import Line
+from warmline.configuration.reading import read
 from warmline.daemon import Owner
 from warmline.errors import WarmlineError
 from warmline.interfaces.doors import problem_response
 from warmline.interfaces.entrances import Tcp
 from warmline.interfaces.refusals import note_refusal
+from warmline.interfaces.rest_agents import agents
 from warmline.interfaces.rest_batches import batches, receiving
 from warmline.interfaces.rest_conversations import conversations, mailboxes
 from warmline.interfaces.rest_credentials import credentials
@@ -31,6 +34,7 @@ from warmline.interfaces.rest_messages import messages
 from warmline.interfaces.rest_questions import questions
 from warmline.interfaces.rest_shared import AnyLine, By, problems
 from warmline.interfaces.rest_store import store
+from warmline.interfaces.views.agents import agent_view
 from warmline.interfaces.views.daemon import HealthView, StatusView, stop_view
 from warmline.interfaces.views.problems import ProblemView
 from warmline.operations.resident import resident_bytes
@@ -63,6 +67,7 @@ async def status(request: Request, by: By, line: AnyLine) -> StatusView:
     since = datetime.now(UTC) - STOPS_SHOWN
     stops = await line.bridge.conversations.stops(by, since)
     stats = await line.memory.stats()
+    said = await asyncio.to_thread(read, line.home.configuration)
     return StatusView(
         pid=owner.pid,
         version=owner.version,
@@ -78,6 +83,8 @@ async def status(request: Request, by: By, line: AnyLine) -> StatusView:
         receiving=line.bridge.receiving,
         stops=[stop_view(stop) for stop in stops],
         broken=await line.bridge.questions.count_broken(since),
+        agents=[agent_view(each) for each in line.agents.reports()],
+        agent_problems=len(said.problems) + (said.trouble is not None),
         roots=stats.roots,
         files=stats.files,
         lines=stats.lines,
@@ -94,6 +101,7 @@ ROUTERS = (
     batches,
     credentials,
     memory,
+    agents,
     legacy,
     store,
     health,

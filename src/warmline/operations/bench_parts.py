@@ -176,9 +176,14 @@ async def open_served_line(
                 rotate_key=_no_key,
                 agents=_no_crew(clock, settings),
                 reload_agents=_no_agents,
+                audited=_no_audit,
             )
         finally:
             await memory.close()
+
+
+async def _no_audit(_verb: str, _by: CredentialId, _subject: str | None) -> None:
+    return None
 
 
 async def _no_key(_by: CredentialId) -> int:

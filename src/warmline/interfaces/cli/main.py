@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from warmline import __version__
 from warmline.errors import InvalidInputError, NotFoundError, WarmlineError
 from warmline.interfaces.cli import (
+    agents,
     ask,
     audit,
     bench,
@@ -35,7 +36,7 @@ from warmline.interfaces.cli.output import complain, explained
 from warmline.interfaces.cli.streams import open_streams, silence
 
 COMMANDS = (
-    *(ask, questions, memory),
+    *(ask, questions, memory, agents),
     *(message, inbox, conversation, mailbox, credential),
     *(status, audit, importing, store, redact, serve, bench, demo, completion),
 )

@@ -6,6 +6,7 @@ import argparse
 from datetime import UTC, datetime
 from typing import Any
 
+from warmline.interfaces.cli.agents import row
 from warmline.interfaces.cli.arguments import add_json
 from warmline.interfaces.cli.output import BOLD, YELLOW, counted, local_time, one_line, paint, show_json
 
@@ -48,6 +49,11 @@ def _show(status: dict[str, Any]) -> None:
     }
     for name, value in rows.items():
         print(f"{paint(f'{name:<10}', BOLD)} {value}")
+    for agent in status["agents"]:
+        print(f"{paint('agent     ', BOLD)} {_agent(agent)}")
+    if status["agent_problems"]:
+        found = counted(status["agent_problems"], "thing")
+        print(f"{paint('agents    ', YELLOW)} {found} in warmline.toml cannot be used: see `warmline agents list`")
     if status["exposed"]:
         print(
             f"{paint('UNENCRYPTED', YELLOW)} other machines reach {status['address']}, and all can be read on the way"
@@ -60,6 +66,12 @@ def _show(status: dict[str, Any]) -> None:
         print(f"{paint('withheld  ', YELLOW)} {found}: see `warmline audit verify`")
     for stop in status["stops"]:
         print(f"{paint('stopped   ', YELLOW)} {_stopped(stop)}")
+
+
+def _agent(agent: dict[str, Any]) -> str:
+    name, state, mode, _, workers, memory, answered, failed, reason = map(one_line, row(agent))
+    said = f": {reason}" if reason else ""
+    return f"{name}, {mode}, {state}{said}; {workers}, {memory}, {answered}, {failed}"
 
 
 def _listens(status: dict[str, Any]) -> str:

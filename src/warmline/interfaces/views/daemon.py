@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from warmline.interfaces.views.agents import AgentView
 from warmline.model import State
 from warmline.parties import Stop, StopKind
 
@@ -41,6 +42,8 @@ class StatusView(BaseModel):
     receiving: int = Field(description="of which for messages")
     stops: list[StopView] = Field(description="loops and floods that were stopped in the last 24 hours, latest first")
     broken: int = Field(description="messages not handed over in the last 24 hours because they are not intact")
+    agents: list[AgentView]
+    agent_problems: int = Field(description="in the file that names agents: see /v1/agents")
     roots: int
     files: int
     lines: int
