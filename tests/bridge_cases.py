@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from manual_clock import ManualClock
-from warmline.bridge.bridge import Bridge, open_bridge
+from warmline.agents import EMBEDDED
+from warmline.bridge.bridge import Bridge, no_agents, open_bridge
 from warmline.bridge.credentials import THE_OWNER, Grant
 from warmline.directory import Directory
-from warmline.model import Batch, BatchToken, Citation, Claim, ConversationId, Lease, MessageId, Post
+from warmline.model import Batch, BatchToken, Citation, Claim, ConversationId, Lease, MessageId, Post, agent_mailbox
 from warmline.parties import Credential
 from warmline.protocols import Clock, Store, Verifier
 from warmline.settings import BridgeSettings
@@ -41,8 +42,16 @@ def bridge_over(store: SqliteStore | MemoryStore, clock: Clock) -> Bridge:
     return join(store, directory_of(store), NoMemory(), clock)
 
 
-def join(store: Store, directory: Directory, verifier: Verifier, clock: Clock) -> Bridge:
-    return open_bridge(store, directory, verifier, clock, settings=BridgeSettings(), owner_token=OWNER_TOKEN)
+def join(
+    store: Store,
+    directory: Directory,
+    verifier: Verifier,
+    clock: Clock,
+    agents: Callable[[], Sequence[str]] = no_agents,
+) -> Bridge:
+    return open_bridge(
+        store, directory, verifier, clock, settings=BridgeSettings(), owner_token=OWNER_TOKEN, agents=agents
+    )
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,13 @@ class Scene:
     store: Store
     directory: Directory
     clock: ManualClock
+    agents: list[str] = field(default_factory=list)
+
+    async def hire(self, *names: str) -> None:
+        """Have these agents, and the embedded answerer beside them, and no others; each with a mailbox."""
+        self.agents[:] = [*names, EMBEDDED] if names else []
+        for name in self.agents:
+            await self.store.add_mailbox(agent_mailbox(name))
 
     async def begin(self, *names: str, persons: Sequence[str] = ()) -> list[Credential]:
         """Begin a conversation and return the credentials of its participants, in the order of the names."""

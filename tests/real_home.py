@@ -44,13 +44,18 @@ class RealHome:
         assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
         return json.loads(done.stdout)
 
-    def serve(self, *words: str) -> subprocess.Popen[bytes]:
-        """Start a daemon in the foreground of a child process, and wait until it serves."""
+    @property
+    def program(self) -> Sequence[str]:
+        """How a command begins."""
+        return self._program
+
+    def serve(self, *words: str, program: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+        """Start a daemon, or the program in its place, in the foreground of a child, and wait until it serves."""
         read_end, write_end = os.pipe()
         with os.fdopen(read_end, "rb") as announced:
             daemon = subprocess.Popen(
                 [
-                    *self._program,
+                    *(program or self._program),
                     *("serve", "--port", "0", "--announce", str(write_end), *words),
                 ],
                 pass_fds=[write_end],

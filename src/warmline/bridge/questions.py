@@ -186,9 +186,8 @@ class Questions:
         if name is not None:
             to = await self._parts.addresses.reached(by, name, conversation)
             return self._mailbox_of(name.partition("/")[2]) if is_memory(to) and to != MEMORY_MAILBOX else to
-        to = MEMORY_MAILBOX if agent is None else self._mailbox_of(agent)
-        rights.check_reach(by, to.name)
-        return to
+        rights.check_reach(by, (MEMORY_MAILBOX if agent is None else agent_mailbox(agent)).name)
+        return MEMORY_MAILBOX if agent is None else self._mailbox_of(agent)
 
     def _mailbox_of(self, agent: str) -> Mailbox:
         """Return where that agent is asked. Without agents, the embedded answerer is who answers `memory`."""

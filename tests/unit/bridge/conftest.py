@@ -30,7 +30,8 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path, notes: Path) -> 
     on_file = SqliteStore(tmp_path / "store.db", settings, clock, SEALS)
     store = on_file if request.param == "sqlite" else MemoryStore(settings, clock)
     directory = directory_of(store)
-    bridge = join(store, directory, FileVerifier(resolve, MemorySettings()), clock)
+    agents: list[str] = []
+    bridge = join(store, directory, FileVerifier(resolve, MemorySettings()), clock, lambda: agents)
     await store.open()
-    yield Scene(bridge, store, directory, clock)
+    yield Scene(bridge, store, directory, clock, agents)
     await store.close()

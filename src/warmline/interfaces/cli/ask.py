@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from warmline.interfaces.cli.output import complain, hint, tell_masked
 
 if TYPE_CHECKING:
     from warmline.interfaces.cli.client import Client
+    from warmline.interfaces.cli.writing import Writing
 
 PATIENCE = timedelta(minutes=2)
 
@@ -35,7 +37,9 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         metavar="TIME",
         help="when an answer is of no use any more: 5m, or a date and time (10m)",
     )
-    ask.add_argument("--to", metavar="NAME", help="the mailbox to ask; `mailbox list` shows which there are (memory)")
+    whom = ask.add_mutually_exclusive_group()
+    whom.add_argument("--to", metavar="NAME", help="the mailbox to ask; `mailbox list` shows which there are (memory)")
+    whom.add_argument("--agent", metavar="NAME", help="who is to answer from the memory, and nobody else (any agent)")
     ask.add_argument("--conversation", metavar="ID", help="whose mailbox, where several have that name")
     ask.add_argument("--key", help="idempotency key: the same key and question are the same ticket")
     add_fenced(ask)
@@ -52,26 +56,25 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _ask(options: argparse.Namespace) -> int:
-    """Ask and wait for the answer.
+    """Ask and wait for the answer. A terminal shows it as it is written.
 
     Exit code: 0 answered, 3 not in the memory, 4 no answer yet (the ticket is printed), 2 bad input, 1 anything else.
     """
     from warmline.interfaces.cli.client import client_for
 
-    body = {"question": spoken(options.question)}
-    if options.to is not None:
-        body["to"] = options.to
-    if options.conversation is not None:
-        body["conversation"] = options.conversation
+    named = {"to": options.to, "agent": options.agent, "conversation": options.conversation}
+    body = {"question": spoken(options.question), **{name: each for name, each in named.items() if each is not None}}
     if options.deadline:
         body["deadline_at"] = options.deadline.isoformat()
     client = client_for(options.home)
     key = secrets.token_hex(16) if options.key is None else options.key
     asked = answer = client.call("POST", "/v1/questions", body, key=key)
     tell_masked(asked["redacted"])
+    writing = _writing(options)
     if answer["outcome"] is None and options.wait:
-        answer = {**_wait(client, asked, options.wait), "redacted": asked["redacted"]}
-    code = show_answer(answer, as_json=options.json, fenced=is_fenced(options))
+        answer = {**_wait(client, asked, options.wait, writing), "redacted": asked["redacted"]}
+    shown = writing.shown if writing else ""
+    code = show_answer(answer, as_json=options.json, fenced=is_fenced(options), shown=shown)
     if answer["outcome"] == "insufficient_evidence" and options.to is None and not options.json:
         hint("see what it holds: `warmline memory list`")
     return code
@@ -85,14 +88,32 @@ def _ticket(options: argparse.Namespace) -> int:
     return show_answer(answer, as_json=options.json, fenced=is_fenced(options))
 
 
-def _wait(client: Client, asked: dict[str, Any], patience: timedelta) -> dict[str, Any]:
+def _writing(options: argparse.Namespace) -> Writing | None:
+    """Return where to show the answer as it is written: a person watches, and the output is for nobody else."""
+    if options.json or is_fenced(options) or not sys.stdout.isatty():
+        return None
+    from warmline.interfaces.cli.writing import Writing
+
+    return Writing()
+
+
+def _wait(client: Client, asked: dict[str, Any], patience: timedelta, writing: Writing | None) -> dict[str, Any]:
     """Wait for the answer. When the daemon is lost, or the asker has enough, the ticket is still shown."""
+    path = question_path(asked["id"])
     try:
-        return client.wait(question_path(asked["id"]), patience)
+        if writing is None:
+            return client.wait(path, patience)
+        from warmline.interfaces.cli.writing import hear
+
+        return hear(client, path, patience, writing) or asked
     except (DaemonError, StoreError) as error:
+        if writing is not None:
+            writing.end_line()
         complain(str(error))
         return asked
     except KeyboardInterrupt:
+        if writing is not None:
+            writing.end_line()
         hint(f"the question stays on the line: come back with `warmline ticket {asked['id']} --wait 30`")
         raise
 

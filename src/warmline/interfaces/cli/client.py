@@ -92,6 +92,23 @@ class Client:
 
         return self._persist(attempt)
 
+    def lines(self, path: str, until: float) -> Iterator[bytes]:
+        """Read a stream and yield its lines as they come, until this time of the monotonic clock. Raises as `open`.
+
+        Raises TimeoutError when nothing came until then, and what else the connection raises when it is lost.
+        """
+        try:
+            with self.open("GET", path) as response:
+                while True:
+                    if self._connection is not None and self._connection.sock is not None:
+                        self._connection.sock.settimeout(max(0.001, until - time.monotonic()))
+                    line = response.readline()
+                    if not line:
+                        return
+                    yield line
+        finally:
+            self.close()  # what is left of the answer is not read
+
     def stream(self, method: str, path: str, body: object = None) -> Iterator[dict[str, Any]]:
         """Make a request and yield each line of the answer, decoded. Raises as `open`."""
         try:
