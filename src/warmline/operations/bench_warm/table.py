@@ -57,7 +57,7 @@ def _remarks(prices: Prices) -> Iterator[str]:
         f" {speeds.fresh_tokens_per_second:,.0f} read afresh, {speeds.cached_tokens_per_second:,.0f} from the cache,"
         f" {speeds.decoded_tokens_per_second:,.0f} written."
     )
-    yield f"List prices of {prices.model}, {prices.date} ({prices.source}), a million tokens:"
+    yield f"Dollars a million tokens of {prices.model}, {prices.date}, {prices.source}:"
     yield (
         f"${prices.fresh:.2f} read afresh, ${prices.write_5m:.2f} kept for 5 minutes, ${prices.write_1h:.2f} an hour,"
         f" ${prices.cached:.2f} from the cache, ${prices.output:.2f} written."
