@@ -20,11 +20,11 @@ from warmline.operations.bench_warm.prices import LIST_PRICES
 
 SEED = 20_261_121
 
-MEMORY_BYTES = 200_000
-"""50,000 tokens: what the old way reads in half a minute by the stated speeds, which is what its users saw."""
-
 INSTANT_TIMES = 5
 """As many questions more where the model takes no time."""
+
+LINE_BYTES = 100
+"""More than a line of the memory has, and so than a question needs."""
 
 VERSION_LIMIT_SECONDS = 30
 
@@ -48,9 +48,14 @@ def find_program(given: Path | None) -> Path:
     return Path(found).absolute()
 
 
-def run(program: Path, *, questions: int, on_step: OnStep) -> WarmFigures:
-    """Measure. Raises AgentError when the program cannot be used, and DaemonError."""
-    made = memory.make(SEED, MEMORY_BYTES, questions * INSTANT_TIMES)
+def run(program: Path, *, questions: int, memory_bytes: int, on_step: OnStep) -> WarmFigures:
+    """Measure with so many questions about a memory of this size.
+
+    Raises InvalidInputError when it holds too little for them, AgentError when the program cannot be used, DaemonError.
+    """
+    if questions * INSTANT_TIMES * LINE_BYTES > memory_bytes:
+        raise InvalidInputError("that many questions need more memory to ask about: give more --kilobytes")
+    made = memory.make(SEED, memory_bytes, questions * INSTANT_TIMES)
     passes = []
     for is_instant in (False, True):
         asked = made if is_instant else memory.MadeMemory(made.text, made.questions[:questions])

@@ -44,8 +44,8 @@ class Watch:
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def living(self) -> list[Key]:
-        """List those that were followed and live."""
-        return [key for key in list(self._lives.values()) if started(key.pid) == key.started]
+        """List those that were followed and live; one that ended is not waited for here."""
+        return sorted(set(self._lives.values()) & {process.key for process in table()})
 
     def count(self, processes: Iterable[Key]) -> None:
         """Follow these as well, which live already. Their memory counts, and what they start."""
