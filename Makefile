@@ -62,6 +62,11 @@ bench: .venv/installed  ## the figures, printed with the floor of the same run
 	$(RUN)/warmline bench line
 	$(RUN)/warmline bench waiters
 	$(RUN)/warmline bench redaction
+	@if program=$${WARMLINE_CLAUDE:-$$(command -v claude)}; then \
+		set -x; $(RUN)/warmline bench warm --program "$$program"; \
+	else \
+		echo 'NOT MEASURED: bench warm. Claude Code is not installed: put `claude` into PATH, or name it by WARMLINE_CLAUDE.'; \
+	fi
 
 lock: .venv/tested  ## pin the newest versions that pyproject.toml allows, with their hashes
 	$(LOCK) --all-extras --output-file requirements-dev.lock

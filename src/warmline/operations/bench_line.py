@@ -59,16 +59,23 @@ class Speaker:
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None, key: str | None = None) -> Any:  # noqa: ANN401  # JSON
         """Make a request and return what was said. Raises DaemonError when it was refused, or could not be made."""
+        return json.loads(self._said(method, path, body, key))
+
+    def steps(self, method: str, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+        """Have work done that tells its steps, and return them at its end. Raises as `call`."""
+        return [json.loads(line) for line in self._said(method, path, body, None).splitlines()]
+
+    def _said(self, method: str, path: str, body: dict[str, Any] | None, key: str | None) -> bytes:
         headers = self._headers | ({"Idempotency-Key": key} if key else {})
         try:
             self._connection.request(method, path, None if body is None else json.dumps(body), headers)
             response = self._connection.getresponse()
-            said = json.loads(response.read())
+            said = response.read()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise DaemonError(f"{method} {path} got no answer: {error!r}") from error
         if response.status >= http.client.BAD_REQUEST:
-            raise DaemonError(f"{method} {path} was refused: {said}")
+            raise DaemonError(f"{method} {path} was refused: {said.decode(errors='replace')}")
         return said
 
 

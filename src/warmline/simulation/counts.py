@@ -33,7 +33,8 @@ class Record:
     """One request that was read.
 
     prefix is a digest of what stands before the message that asks: the same digest means the same bytes, for the same
-    model. stated_seconds is how long the reply takes by the stated speeds, from the request to its last byte.
+    model. Some of the fresh tokens were written to the cache, for 5 minutes or an hour. stated_seconds is how long the
+    reply takes by the stated speeds, from the request to its last byte.
     """
 
     number: int
@@ -42,7 +43,8 @@ class Record:
     prefix_tokens: int
     tokens: int
     fresh: int
-    written: int
+    written_5m: int
+    written_1h: int
     cached: int
     output: int
     stop_reason: str
@@ -64,7 +66,7 @@ class Counts:
         """Count a request that was read."""
         sums = self.models[record.model]
         sums.fresh += record.fresh
-        sums.written += record.written
+        sums.written += record.written_5m + record.written_1h
         sums.cached += record.cached
         sums.output += record.output
         self.records.append(record)

@@ -1,4 +1,4 @@
-"""`bench bus`, `line`, `recall`, `redaction` and `waiters`: figures with units, beside the floor of their run."""
+"""`bench bus`, `line`, `recall`, `redaction`, `waiters`: figures with units, beside the floor of their run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warmline.errors import InvalidInputError
+from warmline.interfaces.cli import bench_warm
 from warmline.interfaces.cli.arguments import add_json, whole
 from warmline.interfaces.cli.output import hint, show_json
 
@@ -76,6 +77,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         description=_redaction.__doc__,
     )
     redaction.set_defaults(run=_redaction)
+    bench_warm.add_parser(benches)
     for each in (bus, line, recall, redaction, waiters):
         add_json(each)
 

@@ -48,6 +48,13 @@ def byte_bar(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
+def question_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function that shows what is under way, and how many of its questions are answered, of how many."""
+    with _bar("questions") as update:
+        yield lambda what, done, total: update(description=what, completed=done, total=total)
+
+
+@contextmanager
 def _bar(unit: str) -> Iterator[Callable[..., None]]:
     """Yield a function that updates a bar, whose description may hold anything."""
     if not sys.stderr.isatty():
