@@ -28,20 +28,20 @@ class AgentsHome(RealHome):
         self.key.write_text("opens-nothing\n")
         stand_in = installed(folder)
         for name, lacking in LACKING.items():
-            self.program(name).write_text(f'#!/bin/sh\nSTAND_IN={lacking} exec {stand_in} "$@"\n')
-            self.program(name).chmod(0o755)
+            self.path_of(name).write_text(f'#!/bin/sh\nSTAND_IN={lacking} exec {stand_in} "$@"\n')
+            self.path_of(name).chmod(0o755)
 
     @property
     def file(self) -> Path:
         return self.home.configuration
 
-    def program(self, name: str) -> Path:
+    def path_of(self, name: str) -> Path:
         return self.folder / name
 
     def write(self, text: str) -> str:
         """Write the file as a person would, with the paths of programs where {their names} stand."""
         for name in LACKING:
-            text = text.replace(f"{{{name}}}", str(self.program(name)))
+            text = text.replace(f"{{{name}}}", str(self.path_of(name)))
         text = text.replace("{key}", str(self.key))
         self.file.touch(0o600)
         self.file.write_text(text)
@@ -54,7 +54,7 @@ class AgentsHome(RealHome):
             "add",
             kind,
             "--program",
-            str(self.program(program)),
+            str(self.path_of(program)),
             "--key-file",
             str(self.key),
             *options,

@@ -90,7 +90,7 @@ def test_every_option_comes_into_the_file(home: AgentsHome) -> None:
     said = home.json("agents", "show", "quick")["configuration"]
     assert said == {
         "kind": "claude",
-        "program": str(home.program("answering")),
+        "program": str(home.path_of("answering")),
         "mode": "recalled",
         "model": "some-model",
         "base_url": "http://127.0.0.1:1",
@@ -138,7 +138,7 @@ def test_a_second_of_the_same_name_is_refused_and_nothing_is_changed(home: Agent
 
 
 def test_without_a_login_and_a_key_it_says_how_to_come_by_one(home: AgentsHome) -> None:
-    words = ("agents", "add", "claude", "--program", str(home.program("answering")), "--yes")
+    words = ("agents", "add", "claude", "--program", str(home.path_of("answering")), "--yes")
     done = home.run(*words, ANTHROPIC_API_KEY="")
     assert done.returncode == 1
     assert b"start `claude` once and log in" in done.stderr
@@ -153,7 +153,7 @@ def test_the_programs_own_login_is_used_from_the_persons_home(home: AgentsHome) 
     login.parent.mkdir()
     login.touch()
     try:
-        words = ("agents", "add", "claude", "--program", str(home.program("answering")), "--yes")
+        words = ("agents", "add", "claude", "--program", str(home.path_of("answering")), "--yes")
         done = home.run(*words)
         assert done.returncode == 0, done.stderr
         assert f"by the login of {home.person}".encode() in done.stderr
