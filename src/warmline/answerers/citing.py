@@ -74,6 +74,7 @@ _MAY_BE_FORGED = re.compile(
     r":L?[0-9]{1,9}(?:-(?:L?[0-9]{1,9})?)?(?:[\W_]{1,40}[a-z]{1,11}){0,8}[\W_]{0,40}$", re.IGNORECASE
 )
 
+_DIGIT = re.compile("[0-9]")
 _NUMBER_OF_A_LINE = re.compile(r"^(?:\| ?)?[0-9]{1,9}\t", re.MULTILINE)
 _MASK = re.compile(r"\[redacted [a-z0-9-]{1,60}\]")
 _LIKE_A_PATH = re.compile(r"\w/|/\w|:L?[0-9]|#L[0-9]|\w\.\w|\\u\{")
@@ -103,12 +104,15 @@ class Line:
 
 def read_line(line: str) -> Line:
     """Read one line. It may end in blanks, and holds no line end."""
-    start = _start(line)
-    rest = line[start.end() :]
+    has_number = bool(_DIGIT.search(line))
     if may_vanish(line) is not False:
-        read = _citations(rest) or _quote_first(rest) or _bare(rest) or _labels(start, rest)
-        if read is not None:
+        start = _start(line)
+        rest = line[start.end() :]
+        read = (has_number and (_citations(rest) or _quote_first(rest) or _bare(rest))) or _labels(start, rest)
+        if read:
             return read
+    if not has_number:
+        return Line(line.rstrip())
     return Line(_FORGED.sub(r"\1", line).rstrip(), tuple(_inline(line)))
 
 
