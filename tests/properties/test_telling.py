@@ -71,7 +71,7 @@ def told_of(deltas: list[str]) -> list[str]:
 
 
 @settings(max_examples=1000)
-@example("See this in x.md:7  verified", [])
+@example("See this in x.md:7  verified, redacted", [])
 @example("not in the memory\nMore words follow.\n", [])
 @given(replies, st.lists(st.integers(0, 200), max_size=8))
 def test_what_is_told_is_a_prefix_of_the_text_for_every_cut(reply: str, at: list[int]) -> None:
