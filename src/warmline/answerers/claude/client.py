@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -28,8 +27,6 @@ from warmline.security.fence import Fence, Trust, What
 from warmline.security.redaction import redact
 from warmline.settings import AgentSettings
 from warmline.workers import Spawn
-
-logger = logging.getLogger(__name__)
 
 OPENING = "Questions follow, each by itself. Answer READY, nothing else."
 """Told where there is no memory to hold: the first turn shows whether the model answers, and is what to go back to."""
@@ -148,7 +145,7 @@ class ClaudeAnswerer:
         return answer
 
     async def ended(self) -> str:
-        """Wait until its program has ended by itself, or said what nobody understands, and tell how."""
+        """Wait until its program has ended by itself, or cannot be used any more, and tell how."""
         return await asyncio.shield(self._lost)
 
     async def end(self) -> None:
@@ -190,9 +187,15 @@ class ClaudeAnswerer:
         nowhere = await program.ask("rewind_conversation", target_message_uuid=str(uuid4()))
         ways = {"rewind": self._rewind, "clear": self._clear, "new process": self._renew}
         self._ways = {name: way for name, way in ways.items() if name != "rewind" or not nowhere.is_unknown}
-        # A version that does not tell its errors from answers has the model answer even this.
-        unasked = await program.ask("side_question")
-        self._can_aside = unasked.said.get("synthetic") is True or (bool(unasked.error) and not unasked.is_unknown)
+        self._can_aside = await self._tells_errors_from_answers(program)
+
+    async def _tells_errors_from_answers(self, program: Program) -> bool:
+        """Find out whether it has side questions, and says it when what it replies to one is no answer."""
+        try:
+            reply = await program.ask("side_question")  # none is asked: the others have their models answer even that
+        except AnswererError:
+            return False
+        return reply.said.get("synthetic") is True or (reply.error is not None and not reply.is_unknown)
 
     async def _prime(self, program: Program) -> Turn:
         """Tell it what it is to hold; what it answers shows that the model is there. Raises AgentError."""
@@ -222,14 +225,12 @@ class ClaudeAnswerer:
             raise type(error)(self._hide(str(error))) from error
         finally:
             self._going_back = asyncio.create_task(self._go_back(program, turn), name=f"{self.name} goes back")
-            self._going_back.add_done_callback(_note)
+            self._going_back.add_done_callback(self._note)
 
     async def _fresh(self) -> Program:
         """Wait until it is as it was before the last question. Raises AgentError when it will never be."""
-        try:
-            await self.recover()
-        except AnswererError as error:
-            raise AgentError(f"it could not be brought back after the last question: {error}") from error
+        if self._going_back is not None:
+            await asyncio.wait([self._going_back])
         return self._running()
 
     def _running(self) -> Program:
@@ -261,7 +262,10 @@ class ClaudeAnswerer:
         return True
 
     async def _renew(self, _turn: Turn) -> bool:
-        await self._end_program()
+        try:
+            await self._end_program()
+        except WorkerError as error:
+            raise AnswererError(str(error)) from error
         await self.start()
         return True
 
@@ -287,8 +291,7 @@ class ClaudeAnswerer:
         if not self._lost.done():
             self._lost.set_result(reason)
 
-
-def _note(going_back: asyncio.Task[None]) -> None:
-    """See to it that a failure is known to have been heard of: who asks next is told."""
-    if not going_back.cancelled() and (error := going_back.exception()) is not None:
-        logger.warning("agent did not go back", extra={"reason": str(error)})
+    def _note(self, going_back: asyncio.Task[None]) -> None:
+        """Let it be known that no question can be put to it any more."""
+        if not going_back.cancelled() and (error := going_back.exception()) is not None:
+            self._lose(f"it could not be brought back after a question: {error}")
