@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -120,14 +121,21 @@ def _run(home: Path, words: list[str], *, as_json: bool) -> dict[str, Any]:
     """Run a real command as a person would type it; with as_json keep what it prints."""
     import subprocess
 
+    from warmline.interfaces.cli.client import TOKEN_VARIABLE
+
     command = [sys.executable, "-m", "warmline", "--home", str(home), *words]
+    # Who has a token of another home speaks as the owner of this one.
+    environment = {name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE}
     if as_json:
-        done = subprocess.run([*command, "--json"], check=False, stdout=subprocess.PIPE)  # noqa: S603  # our own program
+        done = subprocess.run(  # noqa: S603  # our own program
+            [*command, "--json"], check=False, stdout=subprocess.PIPE, env=environment
+        )
         output = json.loads(done.stdout) if done.stdout else None
         return {"command": words, "exit_code": done.returncode, "output": output}
     shown = " ".join(f'"{word}"' if " " in word else word for word in words)
     print(paint(f"\n$ warmline {shown}", BOLD), flush=True)
-    return {"command": words, "exit_code": subprocess.run(command, check=False).returncode}  # noqa: S603  # our own program
+    done = subprocess.run(command, check=False, env=environment)  # noqa: S603  # our own program
+    return {"command": words, "exit_code": done.returncode}
 
 
 def _say_next(options: argparse.Namespace) -> None:
