@@ -36,7 +36,7 @@ class Timer:
 class Timers:
     """A Service that calls what is due on the event loop, in the order of the times; late rather than early.
 
-    Most timers are cancelled, since most work ends within its limit: those are forgotten once they outnumber the others.
+    Most timers are cancelled, since most work ends in time: those are forgotten once they outnumber the others.
     """
 
     def __init__(self, clock: Clock) -> None:
