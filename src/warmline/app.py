@@ -115,20 +115,12 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
     """
     clock = SystemClock()
     key = await asyncio.to_thread(find_key, home.encryption)
-    seals = await asyncio.to_thread(_open_seals, home, key)
-    store = SqliteStore(home.store, settings.store, clock, seals, key=key)
-    directory = SqliteDirectory(store.database)
     async with AsyncExitStack() as closing:
-        await store.open()
-        closing.push_async_callback(store.close)
-        await asyncio.to_thread(keep_first, home.first_seal_keys, home.seal_keys)
+        store, seals = await _open_store(closing, home, key, settings)
         audit = SqliteAuditLog(store.database, clock, settings.audit)
         closing.push_async_callback(audit.close)
-        await store.lapse_all()  # this daemon owns the store alone: who held a lease is gone
         workspace = home.path if key is None else closing.enter_context(open_workspace(home.path))
-        encrypted = key and EncryptedIndex(key, home.memory / ENCRYPTED_INDEX_FOLDER, workspace / "index")
-        memory = Memory(home.memory, settings.memory, private=[home.path], encrypted=encrypted or None)
-        closing.push_async_callback(memory.close)
+        memory = _open_memory(closing, home, key, workspace, settings)
         verifier = FileVerifier(memory.resolve, settings.memory)
         embedded = ExtractiveAnswerer(settings.memory.min_confidence)
         crew = await _open_crew(closing, home, memory, embedded, settings)
@@ -141,17 +133,10 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
             clock=clock,
             heard=hearings.heard,
         )
-        desks = Desks(
-            parts,
-            lambda name: embedded if name == EMBEDDED else crew.desk(name),
-            settings.dispatch,
-            ahead=settings.agents.ahead,
-            holder=f"daemon {os.getpid()}",
-            asked_to_leave=leaving.set,
-        )
+        desks = _desks(parts, crew, embedded, settings, leaving)
         bridge = open_bridge(
             store,
-            directory,
+            SqliteDirectory(store.database),
             verifier,
             clock,
             settings=settings.bridge,
@@ -182,6 +167,26 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
             )
 
 
+async def _open_store(
+    closing: AsyncExitStack, home: Home, key: bytes | None, settings: Settings
+) -> tuple[SqliteStore, Seals]:
+    """Open the store with the keys of its seals; this daemon owns it alone, so who held a lease is gone."""
+    seals = await asyncio.to_thread(_open_seals, home, key)
+    store = SqliteStore(home.store, settings.store, SystemClock(), seals, key=key)
+    await store.open()
+    closing.push_async_callback(store.close)
+    await asyncio.to_thread(keep_first, home.first_seal_keys, home.seal_keys)
+    await store.lapse_all()
+    return store, seals
+
+
+def _open_memory(closing: AsyncExitStack, home: Home, key: bytes | None, workspace: Path, settings: Settings) -> Memory:
+    encrypted = key and EncryptedIndex(key, home.memory / ENCRYPTED_INDEX_FOLDER, workspace / "index")
+    memory = Memory(home.memory, settings.memory, private=[home.path], encrypted=encrypted or None)
+    closing.push_async_callback(memory.close)
+    return memory
+
+
 async def _open_crew(
     closing: AsyncExitStack, home: Home, memory: Memory, embedded: Answerer, settings: Settings
 ) -> Crew:
@@ -194,6 +199,17 @@ async def _open_crew(
         clock=SystemClock(),
         settings=settings.agents,
         machine=ThisMachine(),
+    )
+
+
+def _desks(parts: Parts, crew: Crew, embedded: Answerer, settings: Settings, leaving: asyncio.Event) -> Desks:
+    return Desks(
+        parts,
+        lambda name: embedded if name == EMBEDDED else crew.desk(name),
+        settings.dispatch,
+        ahead=settings.agents.ahead,
+        holder=f"daemon {os.getpid()}",
+        asked_to_leave=leaving.set,
     )
 
 
