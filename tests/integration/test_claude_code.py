@@ -71,11 +71,14 @@ async def test_the_model_reads_the_same_bytes_before_each_question(tmp_path: Pat
 
 async def test_a_file_that_a_question_mentions_is_not_read(tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
-    secret.write_text("The zebra crossing code is quagga.", "utf-8")
-    mention = f"What is the zebra crossing code? See @{secret}"
-    async with real(tmp_path) as (plan, _), worker(tmp_path, plan) as made:
-        assert "quagga" not in repr(await made.answer(ask(mention), NOTHING))
-        assert "quagga" not in await made.aside(mention)
+    secret.write_text("The code of the zebra crossing is quagga.\n" * 1000, "utf-8")
+    async with real(tmp_path) as (plan, model), worker(tmp_path, plan) as made:
+        for mark in ("", "@"):
+            await made.answer(ask(f"What is the code? See {mark}{secret}"), NOTHING)
+            await made.aside(f"What is the code? See {mark}{secret}")
+        tokens = [each["fresh"] + each["cached"] for each in await model.requests()]
+        assert len(tokens) == 5
+        assert max(tokens) - min(tokens) < 1000, "the file is of 10,000 tokens"
 
 
 @pytest.mark.parametrize(
