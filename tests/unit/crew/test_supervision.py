@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from crewing import INSTEAD, YES, Stage, ask, calm, drafted, plan, question
+from crewing import INSTEAD, RECOLLECTION, YES, Stage, ask, calm, drafted, plan, question
 from warmline.agents import AgentState, Configuration
 from warmline.answerers.scripted import After, Step
 from warmline.answerers.scripted_warm import Fates, ScriptedWarmAnswerer
@@ -35,12 +35,14 @@ class Picky(ScriptedWarmAnswerer):
 
 
 class Meddler(ScriptedWarmAnswerer):
-    """Has something called after its answer was handed on, and before anybody else gets to move."""
+    """Has something called before its answer is handed on, or after it; nobody else gets to move in between."""
 
+    before: Callable[[], object] = staticmethod(lambda: None)
     at_last: Callable[[], object] = staticmethod(lambda: None)
 
     async def answer(self, question: Message, recollection: Recollection, said: Said = unheard) -> Draft:
         draft = await super().answer(question, recollection, said)
+        self.before()
         asyncio.get_running_loop().call_soon(self.at_last)
         return draft
 
@@ -116,14 +118,17 @@ async def test_a_question_that_is_cancelled_while_it_waits_is_asked_of_nobody() 
     async with stage.at_work(plan(max_workers=1)) as crew:
         first, waiting, last = ask(crew), ask(crew), ask(crew)
         await calm()
+        assert crew.report("claude").waiting == 2
         waiting.cancel()
         await calm()
+        assert crew.report("claude").waiting == 1
         go.set()
         await asyncio.gather(first, last)
         assert len(stage.workers()[0].asked) == 2
 
 
-async def test_a_question_that_is_cancelled_as_it_is_handed_over_frees_the_worker() -> None:
+@pytest.mark.parametrize("when", ["before", "at_last"])
+async def test_a_question_that_is_cancelled_as_it_is_handed_over_frees_the_worker(when: str) -> None:
     go = asyncio.Event()
     stage = Stage(script={"claude": [After(go, YES)]}, worker=Meddler)
     async with stage.at_work(plan(max_workers=1)) as crew:
@@ -131,7 +136,7 @@ async def test_a_question_that_is_cancelled_as_it_is_handed_over_frees_the_worke
         await calm()
         worker = stage.workers()[0]
         assert isinstance(worker, Meddler)
-        worker.at_last = handed.cancel
+        setattr(worker, when, handed.cancel)
         go.set()
         await drafted(first)
         await calm()
@@ -170,6 +175,49 @@ async def test_an_agent_that_refuses_again_is_down_its_workers_end_and_it_is_tri
         await stage.advance(2 * SETTINGS.again)
         assert (await drafted(asking)).author == "claude"
         assert len(stage.workers()) == 2
+
+
+async def test_workers_that_refuse_at_the_same_time_make_the_agent_rest_once() -> None:
+    go = asyncio.Event()
+    stage = Stage(script={"claude": [After(go, AgentError("overloaded")), YES]})
+    async with stage.at_work(plan(min_workers=2)) as crew:
+        asking = [ask(crew), ask(crew)]
+        await calm()
+        go.set()
+        await calm()
+        assert crew.report("claude").state is AgentState.RESTING
+        await stage.advance(SETTINGS.again)
+        assert {(await drafted(each)).author for each in asking} == {"claude"}
+
+
+async def test_a_worker_that_crashes_while_the_agent_rests_changes_nothing_about_that() -> None:
+    stage = Stage(script={"claude": [AgentError("overloaded"), YES]})
+    async with stage.at_work(plan(min_workers=2), settings=AgentSettings(intensity=0)) as crew:
+        asking = ask(crew)
+        await calm()
+        before = crew.report("claude")
+        stage.alive()[0].crash()
+        await calm()
+        report = crew.report("claude")
+        assert (report.state, report.again_at) == (AgentState.RESTING, before.again_at)
+        assert len(stage.alive()) == 1
+        await stage.advance(SETTINGS.again)
+        await drafted(asking)
+
+
+async def test_an_agent_that_is_down_and_that_nobody_asks_is_tried_with_the_next_question() -> None:
+    fates = Fates(start=AgentError("no login"))
+    stage = Stage(fates={"claude": fates})
+    async with stage.at_work(plan(), fallback=True) as crew:
+        for _ in range(30):
+            await stage.advance(SETTINGS.max_again)
+        tried = len(stage.workers())
+        assert tried < 20
+        fates.start = None
+        await drafted(ask(crew))
+        await calm()
+        assert len(stage.workers()) == tried + 1
+        assert crew.report("claude").state is AgentState.UP
 
 
 async def test_the_question_goes_to_another_agent_when_one_cannot_be_used() -> None:
@@ -250,7 +298,9 @@ async def test_a_worker_that_is_gone_before_anybody_noticed_costs_its_question_n
     stage = Stage()
     async with stage.at_work(plan()) as crew:
         stage.workers()[0].crash("killed by signal 9")
-        assert (await drafted(ask(crew))).author == "claude"
+        async with asyncio.timeout(5):
+            assert (await crew.desk(None).answer(question(), RECOLLECTION)).author == "claude"
+        assert len(stage.workers()) == 2
         report = crew.report("claude")
         assert (report.state, report.restarts, report.failed) == (AgentState.UP, 1, 0)
 
@@ -342,6 +392,25 @@ async def test_a_crew_that_is_cancelled_ends_all_workers_also_those_that_are_sta
         await drafted(asking)
     assert len(stage.hired) == 3
     assert not crew.is_warm
+
+
+async def test_a_crew_that_is_cancelled_awaits_the_ends_that_had_begun_before() -> None:
+    ended = asyncio.Event()
+    stage = Stage(fates={"claude": Fates(end=ended)})
+    crew = stage.crew()
+    await crew.apply(Configuration(agents=(plan(),)))
+    work = asyncio.create_task(crew.run())
+    await calm()
+    await crew.apply(Configuration())
+    await calm()
+    work.cancel()
+    await calm()
+    assert stage.workers()[0].calls.end == 1
+    assert not work.done()
+    ended.set()
+    async with asyncio.timeout(5):
+        await asyncio.wait([work])
+    assert stage.alive() == []
 
 
 async def test_a_worker_that_cannot_be_ended_holds_nobody_up_for_long(caplog: pytest.LogCaptureFixture) -> None:
