@@ -40,14 +40,16 @@ async def test_a_busy_worker_that_was_replaced_finishes_its_question_first() -> 
     go = asyncio.Event()
     stage = Stage(script={"claude": [After(go, YES)]})
     async with stage.at_work(plan(max_workers=1)) as crew:
-        asking = ask(crew)
+        asking, waiting = ask(crew), ask(crew)
         await calm()
         await crew.restart("claude")
         await calm()
         old, new = stage.workers()
-        assert (old.pid is not None, new.pid is not None) == (True, True)
+        assert (len(old.asked), len(new.asked)) == (1, 1)
+        assert old.pid is not None
+        assert crew.report("claude").recycled == 1
         go.set()
-        assert (await drafted(asking)).author == "claude"
+        assert {(await drafted(each)).author for each in (asking, waiting)} == {"claude"}
         await calm()
         assert old.pid is None
 
