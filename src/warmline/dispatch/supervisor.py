@@ -242,7 +242,6 @@ class Supervisor:
         while self.may_be_asked and len(waiting) and (ticket := waiting.take(pool.fits)) is not None:
             if not ticket.handed.done():  # otherwise who asked was cancelled a moment ago
                 worker.is_busy = True
-                pool.use(self._floor.clock.now())
                 ticket.handed.set_result((self, worker))
                 return
         pool.put_idle(worker)

@@ -46,6 +46,17 @@ async def test_an_agent_that_is_removed_finishes_its_question() -> None:
         assert stage.alive() == []
 
 
+async def test_a_worker_of_a_removed_agent_is_not_made_fresh_after_a_question_that_was_cancelled() -> None:
+    stage = Stage(script={"claude": [After(asyncio.Event(), YES)]}, fates={"claude": Fates(recover=asyncio.Event())})
+    async with stage.at_work(plan()) as crew:
+        asking = ask(crew)
+        await calm()
+        await crew.apply(Configuration())
+        asking.cancel()
+        await calm()
+        assert stage.alive() == []
+
+
 async def test_an_agent_that_is_removed_while_it_starts_does_not_go_on() -> None:
     stage = Stage(fates={"claude": Fates(start=asyncio.Event())})
     async with stage.at_work(plan()) as crew:

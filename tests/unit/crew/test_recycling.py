@@ -89,12 +89,16 @@ async def test_the_worker_that_was_used_last_is_used_first_also_after_probes() -
     go = asyncio.Event()
     stage = Stage(script={"claude": [After(go, YES)]})
     async with stage.at_work(plan(min_workers=3, max_workers=3)) as crew:
+        asking = []
+        for _ in range(3):
+            asking.append(ask(crew))
+            await stage.advance(timedelta(seconds=1))
         go.set()
-        await drafted(ask(crew))
+        await asyncio.gather(*asking)
         await stage.advance(SETTINGS.probe)
         await stage.advance(SETTINGS.probe)
         await drafted(ask(crew))
-        assert sorted(len(worker.asked) for worker in stage.workers()) == [0, 0, 2]
+        assert [len(worker.asked) for worker in stage.workers()] == [2, 1, 1]
 
 
 async def test_a_worker_is_replaced_after_so_many_questions() -> None:
