@@ -157,7 +157,7 @@ class Play:
         agents = self.crew._agents.values()
         for agent in agents:
             for pool in agent.pools:
-                assert len(pool.workers) <= MOST[agent.plan.name]
+                assert len(pool.workers) <= agent.plan.max_workers
                 assert set(pool.idle) <= pool.workers
                 assert not pool.workers & pool.leaving
                 assert not any(worker.is_busy for worker in pool.idle)

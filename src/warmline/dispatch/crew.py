@@ -165,8 +165,6 @@ class Crew:
             try:
                 return await agent.serve(worker, ticket.question, recollection, unheard if said is unheard else heard)
             except AgentError as error:
-                if ticket.is_test:
-                    raise
                 self._blame(ticket, error)
             heard.again()
             seat = await self._seat(ticket, is_again=True)
@@ -266,7 +264,7 @@ class Crew:
         pools = [(agent, pool) for agent in self._agents.values() for pool in agent.pools]
         coming = sum(pool.starting is not None and pool.replaced is None for _, pool in pools)
         for agent, pool in pools:
-            if pool.may_grow:
+            if pool.may_start_one:
                 coming += agent.tend(pool, self._floor.waiting.count(pool.fits) - coming)
 
     def _agent(self, name: str) -> Supervisor:

@@ -149,26 +149,30 @@ class Pool:
             self.idle.remove(worker)
 
     @property
-    def may_grow(self) -> bool:
-        """Whether one could be started now: one at a time."""
-        if self.starting is not None:
-            return False
-        there = len(self.workers) + len(self.leaving)
-        return there < self.plan.max_workers or any(worker.worn for worker in self.workers)
+    def may_start_one(self) -> bool:
+        """Whether one could be started now, if it is wanted: one at a time."""
+        return self._has_room or self.to_replace() is not None
 
     def lacks_one(self, unmet: int, at_least: int = 0) -> bool:
-        """Tell whether to start one, for so many questions that nobody else is about to take."""
-        if self.starting is not None:
-            return False
-        there = len(self.workers) + len(self.leaving)
+        """Tell whether to start one now, for so many questions that nobody else is about to take."""
         wanted = max(self.least, at_least, len(self.workers) + 1 if unmet > 0 else 0)
-        return len(self.workers) < wanted and there < self.plan.max_workers
+        return self._has_room and len(self.workers) < wanted
 
     def to_replace(self) -> Worker | None:
         """Return a worn one that may be replaced now: one at a time."""
         if self.starting is not None or self.leaving:
             return None
         return next((worker for worker in self.workers if worker.worn), None)
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether one more may be there. Those that are not ended yet count, too."""
+        return self.starting is None and len(self.workers) + len(self.leaving) < self.plan.max_workers
+
+    def excess(self) -> list[Worker]:
+        """Return those that are more than there may be: first the idle ones, and of these the last used least."""
+        by_use = [*self.idle, *(worker for worker in self.workers if worker.is_busy)]
+        return by_use[: max(0, len(self.workers) - self.plan.max_workers)]
 
     def is_unused(self, now: datetime) -> bool:
         """Tell whether no question came for it for long."""

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from warmline.agents import AgentPlan, AgentReport, AgentState, Mode
 from warmline.dispatch.floor import Floor
 from warmline.dispatch.ladder import Ladder
-from warmline.dispatch.lives import Lives
+from warmline.dispatch.lives import NOT_NEEDED, Lives
 from warmline.dispatch.pool import Pool, Reason, Worker
 from warmline.dispatch.restarts import Pause, Restarts
 from warmline.dispatch.timers import Timer
@@ -151,6 +152,7 @@ class Supervisor:
         self.plan = plan
         for pool in self.pools:
             pool.plan = plan
+            self._dismiss(pool.excess(), NOT_NEEDED)
         if plan.drained:
             self.leave()
         elif self.state is AgentState.DRAINED:
@@ -164,7 +166,7 @@ class Supervisor:
         for pool in self.pools:
             if pool.starting is not None:
                 pool.starting.cancel()
-        self._dismiss_all(DISMISSED)
+            self._dismiss([*pool.workers], DISMISSED)
 
     def restart(self) -> None:
         """Replace all workers, each by another one that starts first; and try at once if it is paused."""
@@ -193,6 +195,7 @@ class Supervisor:
         if self.state is not AgentState.UP:
             self._open()
         self.free(worker)
+        self._dismiss(worker.pool.excess(), NOT_NEEDED)
         self._floor.changed()
 
     def refused(self, error: AgentError) -> None:
@@ -239,7 +242,6 @@ class Supervisor:
         while self.may_be_asked and len(waiting) and (ticket := waiting.take(pool.fits)) is not None:
             if not ticket.handed.done():  # otherwise who asked was cancelled a moment ago
                 worker.is_busy = True
-                pool.use(self._floor.clock.now())
                 ticket.handed.set_result((self, worker))
                 return
         pool.put_idle(worker)
@@ -255,7 +257,8 @@ class Supervisor:
     def _pause(self, pause: Pause, reason: str) -> None:
         self._become(pause.state, reason, pause.length)
         if pause.state is AgentState.DOWN:
-            self._dismiss_all(GIVEN_UP)
+            for pool in self.pools:
+                self._dismiss([*pool.workers], GIVEN_UP)
         self._floor.changed()
 
     def _become(self, state: AgentState, reason: str | None = None, length: timedelta | None = None) -> None:
@@ -289,7 +292,6 @@ class Supervisor:
         self._room = None
         self._floor.changed()
 
-    def _dismiss_all(self, why: Reason) -> None:
-        for pool in self.pools:
-            for worker in [*pool.workers]:
-                self._lives.dismiss(worker, why)
+    def _dismiss(self, workers: Iterable[Worker], why: Reason) -> None:
+        for worker in workers:
+            self._lives.dismiss(worker, why)

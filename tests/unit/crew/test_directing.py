@@ -46,6 +46,17 @@ async def test_an_agent_that_is_removed_finishes_its_question() -> None:
         assert stage.alive() == []
 
 
+async def test_a_worker_of_a_removed_agent_is_not_made_fresh_after_a_question_that_was_cancelled() -> None:
+    stage = Stage(script={"claude": [After(asyncio.Event(), YES)]}, fates={"claude": Fates(recover=asyncio.Event())})
+    async with stage.at_work(plan()) as crew:
+        asking = ask(crew)
+        await calm()
+        await crew.apply(Configuration())
+        asking.cancel()
+        await calm()
+        assert stage.alive() == []
+
+
 async def test_an_agent_that_is_removed_while_it_starts_does_not_go_on() -> None:
     stage = Stage(fates={"claude": Fates(start=asyncio.Event())})
     async with stage.at_work(plan()) as crew:
@@ -70,6 +81,36 @@ async def test_other_numbers_of_workers_keep_the_workers_that_are_there() -> Non
         await crew.apply(Configuration(agents=(plan(min_workers=3, max_workers=3),)))
         await calm()
         assert len(stage.alive()) == len(stage.hired) == 3
+
+
+async def test_fewer_workers_end_those_that_are_too_many_after_their_questions() -> None:
+    go = asyncio.Event()
+    stage = Stage(script={"claude": [After(go, YES)]})
+    async with stage.at_work(plan(min_workers=3, max_workers=4)) as crew:
+        asking = [ask(crew), ask(crew), ask(crew), ask(crew)]
+        await calm()
+        stage.fates["claude"] = Fates()
+        await crew.apply(Configuration(agents=(plan(min_workers=1, max_workers=1),)))
+        await calm()
+        assert len(stage.alive()) == 4
+        go.set()
+        assert {(await drafted(each)).author for each in asking} == {"claude"}
+        await calm()
+        assert len(stage.alive()) == 1
+
+
+async def test_a_worker_that_is_one_too_many_when_it_has_started_ends_again() -> None:
+    ready = asyncio.Event()
+    stage = Stage()
+    async with stage.at_work(plan(min_workers=1, max_workers=2)) as crew:
+        stage.fates["claude"] = Fates(start=ready)
+        await crew.apply(Configuration(agents=(plan(min_workers=2, max_workers=2),)))
+        await calm()
+        await crew.apply(Configuration(agents=(plan(min_workers=1, max_workers=1),)))
+        ready.set()
+        await calm()
+        assert len(stage.hired) == 2
+        assert len(stage.alive()) == 1
 
 
 async def test_a_drained_agent_is_given_nothing_and_counts_as_not_there() -> None:

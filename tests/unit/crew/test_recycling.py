@@ -40,14 +40,16 @@ async def test_a_busy_worker_that_was_replaced_finishes_its_question_first() -> 
     go = asyncio.Event()
     stage = Stage(script={"claude": [After(go, YES)]})
     async with stage.at_work(plan(max_workers=1)) as crew:
-        asking = ask(crew)
+        asking, waiting = ask(crew), ask(crew)
         await calm()
         await crew.restart("claude")
         await calm()
         old, new = stage.workers()
-        assert (old.pid is not None, new.pid is not None) == (True, True)
+        assert (len(old.asked), len(new.asked)) == (1, 1)
+        assert old.pid is not None
+        assert crew.report("claude").recycled == 1
         go.set()
-        assert (await drafted(asking)).author == "claude"
+        assert {(await drafted(each)).author for each in (asking, waiting)} == {"claude"}
         await calm()
         assert old.pid is None
 
@@ -65,6 +67,38 @@ async def test_workers_are_replaced_one_at_a_time() -> None:
         assert len(stage.workers()) == 6
         assert [worker.pid is None for worker in stage.workers()] == [True] * 3 + [False] * 3
         assert crew.report("claude").recycled == 3
+
+
+async def test_another_one_is_replaced_only_when_the_last_one_has_ended() -> None:
+    go = asyncio.Event()
+    stage = Stage(script={"claude": [After(go, YES)]})
+    async with stage.at_work(plan(min_workers=2)) as crew:
+        asking = [ask(crew), ask(crew)]
+        await calm()
+        await crew.restart("claude")
+        await calm()
+        assert len(stage.alive()) == 3
+        go.set()
+        await asyncio.gather(*asking)
+        await calm()
+        assert len(stage.alive()) == 2
+        assert len(stage.workers()) == 4
+
+
+async def test_the_worker_that_was_used_last_is_used_first_also_after_probes() -> None:
+    go = asyncio.Event()
+    stage = Stage(script={"claude": [After(go, YES)]})
+    async with stage.at_work(plan(min_workers=3, max_workers=3)) as crew:
+        asking = []
+        for _ in range(3):
+            asking.append(ask(crew))
+            await stage.advance(timedelta(seconds=1))
+        go.set()
+        await asyncio.gather(*asking)
+        await stage.advance(SETTINGS.probe)
+        await stage.advance(SETTINGS.probe)
+        await drafted(ask(crew))
+        assert [len(worker.asked) for worker in stage.workers()] == [2, 1, 1]
 
 
 async def test_a_worker_is_replaced_after_so_many_questions() -> None:
@@ -115,6 +149,14 @@ async def test_a_changed_memory_brings_another_worker_that_holds_it() -> None:
         hired = len(stage.hired)
         await stage.advance(SETTINGS.probe)
         assert len(stage.hired) == hired
+
+
+async def test_a_changed_memory_is_read_once_for_all_workers() -> None:
+    stage = Stage()
+    async with stage.at_work(plan(mode=Mode.RESIDENT, min_workers=2)):
+        stage.generation = 2
+        await stage.advance(SETTINGS.probe)
+        assert len(stage.hired) == 3
 
 
 async def test_a_changed_memory_of_which_an_agent_holds_nothing_costs_it_no_worker() -> None:
@@ -238,6 +280,16 @@ async def test_a_worker_that_holds_too_much_makes_room_for_its_replacement() -> 
         await stage.advance(SETTINGS.room)
         assert len(stage.alive()) == 1
         assert crew.report("claude").state is AgentState.UP
+
+
+async def test_what_one_worker_held_too_much_is_not_asked_for_the_next() -> None:
+    stage = Stage()
+    async with stage.at_work(plan()) as crew:
+        stage.workers()[0].rss_bytes = 10 * SETTINGS.max_rss_bytes
+        stage.machine.free = SETTINGS.max_rss_bytes
+        await stage.advance(SETTINGS.probe)
+        assert len(stage.alive()) == 1
+        assert crew.report("claude").recycled == 1
 
 
 async def test_a_machine_that_does_not_know_its_memory_is_not_held_against_an_agent() -> None:

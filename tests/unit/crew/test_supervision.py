@@ -9,11 +9,11 @@ from datetime import timedelta
 
 import pytest
 
-from crewing import INSTEAD, YES, Stage, ask, calm, drafted, plan, question
+from crewing import RECOLLECTION, YES, Stage, ask, calm, drafted, plan, question
 from warmline.agents import AgentState, Configuration
 from warmline.answerers.scripted import After, Step
 from warmline.answerers.scripted_warm import Fates, ScriptedWarmAnswerer
-from warmline.errors import AgentError, AnswererError, GuardianError, WorkerError
+from warmline.errors import AgentError, AnswererError
 from warmline.model import Draft, Message, Recollection
 from warmline.protocols import Said, unheard
 from warmline.settings import AgentSettings
@@ -25,22 +25,15 @@ def never() -> Step:
     return After(asyncio.Event(), YES)
 
 
-class Picky(ScriptedWarmAnswerer):
-    """Blames its provider for whatever is asked in one conversation."""
-
-    async def answer(self, question: Message, recollection: Recollection, said: Said = unheard) -> Draft:
-        if question.conversation == "poison":
-            raise AgentError("provider broke")
-        return await super().answer(question, recollection, said)
-
-
 class Meddler(ScriptedWarmAnswerer):
-    """Has something called after its answer was handed on, and before anybody else gets to move."""
+    """Has something called before its answer is handed on, or after it; nobody else gets to move in between."""
 
+    before: Callable[[], object] = staticmethod(lambda: None)
     at_last: Callable[[], object] = staticmethod(lambda: None)
 
     async def answer(self, question: Message, recollection: Recollection, said: Said = unheard) -> Draft:
         draft = await super().answer(question, recollection, said)
+        self.before()
         asyncio.get_running_loop().call_soon(self.at_last)
         return draft
 
@@ -116,14 +109,17 @@ async def test_a_question_that_is_cancelled_while_it_waits_is_asked_of_nobody() 
     async with stage.at_work(plan(max_workers=1)) as crew:
         first, waiting, last = ask(crew), ask(crew), ask(crew)
         await calm()
+        assert crew.report("claude").waiting == 2
         waiting.cancel()
         await calm()
+        assert crew.report("claude").waiting == 1
         go.set()
         await asyncio.gather(first, last)
         assert len(stage.workers()[0].asked) == 2
 
 
-async def test_a_question_that_is_cancelled_as_it_is_handed_over_frees_the_worker() -> None:
+@pytest.mark.parametrize("when", ["before", "at_last"])
+async def test_a_question_that_is_cancelled_as_it_is_handed_over_frees_the_worker(when: str) -> None:
     go = asyncio.Event()
     stage = Stage(script={"claude": [After(go, YES)]}, worker=Meddler)
     async with stage.at_work(plan(max_workers=1)) as crew:
@@ -131,7 +127,7 @@ async def test_a_question_that_is_cancelled_as_it_is_handed_over_frees_the_worke
         await calm()
         worker = stage.workers()[0]
         assert isinstance(worker, Meddler)
-        worker.at_last = handed.cancel
+        setattr(worker, when, handed.cancel)
         go.set()
         await drafted(first)
         await calm()
@@ -139,101 +135,6 @@ async def test_a_question_that_is_cancelled_as_it_is_handed_over_frees_the_worke
         assert len(worker.asked) == 1
         assert not crew.report("claude").workers[0].is_busy
         assert (await drafted(ask(crew))).author == "claude"
-
-
-async def test_an_error_of_the_agent_is_kept_from_who_asks_and_the_question_is_answered_after_a_rest() -> None:
-    stage = Stage(script={"claude": [AgentError("overloaded"), YES]})
-    async with stage.at_work(plan()) as crew:
-        asking = ask(crew)
-        await calm()
-        report = crew.report("claude")
-        assert (report.state, report.reason, report.waiting) == (AgentState.RESTING, "overloaded", 1)
-        assert report.again_at == stage.clock.now() + SETTINGS.again
-        assert not asking.done()
-        await stage.advance(SETTINGS.again)
-        assert (await drafted(asking)).author == "claude"
-        assert crew.report("claude").state is AgentState.UP
-        assert len(stage.workers()) == 1
-
-
-async def test_an_agent_that_refuses_again_is_down_its_workers_end_and_it_is_tried_by_a_start() -> None:
-    stage = Stage(script={"claude": [AgentError("no login")]})
-    async with stage.at_work(plan()) as crew:
-        asking = ask(crew)
-        await calm()
-        await stage.advance(SETTINGS.again)
-        report = crew.report("claude")
-        assert (report.state, report.reason, report.workers) == (AgentState.DOWN, "no login", ())
-        assert report.again_at == stage.clock.now() + 2 * SETTINGS.again
-        assert not crew.is_warm
-        stage.script["claude"] = [YES]
-        await stage.advance(2 * SETTINGS.again)
-        assert (await drafted(asking)).author == "claude"
-        assert len(stage.workers()) == 2
-
-
-async def test_the_question_goes_to_another_agent_when_one_cannot_be_used() -> None:
-    stage = Stage(script={"first": [AgentError("overloaded")]})
-    async with stage.at_work(plan("first"), plan("second")) as crew:
-        assert (await drafted(ask(crew))).author == "second"
-
-
-async def test_a_question_at_which_agents_fail_while_others_are_answered_is_to_blame() -> None:
-    stage = Stage(worker=Picky)
-    async with stage.at_work(plan(max_workers=1)) as crew:
-        poison = ask(crew, question("poison"))
-        for _ in range(SETTINGS.returns):
-            await calm()
-            assert not poison.done()
-            other = ask(crew, question("other"))
-            await stage.advance(SETTINGS.again)
-            await stage.advance(SETTINGS.again * 2)
-            assert (await drafted(other)).author == "claude"
-        with pytest.raises(AnswererError, match="failed 4 times while others were answered: provider broke") as raised:
-            await drafted(poison)
-        assert not isinstance(raised.value, AgentError)
-
-
-async def test_a_provider_that_is_gone_for_long_costs_a_question_nothing() -> None:
-    stage = Stage(script={"claude": [AgentError("gone")]})
-    async with stage.at_work(plan()) as crew:
-        asking = ask(crew)
-        for _ in range(20):
-            await calm()
-            await stage.advance(SETTINGS.max_again)
-        assert not asking.done()
-        asking.cancel()
-
-
-@pytest.mark.parametrize(
-    "error",
-    [AgentError("no such model"), WorkerError("no such program"), GuardianError("no guardian"), KeyError("a bug")],
-)
-async def test_a_start_that_fails_makes_the_agent_rest_with_the_reason(error: Exception) -> None:
-    stage = Stage(fates={"claude": Fates(start=error)})
-    async with stage.at_work(plan()) as crew:
-        report = crew.report("claude")
-        assert report.state is AgentState.RESTING
-        assert str(error) in (report.reason or "")
-        assert len(stage.workers()) == 1
-        await stage.advance(SETTINGS.again)
-        assert crew.report("claude").state is AgentState.DOWN
-        assert len(stage.workers()) == 2
-
-
-async def test_what_cannot_be_hired_makes_the_agent_rest_with_the_reason() -> None:
-    stage = Stage(refusal=WorkerError("no folder"))
-    async with stage.at_work(plan()) as crew:
-        assert (crew.report("claude").state, crew.report("claude").reason) == (AgentState.RESTING, "no folder")
-
-
-async def test_a_start_that_hangs_is_given_up() -> None:
-    stage = Stage(fates={"claude": Fates(start=asyncio.Event())})
-    async with stage.at_work(plan()) as crew:
-        assert crew.report("claude").state is AgentState.STARTING
-        await stage.advance(SETTINGS.start + SETTINGS.reply)
-        assert crew.report("claude").reason == "it did not start within 0:01:05"
-        assert stage.workers()[0].calls.end == 1
 
 
 async def test_a_worker_that_crashes_idle_is_replaced_at_once() -> None:
@@ -250,7 +151,9 @@ async def test_a_worker_that_is_gone_before_anybody_noticed_costs_its_question_n
     stage = Stage()
     async with stage.at_work(plan()) as crew:
         stage.workers()[0].crash("killed by signal 9")
-        assert (await drafted(ask(crew))).author == "claude"
+        async with asyncio.timeout(5):
+            assert (await crew.desk(None).answer(question(), RECOLLECTION)).author == "claude"
+        assert len(stage.workers()) == 2
         report = crew.report("claude")
         assert (report.state, report.restarts, report.failed) == (AgentState.UP, 1, 0)
 
@@ -266,32 +169,6 @@ async def test_a_worker_that_crashes_with_a_question_costs_it_a_try_and_counts_o
         await calm()
         report = crew.report("claude")
         assert (report.restarts, report.failed, len(stage.alive())) == (1, 1, 1)
-
-
-async def test_an_agent_whose_workers_crash_too_often_is_down_and_tried_again_later() -> None:
-    stage = Stage()
-    async with stage.at_work(plan(), fallback=True) as crew:
-        for number in range(SETTINGS.intensity + 1):
-            assert crew.report("claude").state is AgentState.UP, number
-            stage.alive()[0].crash("segmentation fault")
-            await calm()
-        report = crew.report("claude")
-        assert (report.state, report.reason) == (AgentState.DOWN, "segmentation fault")
-        assert stage.alive() == []
-        assert (await drafted(ask(crew))).text == INSTEAD.text
-        await stage.advance(SETTINGS.again)
-        assert crew.report("claude").state is AgentState.UP
-        assert len(stage.alive()) == 1
-
-
-async def test_answers_in_between_keep_an_agent_up_however_often_its_workers_crash() -> None:
-    stage = Stage()
-    async with stage.at_work(plan()) as crew:
-        for _ in range(3 * SETTINGS.intensity):
-            await drafted(ask(crew))
-            stage.alive()[0].crash()
-            await calm()
-        assert crew.report("claude").state is AgentState.UP
 
 
 async def test_an_idle_worker_without_a_sign_of_life_is_replaced() -> None:
@@ -342,6 +219,25 @@ async def test_a_crew_that_is_cancelled_ends_all_workers_also_those_that_are_sta
         await drafted(asking)
     assert len(stage.hired) == 3
     assert not crew.is_warm
+
+
+async def test_a_crew_that_is_cancelled_awaits_the_ends_that_had_begun_before() -> None:
+    ended = asyncio.Event()
+    stage = Stage(fates={"claude": Fates(end=ended)})
+    crew = stage.crew()
+    await crew.apply(Configuration(agents=(plan(),)))
+    work = asyncio.create_task(crew.run())
+    await calm()
+    await crew.apply(Configuration())
+    await calm()
+    work.cancel()
+    await calm()
+    assert stage.workers()[0].calls.end == 1
+    assert not work.done()
+    ended.set()
+    async with asyncio.timeout(5):
+        await asyncio.wait([work])
+    assert stage.alive() == []
 
 
 async def test_a_worker_that_cannot_be_ended_holds_nobody_up_for_long(caplog: pytest.LogCaptureFixture) -> None:
