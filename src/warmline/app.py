@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from warmline.agents import EMBEDDED, AgentPlan, Configuration, Mode
@@ -30,7 +30,7 @@ from warmline.memory.encrypted_index import EncryptedIndex
 from warmline.memory.memory import Memory
 from warmline.memory.writing import ENCRYPTED_INDEX_FOLDER
 from warmline.model import CredentialId, Shard
-from warmline.protocols import AuditLog, Clock, Service
+from warmline.protocols import Answerer, AuditLog, Clock, Service
 from warmline.security.fence import Fence
 from warmline.security.key_place import find_key
 from warmline.security.keys import keep_first, make_seals, read_seals, rotate
@@ -115,51 +115,28 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
     """
     clock = SystemClock()
     key = await asyncio.to_thread(find_key, home.encryption)
-    seals = await asyncio.to_thread(_open_seals, home, key)
-    store = SqliteStore(home.store, settings.store, clock, seals, key=key)
-    directory = SqliteDirectory(store.database)
     async with AsyncExitStack() as closing:
-        await store.open()
-        closing.push_async_callback(store.close)
-        await asyncio.to_thread(keep_first, home.first_seal_keys, home.seal_keys)
+        store, seals = await _open_store(closing, home, key, settings)
         audit = SqliteAuditLog(store.database, clock, settings.audit)
         closing.push_async_callback(audit.close)
-        await store.lapse_all()  # this daemon owns the store alone: who held a lease is gone
         workspace = home.path if key is None else closing.enter_context(open_workspace(home.path))
-        encrypted = key and EncryptedIndex(key, home.memory / ENCRYPTED_INDEX_FOLDER, workspace / "index")
-        memory = Memory(home.memory, settings.memory, private=[home.path], encrypted=encrypted or None)
-        closing.push_async_callback(memory.close)
+        memory = _open_memory(closing, home, key, workspace, settings)
         verifier = FileVerifier(memory.resolve, settings.memory)
-        hearings, embedded = Hearings(), ExtractiveAnswerer(settings.memory.min_confidence)
+        embedded = ExtractiveAnswerer(settings.memory.min_confidence)
+        crew = await _open_crew(closing, home, memory, embedded, settings)
+        hearings = Hearings()
         parts = Parts(
             store=store,
             recall=memory,
             verifier=verifier,
-            answerer=embedded,
+            answerer=crew.desk(None),
             clock=clock,
             heard=hearings.heard,
         )
-        guardian = await closing.enter_async_context(Guardian(home.guardian, settings.warm, on_demand=True))
-        crew = Crew(
-            _hiring(home, memory, guardian, settings.agents),
-            embedded,
-            generation=lambda: memory.generation,
-            clock=clock,
-            settings=settings.agents,
-            machine=ThisMachine(),
-        )
-        parts = replace(parts, answerer=crew.desk(None))
-        desks = Desks(
-            parts,
-            lambda name: embedded if name == EMBEDDED else crew.desk(name),
-            settings.dispatch,
-            ahead=settings.agents.ahead,
-            holder=f"daemon {os.getpid()}",
-            asked_to_leave=leaving.set,
-        )
+        desks = _desks(parts, crew, embedded, settings, leaving)
         bridge = open_bridge(
             store,
-            directory,
+            SqliteDirectory(store.database),
             verifier,
             clock,
             settings=settings.bridge,
@@ -167,17 +144,16 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
             hearings=hearings,
             agents=lambda: desks.names,
         )
-        importer = SqliteImporter(store.database)
-        retention = Retention(store, audit, clock, settings.retention)
         reload_agents = _reloading(home, crew, desks)
         await reload_agents()
+        retention = Retention(store, audit, clock, settings.retention)
         async with working(desks, Timekeeper(store, clock), retention, audit, crew):
             yield Line(
                 home=home,
                 settings=settings,
                 bridge=bridge,
                 memory=memory,
-                importer=importer,
+                importer=SqliteImporter(store.database),
                 audit=audit,
                 clock=clock,
                 dispatcher=desks,
@@ -189,6 +165,52 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
                 reload_agents=reload_agents,
                 audited=_auditing(store),
             )
+
+
+async def _open_store(
+    closing: AsyncExitStack, home: Home, key: bytes | None, settings: Settings
+) -> tuple[SqliteStore, Seals]:
+    """Open the store with the keys of its seals; this daemon owns it alone, so who held a lease is gone."""
+    seals = await asyncio.to_thread(_open_seals, home, key)
+    store = SqliteStore(home.store, settings.store, SystemClock(), seals, key=key)
+    await store.open()
+    closing.push_async_callback(store.close)
+    await asyncio.to_thread(keep_first, home.first_seal_keys, home.seal_keys)
+    await store.lapse_all()
+    return store, seals
+
+
+def _open_memory(closing: AsyncExitStack, home: Home, key: bytes | None, workspace: Path, settings: Settings) -> Memory:
+    encrypted = key and EncryptedIndex(key, home.memory / ENCRYPTED_INDEX_FOLDER, workspace / "index")
+    memory = Memory(home.memory, settings.memory, private=[home.path], encrypted=encrypted or None)
+    closing.push_async_callback(memory.close)
+    return memory
+
+
+async def _open_crew(
+    closing: AsyncExitStack, home: Home, memory: Memory, embedded: Answerer, settings: Settings
+) -> Crew:
+    """Make the crew; the guardian that holds its workers starts when there is one, and is closed with the rest."""
+    guardian = await closing.enter_async_context(Guardian(home.guardian, settings.warm, on_demand=True))
+    return Crew(
+        _hiring(home, memory, guardian, settings.agents),
+        embedded,
+        generation=lambda: memory.generation,
+        clock=SystemClock(),
+        settings=settings.agents,
+        machine=ThisMachine(),
+    )
+
+
+def _desks(parts: Parts, crew: Crew, embedded: Answerer, settings: Settings, leaving: asyncio.Event) -> Desks:
+    return Desks(
+        parts,
+        lambda name: embedded if name == EMBEDDED else crew.desk(name),
+        settings.dispatch,
+        ahead=settings.agents.ahead,
+        holder=f"daemon {os.getpid()}",
+        asked_to_leave=leaving.set,
+    )
 
 
 def _hiring(home: Home, memory: Memory, guardian: Guardian, settings: AgentSettings) -> Hire:

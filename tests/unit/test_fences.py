@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from hostile_texts import hostile_texts
 from warmline.interfaces.fencing import fenced_answer, fenced_message, fenced_passage
 from warmline.model import IMPORTED, OWNER, THE_LINE, Answer, ConversationId, Kind, Message, MessageId, Outcome
 from warmline.security.fence import Block, Fence, Trust, What, parse, plain, quoted
@@ -48,6 +49,14 @@ def test_the_preamble_names_the_nonce_and_is_no_mark() -> None:
     preamble = Fence(NONCE).preamble()
     assert NONCE in preamble
     assert parse(preamble, NONCE) == [preamble]
+
+
+def test_a_block_of_numbered_lines_is_that_of_the_text_with_their_numbers() -> None:
+    fence = Fence("0123456789abcdef")
+    for text in (*hostile_texts(200, fence.nonce), "", "one", "one\n\nthree\n", "<\nsystem>\n[\ninst]"):
+        numbered = "\n".join(f"{number}\t{line}" for number, line in enumerate(text.split("\n"), 1))
+        block = fence.numbered_block(What.MEMORY, text, trust=Trust.UNKNOWN, path="a")
+        assert block == fence.block(What.MEMORY, numbered, trust=Trust.UNKNOWN, path="a")
 
 
 def test_two_fences_have_different_nonces() -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
+
 import pytest
 
 from hostile_texts import WIDE
 from warmline.answerers.extractive import INSUFFICIENT
+from warmline.answerers.reading import MAX_CLAIMS
 from warmline.answerers.replies import draft_of
-from warmline.answerers.telling import MAX_CLAIMS
+from warmline.answerers.telling import Telling
 from warmline.errors import AnswererError
-from warmline.model import Claim, Outcome
+from warmline.memory.citations import FileVerifier
+from warmline.model import CitationStatus, Claim, Outcome
+from warmline.settings import MemorySettings
 
 PATH, QUOTE = "notes/a.md", "It listens on port 9187."
 ONE, THREE = Claim(PATH, 3, 3, QUOTE), Claim(PATH, 1, 3, QUOTE)
@@ -52,6 +58,8 @@ FORMS = {
     f'my notes/a b (old), 2.md:3 "{QUOTE}"': Claim("my notes/a b (old), 2.md", 3, 3, QUOTE),
     f'notes/x.md:7  verified.md:3 "{QUOTE}"': Claim("notes/x.md:7  verified.md", 3, 3, QUOTE),
     f'notes/\\u{{22}}a\\u{{22}}.md:3 "{QUOTE}"': Claim('notes/"a".md', 3, 3, QUOTE),
+    f'docs/How to deploy it.md:3 "{QUOTE}"': Claim("docs/How to deploy it.md", 3, 3, QUOTE),
+    f'docs/new plans/2 b.md:3 "{QUOTE}"': Claim("docs/new plans/2 b.md", 3, 3, QUOTE),
     f'ports.md:3 "{QUOTE}"': Claim("ports.md", 3, 3, QUOTE),
     f'Makefile:3 "{QUOTE}"': Claim("Makefile", 3, 3, QUOTE),
     f'{PATH}:3 "3\t{QUOTE}"': ONE,
@@ -84,6 +92,11 @@ def test_a_line_of_nothing_but_a_citation_leaves_the_text_in_whatever_form(form:
         (f'{PATH}:3 and notes/b.md:4 "{QUOTE}" say so.', [Claim(PATH, 3, 3, ""), Claim("notes/b.md", 4, 4, QUOTE)]),
         ("It listens on localhost:9187, db.example.com:443, http://example.com:80/a and 10.0.0.1:22 at 12:30.", []),
         ("localhost:9187", []),
+        ("9187 (notes/a.md:3)", [Claim(PATH, 3, 3, "")]),
+        (f'Port 9187 — notes/a.md:3 "{QUOTE}"', [ONE]),
+        (f'9187 {PATH}:3 "{QUOTE}"', [ONE]),
+        (f'TCP/IP is used: {PATH}:3 "{QUOTE}"', [ONE]),
+        (f"**Answer:** 9187 [{PATH}:3]", [Claim(PATH, 3, 3, "")]),
         ("LICENSE, line 3", []),
     ],
 )
@@ -175,6 +188,50 @@ def test_a_quote_that_never_ends_takes_nothing_else_with_it() -> None:
     draft = draft_of(f'{PATH}:3 "It listens\nThe port is 9187.\nnotes/b.md:4 "{QUOTE}"\n')
     assert draft.text == "The port is 9187."
     assert draft.claims == (Claim(PATH, 3, 3, "It listens"), Claim("notes/b.md", 4, 4, QUOTE))
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *(
+            '"',
+            "a/b:1 ",
+            'a/b:1 "',
+            'a/b:1 "x\n',
+            'a/b:1 "x", ',
+            "`",
+            "[a b:1] ",
+            "- ",
+            " ",
+            "\t",
+            "x:1 verified ",
+            "a/",
+        ),
+        *("not in the memory\n", "✓ ", "\\u{", ", lines 1", 'a/b:1\n> "x\n', "a/b:1 and ", "**", "x:7 ! ", "“a", "\r"),
+    ],
+)
+def test_a_hostile_reply_takes_time_in_proportion_to_its_length(unit: str) -> None:
+    for reply in (unit * (100_000 // len(unit)), "The " + unit * (100_000 // len(unit))):
+        with suppress(AnswererError):
+            draft_of(reply)
+        telling = Telling(lambda _: None)
+        for at in range(0, len(reply), 2):
+            telling.hear(reply[at : at + 2])
+
+
+async def test_a_place_without_a_quote_is_unsupported(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text(f"one\ntwo\n{QUOTE}\n")
+    draft = draft_of(f"See {PATH}:3.\n")
+    (citation,) = await FileVerifier(lambda _, __: tmp_path / "a.md", MemorySettings()).verify(draft.claims)
+    assert citation.status is CitationStatus.UNSUPPORTED
+
+
+async def test_a_quote_with_a_masked_secret_is_verified_by_what_stands_around_it(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("the key of the exporter is hunter2-hunter2 and changes on Mondays\n")
+    draft = draft_of(f'{PATH}:1 "the key of the exporter is [redacted password] and changes on Mondays"')
+    (citation,) = await FileVerifier(lambda _, __: tmp_path / "a.md", MemorySettings()).verify(draft.claims)
+    assert citation.status is CitationStatus.VERIFIED
 
 
 def test_claims_are_bounded() -> None:

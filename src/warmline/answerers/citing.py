@@ -35,6 +35,7 @@ _OVER_LINES = frozenset('"“„«')
 """The others are apostrophes or code as well: a quote in these ends on its line."""
 
 _DASH = "[-‐‑–—]"  # noqa: RUF001
+_OPENING = f"([{{{_QUOTES}"
 _CHECKS = frozenset("✓✔☑✅🗸√")
 _STATUS = "(?:verified|moved|changed|unsupported|redacted)"
 
@@ -71,9 +72,10 @@ _FORGED = re.compile(
     re.IGNORECASE,
 )
 _MAY_BE_FORGED = re.compile(
-    r":L?[0-9]{1,9}(?:-(?:L?[0-9]{1,9})?)?(?:[\W_]{1,40}[a-z]{1,11}){0,8}[\W_]{0,40}$", re.IGNORECASE
+    rf":L?[0-9]{{1,9}}(?:-L?[0-9]{{1,9}})?(?:[\W_]{{1,40}}{_STATUS}){{0,8}}[\W_]{{0,40}}$", re.IGNORECASE
 )
 
+_DIGIT = re.compile("[0-9]")
 _NUMBER_OF_A_LINE = re.compile(r"^(?:\| ?)?[0-9]{1,9}\t", re.MULTILINE)
 _MASK = re.compile(r"\[redacted [a-z0-9-]{1,60}\]")
 _LIKE_A_PATH = re.compile(r"\w/|/\w|:L?[0-9]|#L[0-9]|\w\.\w|\\u\{")
@@ -103,12 +105,15 @@ class Line:
 
 def read_line(line: str) -> Line:
     """Read one line. It may end in blanks, and holds no line end."""
-    start = _start(line)
-    rest = line[start.end() :]
+    has_number = bool(_DIGIT.search(line))
     if may_vanish(line) is not False:
-        read = _citations(rest) or _quote_first(rest) or _bare(rest) or _labels(start, rest)
-        if read is not None:
+        start = _start(line)
+        rest = line[start.end() :]
+        read = (has_number and (_citations(rest) or _quote_first(rest) or _bare(rest))) or _labels(start, rest)
+        if read:
             return read
+    if not has_number:
+        return Line(line.rstrip())
     return Line(_FORGED.sub(r"\1", line).rstrip(), tuple(_inline(line)))
 
 
@@ -162,14 +167,20 @@ def _start(line: str) -> re.Match[str]:
 
 
 def _may_be_in_a_root(word: str) -> bool:
-    return word[-1] not in ",;:.!?" and word.casefold() not in _NO_PART_OF_A_PATH
+    is_plain = word[-1] not in ",;:.!?" and word[0] not in _OPENING and any(map(str.isalpha, word))
+    return is_plain and word.casefold() not in _NO_PART_OF_A_PATH
 
 
 def _is_path(path: str) -> bool:
     """Tell whether what stands before a locator is a path, which may hold spaces, and not prose and then a path."""
     words = path.split()
-    before = next((at for at, word in enumerate(words) if "/" in word), len(words) - 1)
-    return before < _WORDS_IN_A_ROOT and all(map(_may_be_in_a_root, words[:before])) and not _is_list(path)
+    if len(words) == 1:
+        return True
+    parts = [at for at, word in enumerate(words) if "/" in word] or [len(words) - 1]
+    first, last = parts[0], parts[-1]
+    if first >= _WORDS_IN_A_ROOT or (first and words[first][0] in _OPENING) or _is_list(path):
+        return False
+    return all(map(_may_be_in_a_root, (*words[:first], *words[first + 1 : last])))
 
 
 def _is_list(path: str) -> bool:

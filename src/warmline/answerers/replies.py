@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from warmline.answerers.extractive import INSUFFICIENT
-from warmline.answerers.telling import Telling
+from warmline.answerers.reading import LINE_END, Reading
 from warmline.errors import AnswererError
 from warmline.model import Claim, Draft, Outcome
 from warmline.security.fence import quoted
@@ -18,13 +18,15 @@ def draft_of(reply: str, usage: Mapping[str, int] | None = None) -> Draft:
     One that says that the answer is not in the memory has no claims. Raises AnswererError for one that says nothing.
     """
     pieces: list[str] = []
-    telling = Telling(pieces.append)
-    telling.hear(reply)
-    telling.finish()
+    reading = Reading(pieces.append)
+    *lines, last = LINE_END.split(reply)
+    for line in lines:
+        reading.read(line)
+    reading.read(last, is_last=True)
     text, used = "".join(pieces), dict(usage or {})
-    claims = _worth_checking(telling.claims)
+    claims = _worth_checking(reading.claims)
     has_quotes = any(claim.quote for claim in claims)
-    if telling.is_absent or (telling.is_absent_after_all and not has_quotes):
+    if reading.is_absent or (reading.is_absent_after_all and not has_quotes):
         return Draft(Outcome.INSUFFICIENT_EVIDENCE, text or INSUFFICIENT, usage=used)
     if not text and not claims:
         raise AnswererError("the model said nothing")

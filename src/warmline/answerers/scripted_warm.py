@@ -99,12 +99,12 @@ class ScriptedWarmAnswerer:
         self._life = _Life()
 
     async def answer(self, question: Message, recollection: Recollection, said: Said = unheard) -> Draft:
-        """Take the next step of the script; when it is crashed meanwhile, raise AnswererError."""
+        """Take the next step of the script. Raises AgentError when it was crashed before, AnswererError meanwhile."""
         assert self._is_fresh, "not recovered"  # noqa: S101  # this is what it is for
         assert not self._is_at_work, "two questions at once"  # noqa: S101
         life = self._life
         if life is None or life.over.is_set():
-            raise AnswererError(f"it is not there: {life.how if life else 'not started'}")
+            raise AgentError(f"it is not there: {life.how if life else 'not started'}")
         self._is_at_work, self._is_fresh = True, False
         try:
             draft = await self._unless_over(life, question, recollection, said)
@@ -126,7 +126,7 @@ class ScriptedWarmAnswerer:
         self.calls.probe += 1
         await _befall(self.fates.probe)
         if not self._is_alive:
-            raise AnswererError("it is not there")
+            raise AgentError("it is not there")
 
     async def aside(self, question: str) -> str:
         """Reply what it has to spare."""

@@ -55,16 +55,16 @@ class Ladder:
         return await self._attempt("be made ready", hire(plan, mode), self._settings.start)
 
     async def start(self, answerer: WarmAnswerer) -> None:
-        """Start its program. Raises AgentError."""
-        await self._attempt("start", answerer.start(), self._settings.start)
+        """Start its program. Raises AgentError. Who starts it knows best why that takes too long, and may say so."""
+        await self._attempt("start", answerer.start(), self._settings.start + self._settings.reply)
 
     async def recover(self, answerer: WarmAnswerer) -> None:
         """Have it be as if the last question was not asked; told anew what it holds, if need be. Raises AgentError."""
-        await self._attempt("become fresh", answerer.recover(), self._settings.start)
+        await self._attempt("become fresh", answerer.recover(), self._settings.start + self._settings.reply)
 
     async def probe(self, answerer: WarmAnswerer) -> None:
         """Find out whether it lives. Raises AgentError."""
-        await self._attempt("give a sign of life", answerer.probe(), self._settings.reply)
+        await self._attempt("give a sign of life", answerer.probe(), 2 * self._settings.reply)
 
     async def ask_aside(self, answerer: WarmAnswerer, plan: AgentPlan, question: str) -> str:
         """Have a short question answered beside what it is doing. Raises AgentError."""

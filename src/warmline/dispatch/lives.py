@@ -24,6 +24,9 @@ from warmline.workers import WarmAnswerer
 
 logger = logging.getLogger(__name__)
 
+TURNS_TO_NOTICE = 10
+"""Of the event loop, from a program's end being known to `ended` having told of it. Nothing else is waited for."""
+
 Check = Callable[[WarmAnswerer], Awaitable[None]]
 
 NOT_NEEDED = Reason("it was not needed")
@@ -85,6 +88,14 @@ class Lives:
             return
         worker.is_busy = False
         worker.life.cancel()
+
+    async def is_leaving(self, worker: Worker) -> bool:
+        """Tell whether one is leaving, after its life had the time to notice that its program is gone."""
+        for _ in range(TURNS_TO_NOTICE):
+            if worker.leaving:
+                break
+            await asyncio.sleep(0)
+        return worker.leaving is not None
 
     def inspect(self, worker: Worker) -> None:
         """See whether one is worn, and whether the memory is another one than it holds."""

@@ -96,11 +96,15 @@ class Supervisor:
         except asyncio.CancelledError:
             self._lives.mend(worker)
             raise
-        except BaseException as error:
+        except AgentError as error:
+            self._lives.mend(worker)
+            if not await self._lives.is_leaving(worker):
+                self._failed += 1
+                self.refused(error)
+            raise
+        except BaseException:
             self._failed += 1
             self._lives.mend(worker)
-            if isinstance(error, AgentError):
-                self.refused(error)
             raise
         self.answered += 1
         self._restarts.answered()

@@ -81,7 +81,7 @@ async def test_a_recovery_that_hangs_is_given_up() -> None:
         await calm()
         await stage.advance(plan().turn_limit)
         assert hung.done()
-        await stage.advance(SETTINGS.start)
+        await stage.advance(SETTINGS.start + SETTINGS.reply)
         assert len(stage.workers()) == 2
         assert isinstance(hung.exception(), AnswererError)
 
@@ -231,8 +231,8 @@ async def test_a_start_that_hangs_is_given_up() -> None:
     stage = Stage(fates={"claude": Fates(start=asyncio.Event())})
     async with stage.at_work(plan()) as crew:
         assert crew.report("claude").state is AgentState.STARTING
-        await stage.advance(SETTINGS.start)
-        assert crew.report("claude").reason == "it did not start within 0:01:00"
+        await stage.advance(SETTINGS.start + SETTINGS.reply)
+        assert crew.report("claude").reason == "it did not start within 0:01:05"
         assert stage.workers()[0].calls.end == 1
 
 
@@ -244,6 +244,15 @@ async def test_a_worker_that_crashes_idle_is_replaced_at_once() -> None:
         assert len(stage.alive()) == 1
         assert (await drafted(ask(crew))).author == "claude"
         assert crew.report("claude").restarts == 1
+
+
+async def test_a_worker_that_is_gone_before_anybody_noticed_costs_its_question_no_try_and_the_agent_no_rest() -> None:
+    stage = Stage()
+    async with stage.at_work(plan()) as crew:
+        stage.workers()[0].crash("killed by signal 9")
+        assert (await drafted(ask(crew))).author == "claude"
+        report = crew.report("claude")
+        assert (report.state, report.restarts, report.failed) == (AgentState.UP, 1, 0)
 
 
 async def test_a_worker_that_crashes_with_a_question_costs_it_a_try_and_counts_once() -> None:
@@ -291,7 +300,7 @@ async def test_an_idle_worker_without_a_sign_of_life_is_replaced() -> None:
     async with stage.at_work(plan()) as crew:
         await stage.advance(SETTINGS.probe)
         assert stage.workers()[0].calls.probe == 1
-        await stage.advance(SETTINGS.reply)
+        await stage.advance(2 * SETTINGS.reply)
         assert len(stage.workers()) == 2
         assert crew.report("claude").restarts == 1
 

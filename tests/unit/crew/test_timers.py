@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -101,3 +102,18 @@ async def test_work_that_ends_in_time_returns_and_leaves_no_timer(clock: ManualC
     clock.advance(2 * SECOND)
     await calm()
     assert clock.sleepers == 0
+
+
+async def test_cancelled_timers_are_forgotten_and_the_others_are_called_in_their_order(
+    clock: ManualClock, timers: Timers
+) -> None:
+    called: list[int] = []
+    for number in range(1000):
+        timer = timers.after(number * SECOND, partial(called.append, number))
+        if number % 100:
+            timer.cancel()
+    assert len(timers._due) < 150
+    await calm()
+    clock.advance(1000 * SECOND)
+    await calm()
+    assert called == list(range(0, 1000, 100))

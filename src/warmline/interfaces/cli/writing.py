@@ -37,10 +37,10 @@ class Writing:
         if said["delivery"] != self._delivery:
             self._begin(said["delivery"])
         new = said["text"][self._characters - said["offset"] :] if said["offset"] <= self._characters else ""
+        self._pieces.append(new)  # before it is shown: an interrupt may come right then
+        self._characters += len(new)
         sys.stdout.write(harmless(new))
         sys.stdout.flush()
-        self._pieces.append(new)
-        self._characters += len(new)
 
     def end_line(self) -> None:
         """Let what comes next begin on a line of its own."""

@@ -111,6 +111,7 @@ class Pass:
             "citations": sum(each.sources for each in self.asked),
             "citations_verified": sum(each.verified for each in self.asked),
             "before_seconds": self.prepared.seconds,
+            "before_stated_seconds": sum(turn.stated_seconds for turn in self.prepared.turns),
             "before_processes": self.prepared.processes,
             "before_tokens_fresh": sum(turn.fresh for turn in self.prepared.turns),
             "before_cost_dollars": prices.cost_dollars(self.prepared.turns),

@@ -85,6 +85,7 @@ ROWS = (
     Row("citations", "citations", "{:,}"),
     Row("  of these verified", "citations_verified", "{:,}"),
     Row("before the first question, s", "before_seconds", "{:,.2f}"),
+    Row("  sum of the stated speeds", "before_stated_seconds", "{:,.2f}"),
     Row("  processes", "before_processes", "{:,}"),
     Row("  tokens read afresh", "before_tokens_fresh", "{:,.0f}"),
     Row("  cost, $", "before_cost_dollars", "{:.4f}"),

@@ -36,9 +36,10 @@ class Watch:
         self.processes = 0
         """Started so far."""
         self.peak_rss_bytes = 0
-        """Of all that were followed and lived at the same time."""
+        """Of all that were followed and lived at the same time, for two measures on end."""
         self._parents = frozenset(parents)
         self._lives: dict[int, Key] = {}
+        self._measured: frozenset[int] = frozenset()
         self._last = _last_pid()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
@@ -50,6 +51,7 @@ class Watch:
     def count(self, processes: Iterable[Key]) -> None:
         """Follow these as well, which live already. Their memory counts, and what they start."""
         self._lives.update((key.pid, key) for key in processes)
+        self._measured = frozenset(self._lives)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -93,8 +95,11 @@ class Watch:
 
     def _measure(self) -> None:
         sizes = {pid: _rss_bytes(pid) for pid in self._lives}
+        # One that was just forked and runs no program of its own yet shares all that its parent has.
+        settled = sum(size for pid, size in sizes.items() if pid in self._measured)
+        self.peak_rss_bytes = max(self.peak_rss_bytes, settled)
         self._lives = {pid: key for pid, key in self._lives.items() if sizes[pid]}
-        self.peak_rss_bytes = max(self.peak_rss_bytes, sum(sizes.values()))
+        self._measured = frozenset(self._lives)
 
 
 def descendants(of: int) -> list[Key]:
