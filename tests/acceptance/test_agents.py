@@ -224,6 +224,7 @@ def test_another_credential_than_the_owners_changes_nothing(home: AgentsHome) ->
         done = home.run(*words, WARMLINE_TOKEN=token)
         assert done.returncode == 1
         assert b"has not the right to administer" in done.stderr
+        assert done.stderr.count(b"\n") == 1
         assert home.file.read_bytes() == before
 
 
@@ -236,6 +237,17 @@ def test_who_interrupts_the_first_question_has_the_old_file_back(home: AgentsHom
     assert adding.returncode == 130
     assert home.file.read_text() == text
     assert [each["name"] for each in home.json("agents", "list")["agents"]] == ["good"]
+
+
+def test_what_a_person_edits_meanwhile_is_not_undone(home: AgentsHome) -> None:
+    adding = home.start(*home.words("claude", "hanging"))
+    until(lambda: "claude" in [each["name"] for each in home.json_of("agents", "list")["agents"]])
+    edited = home.write(home.file.read_text() + "# a thought\n")
+    adding.send_signal(signal.SIGINT)
+    _, said = adding.communicate(timeout=30)
+    assert adding.returncode == 130
+    assert b"was changed meanwhile, and is left as it is" in said
+    assert home.file.read_text() == edited
 
 
 def test_drained_restarted_and_removed_the_file_keeps_every_remark(home: AgentsHome) -> None:

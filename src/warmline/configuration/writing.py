@@ -69,7 +69,7 @@ def add(path: Path, plan: AgentPlan, *, fallback: bool | None = None) -> None:
             document[FALLBACK] = fallback
         text, was = tomlkit.dumps(document), replace(was, fallback=fallback)
     text = f"{text.rstrip()}\n\n{_rendered(plan)}"
-    _write(path, before, text, replace(was, agents=(*was.agents, plan)))
+    _write(path, text, replace(was, agents=(*was.agents, plan)))
 
 
 def change(path: Path, plan: AgentPlan) -> None:
@@ -88,7 +88,7 @@ def change(path: Path, plan: AgentPlan) -> None:
                 else:
                     table[key] = write(said)
     agents = tuple(plan if each is old else each for each in was.agents)
-    _write(path, before, tomlkit.dumps(document), replace(was, agents=agents))
+    _write(path, tomlkit.dumps(document), replace(was, agents=agents))
 
 
 def remove(path: Path, name: str) -> None:
@@ -109,7 +109,7 @@ def remove(path: Path, name: str) -> None:
     if len(kept) == len(lines):
         raise UnknownAgentError(f"{path} names no agent {name}: see `warmline agents list`")
     agents = tuple(each for each in was.agents if each.name != name)
-    _write(path, before, "".join(kept), replace(was, agents=agents))
+    _write(path, "".join(kept), replace(was, agents=agents))
 
 
 def put_back(path: Path, before: bytes | None) -> None:
@@ -179,8 +179,8 @@ def _rendered(plan: AgentPlan) -> str:
     return tomlkit.dumps({AGENTS: tables})
 
 
-def _write(path: Path, before: str, text: str, wanted: Configuration) -> None:
-    """Write the file, if it then says what is wanted, of every agent. Raises ConfigurationError or ConflictError."""
+def _write(path: Path, text: str, wanted: Configuration) -> None:
+    """Write the file, if it then says what is wanted, of every agent. Raises ConfigurationError."""
     try:
         said = parse(text)
     except ConfigurationError as error:
@@ -190,8 +190,6 @@ def _write(path: Path, before: str, text: str, wanted: Configuration) -> None:
     if agents != _by_name(wanted) or said.fallback is not wanted.fallback:
         new = [problem for name, problem in said.problems.items() if wanted.problems.get(name) != problem]
         raise ConfigurationError(new[0] if new else f"{path} {NOT_BY_PROGRAM}")
-    if read_text(path) != before:
-        raise ConflictError(f"{path} was changed just now: look at it, and try again")
     _replace(path, f"{text.rstrip()}\n".encode())
 
 

@@ -229,6 +229,7 @@ def _added(client: Client, plan: AgentPlan, *, fallback: bool | None, keep: bool
 
 
 def _tried(client: Client, name: str, *, keep: bool) -> dict[str, Any]:
+    hint("starting it, and trying one question ...")
     tested = try_one(client, name)
     if not (tested["ok"] or keep):
         raise AgentError(f"{name} does not answer: {tested['reason']}; warmline.toml is as it was before")
