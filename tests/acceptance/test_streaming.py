@@ -17,6 +17,7 @@ import pytest
 
 from leaks import AWS, MASKED_AWS
 from real_home import RealHome
+from speaking import Speaker, until
 from warmline.security.fence import plain
 
 LIMIT_SECONDS = 20
@@ -170,10 +171,15 @@ def test_off_a_terminal_an_answer_is_printed_once(line: RealHome) -> None:
     assert (done.returncode, done.stdout.decode()) == (0, f"{LONG}\n")
 
 
-def test_a_terminal_that_a_program_reads_gets_it_once_and_whole(line: RealHome) -> None:
-    question = {"say": ["No."], "text": "Yes."}
-    assert json.loads(Terminal(line, question, "--json").end())["text"] == "Yes."
-    assert "\n| Yes.\n" in Terminal(line, question, "--fenced").end()
+@pytest.mark.parametrize(("words", "begins"), [("--json", "{\n"), ("--fenced", "What stands between marks")])
+def test_a_terminal_that_a_program_reads_gets_it_once_and_whole(
+    line: RealHome, gate: Path, words: str, begins: str
+) -> None:
+    terminal = Terminal(line, {"say": [LONG], "text": LONG, "until": str(gate)}, words)
+    owner = Speaker(line.home, line.home.read_token())
+    until(lambda: owner.ok("GET", "/v1/status")["waiting"])
+    gate.write_bytes(b"")
+    assert terminal.end().startswith(begins)
 
 
 def test_who_answered_in_the_place_of_another_is_said_wherever_it_is_shown(line: RealHome) -> None:
