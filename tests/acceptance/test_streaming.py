@@ -17,17 +17,23 @@ import pytest
 
 from leaks import AWS, MASKED_AWS
 from real_home import RealHome
+from speaking import Speaker, until
 from warmline.security.fence import plain
 
 LIMIT_SECONDS = 20
 LONG = "It stands in the folder of the old machine, and nobody has looked there since. " * 3
 
 
+def serve(home: RealHome) -> subprocess.Popen[bytes]:
+    """Start a daemon that answers what it is told."""
+    telling = Path(__file__).parent.parent / "telling_daemon.py"
+    return home.serve(program=[sys.executable, str(telling), "--home", str(home.home.path)])
+
+
 @pytest.fixture(scope="module")
 def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealHome]:
     home = RealHome(tmp_path_factory.mktemp("streaming") / "home")
-    telling = Path(__file__).parent.parent / "telling_daemon.py"
-    home.serve(program=[sys.executable, str(telling), "--home", str(home.home.path)])
+    serve(home)
     yield home
     home.close()
 
@@ -165,10 +171,15 @@ def test_off_a_terminal_an_answer_is_printed_once(line: RealHome) -> None:
     assert (done.returncode, done.stdout.decode()) == (0, f"{LONG}\n")
 
 
-def test_a_terminal_that_a_program_reads_gets_it_once_and_whole(line: RealHome) -> None:
-    question = {"say": ["No."], "text": "Yes."}
-    assert json.loads(Terminal(line, question, "--json").end())["text"] == "Yes."
-    assert "\n| Yes.\n" in Terminal(line, question, "--fenced").end()
+@pytest.mark.parametrize(("words", "begins"), [("--json", "{\n"), ("--fenced", "What stands between marks")])
+def test_a_terminal_that_a_program_reads_gets_it_once_and_whole(
+    line: RealHome, gate: Path, words: str, begins: str
+) -> None:
+    terminal = Terminal(line, {"say": [LONG], "text": LONG, "until": str(gate)}, words)
+    owner = Speaker(line.home, line.home.read_token())
+    until(lambda: owner.ok("GET", "/v1/status")["waiting"])
+    gate.write_bytes(b"")
+    assert terminal.end().startswith(begins)
 
 
 def test_who_answered_in_the_place_of_another_is_said_wherever_it_is_shown(line: RealHome) -> None:
@@ -181,3 +192,29 @@ def test_who_answered_in_the_place_of_another_is_said_wherever_it_is_shown(line:
     assert line.json("ask", question)["in_place_of"] == masked
     for words in (("ask", question, "--fenced"), ("conversation", "show", "default")):
         assert f'in_place_of="{masked}"' in plain(line.run(*words).stdout.decode())
+
+
+def test_a_daemon_that_is_killed_while_it_writes_is_started_again_and_its_answer_told_apart(
+    real_home: RealHome, gate: Path
+) -> None:
+    """The one that is started in its place is a real one, and has no memory to answer from."""
+    daemon = serve(real_home)
+    terminal = Terminal(real_home, {"say": [LONG], "text": LONG, "until": str(gate)})
+    terminal.until(LONG[:40])
+    daemon.kill()
+    first, told, second = terminal.end().partition("\nwhat was written until here is not the answer:\n")
+    assert told
+    assert LONG.startswith(first)
+    assert "insufficient_evidence by extractive" in second
+    assert terminal.process.returncode == 3
+
+
+def test_a_daemon_that_leaves_while_it_writes_leaves_the_ticket(real_home: RealHome, gate: Path) -> None:
+    daemon = serve(real_home)
+    terminal = Terminal(real_home, {"say": [LONG], "text": LONG, "until": str(gate)})
+    terminal.until(LONG[:40])
+    daemon.send_signal(signal.SIGTERM)
+    assert "no answer yet" in terminal.end()
+    gate.write_bytes(b"")
+    assert terminal.process.returncode == 4
+    assert daemon.wait(LIMIT_SECONDS) == 0

@@ -30,6 +30,7 @@ async def test_what_is_said_of_an_answer_is_heard_masked_and_a_redelivery_begins
         bench.clock.advance(timedelta(minutes=2))
         await bench.ended(asked)
         bench.said("too late")
+    assert len(bench.heard) == 12
     for delivery, heard in ((1, bench.heard[:6]), (2, bench.heard[6:])):
         *said, last = heard
         texts = [text for _, text in filter(None, said)]

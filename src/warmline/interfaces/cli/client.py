@@ -25,6 +25,9 @@ TRIES = 5
 FIRST_PAUSE_SECONDS = 0.05
 REQUEST_SECONDS = 60.0
 LONG_SECONDS = 24 * 3600.0
+PIECE_BYTES = 64 * 1024
+"""Of a stream, read at once."""
+
 MAX_WAIT_SECONDS = 3600.0
 """Of one request that waits; a longer patience is several."""
 
@@ -99,15 +102,17 @@ class Client:
         """
         try:
             with self.open("GET", path) as response:
-                while True:
-                    if self._connection is not None and self._connection.sock is not None:
-                        self._connection.sock.settimeout(max(0.001, until - time.monotonic()))
-                    line = response.readline()
-                    if not line:
-                        return
-                    yield line
+                rest = b""
+                while got := self._read_by(response, until):  # not `readline`, to which a cut is an end
+                    *lines, rest = (rest + got).split(b"\n")
+                    yield from (line + b"\n" for line in lines)
         finally:
             self.close()  # what is left of the answer is not read
+
+    def _read_by(self, response: http.client.HTTPResponse, until: float) -> bytes:
+        if self._connection is not None and self._connection.sock is not None:
+            self._connection.sock.settimeout(max(0.001, until - time.monotonic()))
+        return response.read1(PIECE_BYTES)
 
     def stream(self, method: str, path: str, body: object = None) -> Iterator[dict[str, Any]]:
         """Make a request and yield each line of the answer, decoded. Raises as `open`."""
