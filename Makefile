@@ -21,8 +21,8 @@ test: .venv/tested lint types layers  ## make .venv with the test extras, then e
 test-agents: .venv/tested  ## the real Claude Code, fetched once, against a simulated model: figures and faults, in ten minutes
 	@if program=$${WARMLINE_CLAUDE:-$$(scripts/fetch-agents.sh)}; then \
 		export WARMLINE_CLAUDE="$$program"; rm -f build/test-agents.json; \
-		$(RUN)/pytest -q tests/with_agents/test_figures.py; figures=$$?; \
-		$(RUN)/pytest -q -n 2 --dist loadgroup $(WITH_AGENTS) --ignore tests/with_agents/test_figures.py && exit $$figures; \
+		$(RUN)/pytest -q tests/with_agents/test_figures*.py; figures=$$?; \
+		$(RUN)/pytest -q -n 2 --dist loadgroup $(WITH_AGENTS) --ignore-glob '*/test_figures*.py' && exit $$figures; \
 	else \
 		[ $$? -eq 69 ] && echo 'NOT TESTED: Claude Code is not to be had here. All of tests/with_agents was SKIPPED.'; \
 	fi

@@ -61,6 +61,10 @@ class Speaker:
         """Make a request and return what was said. Raises DaemonError when it was refused, or could not be made."""
         return json.loads(self._said(method, path, body, key))
 
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
+
     def steps(self, method: str, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
         """Have work done that tells its steps, and return them at its end. Raises as `call`."""
         return [json.loads(line) for line in self._said(method, path, body, None).splitlines()]

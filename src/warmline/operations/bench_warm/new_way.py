@@ -6,7 +6,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,15 +79,14 @@ def _line(folder: Path, memory: MadeMemory, configuration: str) -> Iterator[tupl
     settings = DaemonSettings()
     daemon.start(home, settings)
     try:
-        _memorize(Speaker(home, home.read_token()), notes)
-        file = home.path / "warmline.toml"
-        file.touch(mode=0o600)
-        file.write_text(configuration, encoding="utf-8")
-        speaker = Speaker(home, home.read_token())
-        speaker.call("POST", "/v1/agents/reload")
-        owner = daemon.owner_of(home)
-        assert owner is not None  # noqa: S101  # it just spoke
-        yield speaker, owner.pid
+        with closing(Speaker(home, home.read_token())) as speaker:
+            _memorize(speaker, notes)
+            home.configuration.touch(mode=0o600)
+            home.configuration.write_text(configuration, encoding="utf-8")
+            speaker.call("POST", "/v1/agents/reload")
+            owner = daemon.owner_of(home)
+            assert owner is not None  # noqa: S101  # it just spoke
+            yield speaker, owner.pid
     finally:
         daemon.stop(home, settings)
 
