@@ -76,6 +76,19 @@ class AgentLine:
         path.touch(0o600)
         path.write_text(text, "utf-8")
 
+    def begin(self, agents: Mapping[str, Mapping[str, object]], **environment: str) -> None:
+        """Start the daemon, let it remember `stations`, and have the agents hold that."""
+        self.serve(**environment)
+        self.remember(self.folder / "stations")
+        self.configure(agents)
+        self.client().call("POST", "/v1/agents/reload")
+
+    def begin_with(self, **more: object) -> None:
+        """Do so with one agent whose plan is the usual one but for this, and wait until it holds the memory."""
+        self.begin({"claude": self.plan(**{"max_workers": 1, **more})})
+        report = self.wait_until_up()
+        assert report["resident_files"] > 0, report
+
     def serve(self, **environment: str) -> int:
         """Start the daemon, wait until it serves, and return its pid."""
         read_end, write_end = os.pipe()

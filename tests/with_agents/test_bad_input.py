@@ -41,24 +41,21 @@ def crowd(tmp_path_factory: pytest.TempPathFactory, program: Path) -> Iterator[A
         def plan(**more: object) -> dict[str, object]:
             return line.plan(**{"model": "claude-simulated", "max_workers": 1, **more})
 
-        line.configure(
-            {
-                "good": plan(),
-                "chatting": plan(program=str(chattering(folder, program, 5 * 1024 * 1024))),
-                "old": plan(program=str(lacking(folder, program, "rewind_conversation", "side_question"))),
-                "wrong-model": plan(model="claude-that-is-not-there"),
-                "no-program": plan(program=str(folder / "missing")),
-                "no-program-at-all": plan(program=str(folder / "no-program")),
-                "no-login": plan(key_file=None, user_home=str(folder / "nobody")),
-                "unreadable": plan(window_tokens="many"),
-                "garbage": plan(program=str(noisy(folder))),
-                "ancient": plan(program=str(lacking(folder, program, "initialize"))),
-                "too-long-a-line": plan(program=str(chattering(folder, program, 40 * 1024 * 1024))),
-            }
-        )
+        agents = {
+            "good": plan(),
+            "chatting": plan(program=str(chattering(folder, program, 5 * 1024 * 1024))),
+            "old": plan(program=str(lacking(folder, program, "rewind_conversation", "side_question"))),
+            "wrong-model": plan(model="claude-that-is-not-there"),
+            "no-program": plan(program=str(folder / "missing")),
+            "no-program-at-all": plan(program=str(folder / "no-program")),
+            "no-login": plan(key_file=None, user_home=str(folder / "nobody")),
+            "unreadable": plan(window_tokens="many"),
+            "garbage": plan(program=str(noisy(folder))),
+            "ancient": plan(program=str(lacking(folder, program, "initialize"))),
+            "too-long-a-line": plan(program=str(chattering(folder, program, 40 * 1024 * 1024))),
+        }
         try:
-            line.serve()
-            line.remember(folder / "stations")
+            line.begin(agents)
             for name in GOOD:
                 line.wait_until_up(name)
             yield line
@@ -76,7 +73,7 @@ def fact(crowd: AgentLine, tmp_path: Path) -> Fact:
 @pytest.mark.parametrize("name", REASONS)
 def test_an_agent_that_cannot_be_used_says_why(crowd: AgentLine, name: str) -> None:
     def look() -> str | None:
-        listed = crowd.home.json("agents", "list")
+        listed = crowd.home.json("agents", "list", code=1)
         found = {each["name"]: each["reason"] for each in listed["agents"] if each["state"] != "up"}
         reason: str | None = {**found, **listed["problems"]}[name]
         return reason
@@ -113,7 +110,7 @@ def test_a_file_that_is_no_configuration_leaves_the_line_as_it_is_without_agents
     idle_line.write_configuration("[agents.claude\nprogram = \n")
     idle_line.serve()
     idle_line.remember(idle_line.folder / "stations")
-    view = idle_line.answer(idle_line.ask(facts[0].question, agent=None))
+    view = idle_line.answer(idle_line.ask(facts[0].text, agent=None))
     assert (view["outcome"], view["author"]) == ("answered", "extractive")
     listed = idle_line.home.run("agents", "list")
     assert b"warmline.toml" in listed.stdout + listed.stderr, listed

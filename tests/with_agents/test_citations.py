@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -40,9 +41,8 @@ def test_a_wrong_citation_is_never_shown_as_verified(
     told = line.home.run("ask", "--agent", "claude", "--json", fact.question)
     view = json.loads(told.stdout)
     assert [each for each in view["citations"] if each["status"] == "verified"] == []
-    # The words of a reply may hold the word; no line looks as a checked citation does.
-    lines = shown.stdout.decode().splitlines()
-    assert [each for each in lines if each.rstrip().endswith("verified")] == []
+    # The text may hold the word; no line looks as a checked citation does.
+    assert not re.search(r"^.*:\d+(-\d+)?\W+verified", shown.stdout.decode(), re.MULTILINE), shown.stdout
     assert b"\x1b[32m" not in shown.stdout
     fenced = line.home.run("ask", "--fenced", "--agent", "claude", fact.question)
     assert b'status="verified"' not in fenced.stdout
@@ -68,7 +68,8 @@ NO_ANSWERS = {
 def test_a_reply_that_is_no_answer_is_none(
     line: AgentLine, model: ModelProcess, facts: list[Fact], reply: dict[str, object], outcome: str
 ) -> None:
-    model.fail({"kind": "reply", **reply, "containing": facts[0].question})
+    # After some of them the program asks again in words of its own.
+    model.fail({"kind": "reply", **reply})
     view = line.answer(line.ask(facts[0].question, deadline_seconds=30), 40)
     assert view["outcome"] == outcome, view
     model.fail()

@@ -13,7 +13,7 @@ from made_memory import Fact
 from model_process import ModelProcess
 from wrapped_agent import hanging_up, losing
 
-DEADLINE_SECONDS = 12
+DEADLINE_SECONDS = 8
 LATE_SECONDS = 10
 """After its deadline, at most, a question has ended: failed, and it is said why."""
 
@@ -42,14 +42,6 @@ def check_whole(line: AgentLine, fact: Fact) -> None:
     until(lambda: not line.strays(), 5, what="without strays")
 
 
-def start(line: AgentLine, **more: object) -> None:
-    """Start a line whose agent is configured like this, and wait until that is up."""
-    line.configure({"claude": line.plan(turn_limit_seconds=3, max_workers=1, **more)})
-    line.serve()
-    line.remember(line.folder / "stations")
-    line.wait_until_up()
-
-
 @each_fault
 def test_a_question_that_meets_a_fault_once_is_answered(
     line: AgentLine, model: ModelProcess, facts: list[Fact], fault: dict[str, object]
@@ -58,6 +50,7 @@ def test_a_question_that_meets_a_fault_once_is_answered(
     model.fail({**fault, "containing": facts[7].question, "times": 2})
     view = line.answer(line.ask(facts[7].question, deadline_seconds=60), 60)
     assert is_verified(view), (view, line.agent())
+    assert model.counts()["faults"][fault["kind"]] in {1, 2}
     model.fail()
     check_whole(line, facts[8])
 
@@ -74,6 +67,7 @@ def test_a_question_whose_fault_does_not_end_fails_in_time_and_its_neighbour_is_
     if not is_verified(view):  # one that only is slow may be heard to its end
         assert view["outcome"] == "failed", view
         assert view["text"], "it says why"
+    assert model.counts()["faults"][fault["kind"]] >= 1
     model.fail()
     check_whole(line, facts[8])
 
@@ -87,6 +81,7 @@ def test_a_question_whose_worker_is_signalled_in_mid_answer_is_answered(
     os.kill(line.wait_until_busy()["pid"], number)
     view = line.answer(ticket, 60)
     assert is_verified(view), (view, line.agent())
+    assert view["receipt"]["deliveries"] == 2
     check_whole(line, facts[8])
 
 
@@ -95,7 +90,7 @@ def test_a_question_whose_agent_hears_nothing_more_in_mid_answer_is_answered(
 ) -> None:
     """The program stays with a closed input while its turn hangs: only a signal ends it."""
     deaf = hanging_up(idle_line.folder, idle_line.program, facts[7].question)
-    start(idle_line, program=str(deaf))
+    idle_line.begin_with(turn_limit_seconds=3, program=str(deaf))
     model.fail({"kind": "no_headers", "containing": facts[7].question, "times": 1})
     view = idle_line.answer(idle_line.ask(facts[7].question, deadline_seconds=60), 60)
     assert is_verified(view), (view, idle_line.agent())
@@ -105,7 +100,8 @@ def test_a_question_whose_agent_hears_nothing_more_in_mid_answer_is_answered(
 def test_a_permission_request_whose_answer_is_lost_costs_no_question(
     idle_line: AgentLine, model: ModelProcess, facts: list[Fact]
 ) -> None:
-    start(idle_line, program=str(losing(idle_line.folder, idle_line.program)), tools=["Bash"])
+    lossy = losing(idle_line.folder, idle_line.program)
+    idle_line.begin_with(turn_limit_seconds=3, program=str(lossy), tools=["Bash"])
     call = {"tool": "Bash", "input": {"command": f"touch {idle_line.folder}/made"}, "containing": facts[7].question}
     model.fail({"kind": "reply", **call, "times": 1})
     view = idle_line.answer(idle_line.ask(facts[7].question, deadline_seconds=60), 60)
@@ -115,7 +111,7 @@ def test_a_permission_request_whose_answer_is_lost_costs_no_question(
 
 def test_a_model_that_is_gone_costs_no_question_and_is_found_again(idle_line: AgentLine, facts: list[Fact]) -> None:
     with ModelProcess("--instant") as model:
-        start(idle_line, base_url=model.address)
+        idle_line.begin_with(turn_limit_seconds=3, base_url=model.address)
         port = int(model.address.rpartition(":")[2])
     ticket = idle_line.ask(facts[7].question, deadline_seconds=90)
     report = until(lambda: (found := idle_line.agent())["reason"] and found, what="known to be in trouble")

@@ -72,10 +72,7 @@ def test_600_questions_to_a_resident_memory_of_600_kb(
 
 def through_the_line(line: AgentLine, model: ModelProcess, asked: list[Fact]) -> tuple[Ran, set[str]]:
     """Ask one after the other; also returns the digests of what stood before the questions."""
-    line.configure({"claude": line.plan()})
-    line.serve()
-    line.remember(line.folder / "stations")
-    line.wait_until_up()
+    line.begin_with(max_workers=2)
     warm_up = line.answer(line.ask(asked[0].question))
     assert is_verified(warm_up), warm_up
     [worker] = line.workers()

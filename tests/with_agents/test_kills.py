@@ -33,10 +33,7 @@ def thinking_line(tmp_path: Path, program: Path, facts: list[Fact]) -> Iterator[
     with ModelProcess(*THINKING) as model:
         line = AgentLine(tmp_path, program, model.address)
         try:
-            line.configure({"claude": line.plan(max_workers=1)})
-            line.serve()
-            line.remember(tmp_path / "stations")
-            line.wait_until_up()
+            line.begin_with()
             yield line
         finally:
             line.close()

@@ -50,10 +50,7 @@ ENDS: dict[str, Callable[[AgentLine], object]] = {
 def test_what_an_agent_left_behind_ends_with_it(
     idle_line: AgentLine, model: ModelProcess, facts: list[Fact], end: Callable[[AgentLine], object]
 ) -> None:
-    idle_line.configure({"claude": idle_line.plan(tools=["Bash"], max_workers=1)})
-    idle_line.serve()
-    idle_line.remember(idle_line.folder / "stations")
-    idle_line.wait_until_up()
+    idle_line.begin_with(tools=["Bash"])
     model.fail(
         {"kind": "reply", "tool": "Bash", "input": {"command": LEAVE}, "containing": facts[0].question, "times": 1}
     )

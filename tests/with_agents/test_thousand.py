@@ -27,9 +27,7 @@ def test_a_thousand_questions_with_one_in_twenty_in_trouble_are_all_settled(
     trouble = asked[::ONE_IN]
     hanging, crashed, refused = trouble[0::3], trouble[1::3], trouble[2::3]
     program = crashing(tmp_path, idle_line.program, [fact.question for fact in crashed])
-    idle_line.configure({"claude": idle_line.plan(program=str(program), turn_limit_seconds=1, min_workers=2)})
-    idle_line.serve()
-    idle_line.remember(tmp_path / "stations")
+    idle_line.begin_with(program=str(program), turn_limit_seconds=1, min_workers=2, max_workers=2)
     until(lambda: len(idle_line.workers()) == 2, what="two workers")
     for fact in first:
         assert is_verified(idle_line.answer(idle_line.ask(fact.question)))
