@@ -15,6 +15,13 @@ EMBEDDED = "extractive"
 """The answerer that is always there, and is no agent: no agent is called so."""
 
 
+MAX_SHARD_TOKENS = 200_000
+"""Of what one warm agent holds: beyond this models find less of it."""
+
+SHARD_SHARE = 0.7
+"""Of a model's window: the rest is for its own rules, the question, and the answer."""
+
+
 @unique
 class AgentKind(StrEnum):
     """Which program it is, and so how it is spoken to."""
@@ -64,12 +71,17 @@ class AgentPlan:
     folder: Path | None = None
     memories: tuple[str, ...] | None = None
     window_tokens: int = 200_000
-    """Of the model. A resident shard takes at most 70 % of it."""
+    """Of the model. A resident shard takes a share of it: `shard_tokens`."""
     min_workers: int = 1
     max_workers: int = 2
     turn_limit: timedelta = timedelta(minutes=2)
     """For one try at a question; its deadline may end it sooner."""
     drained: bool = False
+
+    @property
+    def shard_tokens(self) -> int:
+        """How much of the memory a worker holds at most, when it is resident."""
+        return min(MAX_SHARD_TOKENS, int(self.window_tokens * SHARD_SHARE))
 
     @property
     def provider(self) -> str:

@@ -46,12 +46,6 @@ from warmline.stores.sqlite import SqliteStore
 from warmline.warm.guarding import Guardian
 from warmline.warm.machine import ThisMachine
 
-MAX_SHARD_TOKENS = 200_000
-"""Of what one warm agent holds: beyond this models find less of it."""
-
-SHARD_SHARE = 0.7
-"""Of a model's window: the rest is for its own rules, the question, and the answer."""
-
 MAX_BRIEFINGS = 8
 """Kept, so that a new worker of a shard is told the same, byte for byte, and its provider's cache holds it."""
 
@@ -220,7 +214,7 @@ def _hiring(home: Home, memory: Memory, guardian: Guardian, settings: AgentSetti
     async def hire(plan: AgentPlan, mode: Mode) -> Hired:
         shard = Shard((), 0, "")
         if mode is Mode.RESIDENT:
-            shard = await memory.shard(plan.memories, min(MAX_SHARD_TOKENS, int(plan.window_tokens * SHARD_SHARE)))
+            shard = await memory.shard(plan.memories, plan.shard_tokens)
         briefing = briefings.pop(shard.digest, None)
         if briefing is None:
             briefing = await asyncio.to_thread(Briefing, shard, Fence())

@@ -33,12 +33,6 @@ MAX_WORKERS = 64
 BYTES_PER_TOKEN = 3
 """About: of what people write, with the numbers of its lines."""
 
-RESIDENT_SHARE = 0.7
-"""Of a model's window, that what it holds may take at most..."""
-
-MAX_RESIDENT_TOKENS = 200_000
-"""... and never more than this."""
-
 TRY_SECONDS = 600.0
 """For a program to start, be told its shard and answer: more than any of these may take."""
 
@@ -169,7 +163,7 @@ def _ask_whether(client: Client, plan: AgentPlan, *, is_agreed: bool) -> None:
         f" of {names}" if names else ", as long as it is empty"
     )
     tokens = sum(each["size_bytes"] for each in roots) // BYTES_PER_TOKEN
-    room = min(MAX_RESIDENT_TOKENS, int(plan.window_tokens * RESIDENT_SHARE))
+    room = plan.shard_tokens
     by = f"with the key in {plan.key_file}" if plan.key_file else f"by the login of {plan.user_home}"
     hint(one_line(f"{plan.name} is {plan.program}, and sends to {plan.provider}, {by}:"))
     if plan.mode == "resident":
