@@ -14,8 +14,8 @@ from manual_clock import ManualClock
 from warmline.agents import AgentPlan, Configuration, Mode
 from warmline.answerers.scripted import ScriptedAnswerer, Step
 from warmline.answerers.scripted_warm import Fates, ScriptedWarmAnswerer
-from warmline.dispatch.crew import Crew
-from warmline.dispatch.pool import Hired
+from warmline.crew.crew import Crew
+from warmline.crew.pool import Hired
 from warmline.errors import WarmlineError
 from warmline.ids import new_message_id
 from warmline.model import ConversationId, Draft, Kind, Message, Outcome, Passage, Recollection

@@ -17,11 +17,11 @@ from warmline.bridge.bridge import Bridge, open_bridge
 from warmline.bridge.hearings import Hearings
 from warmline.clock import SystemClock
 from warmline.configuration.reading import read
+from warmline.crew.crew import Crew
+from warmline.crew.pool import Hire, Hired
 from warmline.directory import Importer
-from warmline.dispatch.crew import Crew
 from warmline.dispatch.desks import Desks
 from warmline.dispatch.dispatcher import Dispatcher, Parts
-from warmline.dispatch.pool import Hire, Hired
 from warmline.dispatch.retention import Retention
 from warmline.dispatch.timekeeper import Timekeeper
 from warmline.home import Home

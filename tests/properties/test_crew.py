@@ -17,7 +17,7 @@ from crewing import YES, Stage, ask, calm, plan, question
 from warmline.agents import Configuration, Mode
 from warmline.answerers.scripted import After, Step
 from warmline.answerers.scripted_warm import Fates, ScriptedWarmAnswerer
-from warmline.dispatch.crew import Crew
+from warmline.crew.crew import Crew
 from warmline.errors import AgentError, AnswererError
 from warmline.model import Draft, Message, Recollection
 from warmline.protocols import Said, unheard

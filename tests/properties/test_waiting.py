@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crewing import question
-from warmline.dispatch.waiting import Ticket, Waiting
+from warmline.crew.waiting import Ticket, Waiting
 
 CONVERSATIONS = "abcd"
 

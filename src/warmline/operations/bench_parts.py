@@ -21,9 +21,9 @@ from warmline.app import Line, working
 from warmline.bridge.bridge import Bridge, open_bridge
 from warmline.bridge.credentials import hash_token
 from warmline.clock import SystemClock
-from warmline.dispatch.crew import Crew
+from warmline.crew.crew import Crew
+from warmline.crew.pool import Hired
 from warmline.dispatch.dispatcher import Dispatcher, Parts
-from warmline.dispatch.pool import Hired
 from warmline.dispatch.timekeeper import Timekeeper
 from warmline.errors import AgentError
 from warmline.home import Home

@@ -6,7 +6,7 @@ import pytest
 
 from crewing import RECOLLECTION, YES, Stage, plan, question
 from warmline.answerers.scripted_warm import ScriptedWarmAnswerer
-from warmline.dispatch.heard import Heard
+from warmline.crew.heard import Heard
 from warmline.errors import AgentError
 from warmline.model import Draft, Message, Recollection
 from warmline.protocols import Said, unheard

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from warmline.agents import AgentState
-from warmline.dispatch.restarts import Pause, Restarts
+from warmline.crew.restarts import Pause, Restarts
 from warmline.settings import AgentSettings
 
 SETTINGS = AgentSettings(

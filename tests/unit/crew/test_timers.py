@@ -11,7 +11,7 @@ import pytest
 
 from crewing import calm
 from manual_clock import ManualClock
-from warmline.dispatch.timers import Timers
+from warmline.crew.timers import Timers
 
 SECOND = timedelta(seconds=1)
 

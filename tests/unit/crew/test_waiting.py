@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crewing import question
-from warmline.dispatch.waiting import Ticket, Waiting
+from warmline.crew.waiting import Ticket, Waiting
 
 
 def ticket(conversation: str, sender: str = "owner") -> Ticket:

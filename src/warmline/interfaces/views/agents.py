@@ -8,7 +8,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from warmline.agents import AgentKind, AgentReport, AgentState, Configuration, Mode, WorkerReport
-from warmline.dispatch.trial import Tested
+from warmline.crew.trial import Tested
 from warmline.model import Outcome
 from warmline.security.redaction import redact
 

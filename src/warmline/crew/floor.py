@@ -7,9 +7,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from warmline.dispatch.pool import Hire
-from warmline.dispatch.timers import Timers
-from warmline.dispatch.waiting import Waiting
+from warmline.crew.pool import Hire
+from warmline.crew.timers import Timers
+from warmline.crew.waiting import Waiting
 from warmline.protocols import Clock
 from warmline.settings import AgentSettings
 from warmline.workers import Machine

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import NewType
 
 from warmline.agents import AgentPlan, Mode, WorkerReport
-from warmline.dispatch.timers import Timer
-from warmline.dispatch.waiting import Ticket
+from warmline.crew.timers import Timer
+from warmline.crew.waiting import Ticket
 from warmline.settings import AgentSettings
 from warmline.workers import WarmAnswerer
 

@@ -16,9 +16,9 @@ from functools import partial
 from typing import Protocol
 
 from warmline.agents import Mode
-from warmline.dispatch.floor import Floor, Promise
-from warmline.dispatch.ladder import Ladder
-from warmline.dispatch.pool import Hired, Pool, Reason, Worker
+from warmline.crew.floor import Floor, Promise
+from warmline.crew.ladder import Ladder
+from warmline.crew.pool import Hired, Pool, Reason, Worker
 from warmline.errors import AgentError
 from warmline.workers import WarmAnswerer
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from warmline.model import ConversationId, Message
 
 if TYPE_CHECKING:
-    from warmline.dispatch.pool import Worker
-    from warmline.dispatch.supervisor import Supervisor
+    from warmline.crew.pool import Worker
+    from warmline.crew.supervisor import Supervisor
 
 Turn = tuple[ConversationId, str]
 """Who takes turns: a sender in a conversation."""

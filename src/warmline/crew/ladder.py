@@ -16,8 +16,8 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from warmline.agents import AgentPlan, Mode
-from warmline.dispatch.pool import Hire, Hired
-from warmline.dispatch.timers import Timers
+from warmline.crew.pool import Hire, Hired
+from warmline.crew.timers import Timers
 from warmline.errors import AgentError, AnswererError, WarmlineError, WorkerError
 from warmline.model import Draft, Message, Recollection
 from warmline.protocols import Said

@@ -17,14 +17,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from warmline.agents import AgentReport, AgentState, Configuration
-from warmline.dispatch.floor import Floor, Room
-from warmline.dispatch.heard import Heard
-from warmline.dispatch.ladder import Ladder
-from warmline.dispatch.pool import Hire, Worker
-from warmline.dispatch.supervisor import Supervisor
-from warmline.dispatch.timers import Timers
-from warmline.dispatch.trial import TRIAL, Tested, trial_question
-from warmline.dispatch.waiting import Ticket
+from warmline.crew.floor import Floor, Room
+from warmline.crew.heard import Heard
+from warmline.crew.ladder import Ladder
+from warmline.crew.pool import Hire, Worker
+from warmline.crew.supervisor import Supervisor
+from warmline.crew.timers import Timers
+from warmline.crew.trial import TRIAL, Tested, trial_question
+from warmline.crew.waiting import Ticket
 from warmline.errors import AgentError, AnswererError, UnknownAgentError
 from warmline.model import Draft, Message, Outcome, Recollection
 from warmline.protocols import Answerer, Clock, Said, unheard

@@ -16,13 +16,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from warmline.agents import AgentPlan, AgentReport, AgentState, Mode
-from warmline.dispatch.floor import Floor
-from warmline.dispatch.ladder import Ladder
-from warmline.dispatch.lives import NOT_NEEDED, Lives
-from warmline.dispatch.pool import Pool, Reason, Worker
-from warmline.dispatch.restarts import Pause, Restarts
-from warmline.dispatch.timers import Timer
-from warmline.dispatch.waiting import Ticket
+from warmline.crew.floor import Floor
+from warmline.crew.ladder import Ladder
+from warmline.crew.lives import NOT_NEEDED, Lives
+from warmline.crew.pool import Pool, Reason, Worker
+from warmline.crew.restarts import Pause, Restarts
+from warmline.crew.timers import Timer
+from warmline.crew.waiting import Ticket
 from warmline.errors import AgentError
 from warmline.model import Draft, Message, Recollection
 from warmline.protocols import Said
