@@ -81,6 +81,7 @@ class Line:
     async def leave(self) -> None:
         """Let waits return with what is known, and give answers in progress the drain; release the rest."""
         self.bridge.end_waits()
+        self.agents.leave()
         await self.dispatcher.drain()
 
 

@@ -83,6 +83,7 @@ class Crew:
         self._ladder = Ladder(self._floor.timers, settings)
         self._agents: dict[str, Supervisor] = {}
         self._configuration = Configuration()
+        self._is_leaving = False
 
     @property
     def is_warm(self) -> bool:
@@ -102,6 +103,12 @@ class Crew:
                 await self._floor.timers.run()
             finally:
                 self._floor.group = None
+
+    def leave(self) -> None:
+        """Let nobody wait for a worker any more: who does is cancelled. Questions that are being answered go on."""
+        self._is_leaving = True
+        for ticket in self._floor.waiting:
+            self._send_away(ticket)
 
     async def apply(self, configuration: Configuration) -> None:
         """Go by this configuration from now on. Agents that stand in it as before are not touched.
@@ -193,6 +200,8 @@ class Crew:
         waiting = self._floor.waiting
         ticket.handed = asyncio.get_running_loop().create_future()
         (waiting.put_back if is_again else waiting.put)(ticket)
+        if self._is_leaving:
+            self._send_away(ticket)
         self._see_to(ticket)
         self._tend()
         try:
@@ -234,6 +243,12 @@ class Crew:
         if reason is not None:
             self._floor.waiting.remove(ticket)
             ticket.handed.set_result(reason)
+
+    def _send_away(self, ticket: Ticket) -> None:
+        self._floor.waiting.remove(ticket)
+        if ticket.is_test and not ticket.handed.done():
+            ticket.handed.set_exception(AgentError("the daemon leaves: try again"))
+        ticket.handed.cancel()
 
     def _trouble_of(self, ticket: Ticket) -> str | None:
         agent = self._agents.get(ticket.agent or "")

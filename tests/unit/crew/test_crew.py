@@ -233,3 +233,18 @@ async def test_passages_of_memories_that_an_agent_may_not_see_are_not_given_to_i
         monkeypatch.setattr(stage.workers()[0], "answer", recorder.answer)
         await crew.desk(None).answer(question(), RECOLLECTION)
         assert recorder.paths == ["notes/a.md"]
+
+
+async def test_a_leaving_crew_sends_away_who_waits_and_lets_who_is_being_answered_finish() -> None:
+    answering = asyncio.Event()
+    stage = Stage(script={"claude": [After(answering, YES)]})
+    async with stage.at_work(plan(max_workers=1)) as crew:
+        first, second = ask(crew), ask(crew)
+        await calm()
+        crew.leave()
+        third = ask(crew)
+        await calm()
+        assert second.cancelled()
+        assert third.cancelled()
+        answering.set()
+        assert (await drafted(first)).text == YES.text
