@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-from warmline.agents import AgentPlan, Mode
+from warmline.agents import AgentPlan
 from warmline.answerers.briefing import Briefing
 from warmline.answerers.claude.environment import Setting, setting
 from warmline.answerers.claude.program import Program
@@ -45,7 +45,6 @@ class ClaudeAnswerer:
     def __init__(
         self,
         plan: AgentPlan,
-        mode: Mode,
         briefing: Briefing,
         *,
         spawn: Spawn,
