@@ -69,7 +69,6 @@ async def worker(
     async with Guardian(folder / "guardian", WarmSettings(end_of_input=timedelta(seconds=0.2))) as guardian:
         made = ClaudeAnswerer(
             plan,
-            mode,
             Briefing(SHARD if mode is Mode.RESIDENT else None, Fence()),
             spawn=guardian.spawn,
             folder=folder / "agent",

@@ -223,7 +223,7 @@ def _hiring(home: Home, memory: Memory, guardian: Guardian, settings: AgentSetti
         for digest in tuple(briefings)[:-MAX_BRIEFINGS]:
             del briefings[digest]
         answerer = ClaudeAnswerer(
-            plan, mode, briefing, spawn=guardian.spawn, folder=home.agents / plan.name, settings=settings
+            plan, briefing, spawn=guardian.spawn, folder=home.agents / plan.name, settings=settings
         )
         return Hired(answerer, shard.digest, shard.tokens, len(shard.files), len(shard.left_out))
 

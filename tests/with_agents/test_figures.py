@@ -14,7 +14,7 @@ from agent_line import AgentLine, Figure, is_verified
 from kinship import rss_bytes
 from made_memory import Fact, make_memory
 from model_process import ModelProcess
-from warmline.agents import AgentPlan, Mode
+from warmline.agents import AgentPlan
 from warmline.answerers.briefing import Briefing
 from warmline.answerers.claude.client import ClaudeAnswerer
 from warmline.clock import SystemClock
@@ -112,9 +112,7 @@ async def ask_without_the_line(plan: AgentPlan, folder: Path, asked: list[Fact])
         await memory.close()
     async with Guardian(folder / "guardian", WarmSettings()) as guardian:
         briefing = Briefing(shard, Fence())
-        answerer = ClaudeAnswerer(
-            plan, Mode.RESIDENT, briefing, spawn=guardian.spawn, folder=folder, settings=AgentSettings()
-        )
+        answerer = ClaudeAnswerer(plan, briefing, spawn=guardian.spawn, folder=folder, settings=AgentSettings())
         try:
             await answerer.start()
             return [await _seconds(answerer, clock, fact) for fact in asked]
