@@ -111,7 +111,7 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
     clock = SystemClock()
     key = await asyncio.to_thread(find_key, home.encryption)
     async with AsyncExitStack() as closing:
-        store, seals = await _open_store(closing, home, key, settings)
+        store, directory, seals = await _open_store(closing, home, key, settings)
         audit = SqliteAuditLog(store.database, clock, settings.audit)
         closing.push_async_callback(audit.close)
         workspace = home.path if key is None else closing.enter_context(open_workspace(home.path))
@@ -131,7 +131,7 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
         desks = _desks(parts, crew, embedded, settings, leaving)
         bridge = open_bridge(
             store,
-            SqliteDirectory(store.database),
+            directory,
             verifier,
             clock,
             settings=settings.bridge,
@@ -164,15 +164,16 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
 
 async def _open_store(
     closing: AsyncExitStack, home: Home, key: bytes | None, settings: Settings
-) -> tuple[SqliteStore, Seals]:
+) -> tuple[SqliteStore, SqliteDirectory, Seals]:
     """Open the store with the keys of its seals; this daemon owns it alone, so who held a lease is gone."""
     seals = await asyncio.to_thread(_open_seals, home, key)
     store = SqliteStore(home.store, settings.store, SystemClock(), seals, key=key)
+    directory = SqliteDirectory(store.database)  # before it is opened: what stands in the store is then read into it
     await store.open()
     closing.push_async_callback(store.close)
     await asyncio.to_thread(keep_first, home.first_seal_keys, home.seal_keys)
     await store.lapse_all()
-    return store, seals
+    return store, directory, seals
 
 
 def _open_memory(closing: AsyncExitStack, home: Home, key: bytes | None, workspace: Path, settings: Settings) -> Memory:

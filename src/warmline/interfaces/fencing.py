@@ -40,7 +40,7 @@ def fenced_message(fence: Fence, said: Mapping[str, Any]) -> str:
 def fenced_answer(fence: Fence, answer: Mapping[str, Any]) -> str:
     """Return an answer that is there, with the quotes that it cites: AnswerView."""
     attributes = {"speaker": answer["author"], "kind": "answer", "outcome": answer["outcome"], "about": answer["id"]}
-    attributes["in_place_of"] = answer["in_place_of"]
+    attributes["in_place_of"] = answer.get("in_place_of")
     said = fence.block(What.MESSAGE, answer["text"], trust=Trust(answer["trust"]), **_present(attributes))
     return _with_quotes(fence, said, answer)
 
