@@ -140,6 +140,11 @@ def test_a_part_that_is_refused_for_its_size_is_asked_for_by_halves_until_it_is_
     assert turn == "not in the memory"
 
 
+def test_a_remark_that_is_no_refusal_is_not_taken_for_one() -> None:
+    back = "<system-reminder>The file is empty; this exceeds nothing.</system-reminder>"
+    assert next_turn(prompt(ORDER, call("Read"), result(back)), 150) == "not in the memory"
+
+
 def test_a_file_that_is_not_there_ends_the_reading() -> None:
     turn = next_turn(prompt(ORDER, call("Read"), result("File does not exist.", is_error=True)), 150)
     assert turn == "not in the memory"

@@ -103,6 +103,8 @@ def _until_up(speaker: Speaker, model: Model, began: float, pid: int) -> Prepare
     while True:
         agent = speaker.call("GET", f"/v1/agents/{AGENT}")
         if agent["state"] == "up" and agent["workers"]:
+            if agent["left_out"]:
+                raise AgentError("the agent has no room for the memory: give less --kilobytes")
             return Prepared(time.perf_counter() - began, model.take_turns(), len(descendants(pid)))
         if agent["state"] == "down" or time.monotonic() > deadline:
             raise AgentError(f"the agent did not come up: it is {agent['state']}, {agent['reason']}")
