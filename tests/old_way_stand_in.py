@@ -33,7 +33,7 @@ def ask(turns: list[dict[str, Any]]) -> Any:
     body = {"model": sys.argv[sys.argv.index("--model") + 1], "max_tokens": 1000, "messages": turns, "tools": TOOLS}
     address = f"{os.environ['ANTHROPIC_BASE_URL']}/v1/messages"
     asked = urllib.request.Request(address, json.dumps(body).encode())  # noqa: S310  # the simulated model
-    with urllib.request.urlopen(asked, timeout=5) as heard:  # noqa: S310
+    with urllib.request.urlopen(asked, timeout=30) as heard:  # noqa: S310
         return json.load(heard)
 
 

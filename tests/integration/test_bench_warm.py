@@ -24,7 +24,13 @@ STAND_IN = Path(__file__).parents[1] / "old_way_stand_in.py"
 LINES = 250
 """Of the memory: three reads of the stand-in's."""
 
-TALKER = "import subprocess as s; p = [s.Popen(['cat'], stdin=s.PIPE) for _ in range(2)]; print(1, flush=True); input()"
+TALKER = """
+import subprocess, threading
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+kept = [subprocess.Popen(["cat"], stdin=subprocess.PIPE) for _ in range(2)]
+print(1, flush=True)
+input()
+"""
 
 
 def a_memory() -> MadeMemory:
@@ -35,7 +41,7 @@ def a_memory() -> MadeMemory:
 
 @contextmanager
 def talker() -> Iterator[subprocess.Popen[bytes]]:
-    """Start a process that starts two, and waits."""
+    """Start a process that starts two and a thread, and waits."""
     with subprocess.Popen([sys.executable, "-c", TALKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
         assert program.stdout is not None
         assert program.stdout.readline() == b"1\n"

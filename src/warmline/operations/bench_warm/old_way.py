@@ -109,6 +109,7 @@ def _ask(command: Sequence[str], environment: Mapping[str, str], file: Path, que
         raise AgentError(f"{command[0]} cannot be run: {error}") from error
     seconds = time.perf_counter() - began
     if done.returncode:
-        raise AgentError(f"{command[0]} failed with {done.returncode}: {(done.stderr or done.stdout).strip()[:500]}")
+        *_, said = (done.stderr or done.stdout or "it said nothing").strip().splitlines()
+        raise AgentError(f"{command[0]} failed with {done.returncode}: {said[:300]}")
     sources = sources_in(done.stdout)
     return Asked(seconds, model.take_turns(), len(sources), 0, is_right(sources, question))
