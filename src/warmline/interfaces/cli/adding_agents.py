@@ -265,5 +265,5 @@ def _tell(agent: dict[str, Any], tested: dict[str, Any]) -> None:
     held = ""
     if agent["mode"] == "resident":
         held = f", holds {counted(agent['resident_files'], 'file')} ({counted(agent['resident_tokens'], 'token')})"
-    print(f"added {name}: {agent['mode']}{held}; it answered a question in {tested['took_ms']:,.0f} ms")
+    print(f"added {name}: {agent['mode']}{held}; started and answered a question in {tested['took_ms']:,.0f} ms")
     hint(f'ask it: `warmline ask --agent {name} "..."`; undo: `warmline agents remove {name}`')
