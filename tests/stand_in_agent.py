@@ -41,6 +41,7 @@ class StandIn:
         self.history: list[tuple[str, str]] = []
         self.session = 1
         self.hanging: str | None = None
+        self.interrupts_to_miss = 0
         self.permitted: str | None = None
 
     def hear(self, message: dict[str, Any]) -> None:
@@ -70,6 +71,9 @@ class StandIn:
 
     def done(self, subtype: str, request: dict[str, Any]) -> dict[str, Any]:
         """Do what is known, and return what to say of it."""
+        if subtype == "interrupt" and self.interrupts_to_miss:
+            self.interrupts_to_miss -= 1
+            return {"still_queued": [self.hanging]}
         if subtype == "interrupt" and self.hanging and "interrupt" not in self.lacking:
             uuid, self.hanging = self.hanging, None
             self.over(uuid, subtype="error_during_execution", is_error=True, terminal_reason="aborted_streaming")
@@ -108,6 +112,7 @@ class StandIn:
             "crash": lambda: crash(f"fatal: the stand-in was told to, with {more}"),
             "exit": lambda: sys.exit(int(more)),
             "hang": lambda: self.hang(uuid, ""),
+            "hang-late": lambda: self.hang(uuid, "", interrupts_to_miss=2),
             "hang-midway": lambda: self.hang(uuid, f"{SAYING}And then "),
             "closed-output": close_output,
             "garbage": lambda: write("this is no message"),
@@ -130,9 +135,9 @@ class StandIn:
         {**ends, **goes_on}[what]()
         return what in ends
 
-    def hang(self, uuid: str, begun: str) -> None:
-        """Say no more until it is interrupted."""
-        self.hanging = uuid
+    def hang(self, uuid: str, begun: str, *, interrupts_to_miss: int = 0) -> None:
+        """Say no more until it is interrupted; the real one misses interrupts that come before its turn has begun."""
+        self.hanging, self.interrupts_to_miss = uuid, interrupts_to_miss
         if begun:
             self.stream(begun)
 
