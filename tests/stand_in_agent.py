@@ -42,6 +42,7 @@ class StandIn:
         self.session = 1
         self.hanging: str | None = None
         self.interrupts_to_miss = 0
+        self.rewinds_to_miss = 0
         self.permitted: str | None = None
 
     def hear(self, message: dict[str, Any]) -> None:
@@ -76,9 +77,11 @@ class StandIn:
             return {"still_queued": [self.hanging]}
         if subtype == "interrupt" and self.hanging and "interrupt" not in self.lacking:
             uuid, self.hanging = self.hanging, None
+            self.event("content_block_delta", delta={"type": "text_delta", "text": "words that come too late "})
             self.over(uuid, subtype="error_during_execution", is_error=True, terminal_reason="aborted_streaming")
         if subtype == "rewind_conversation":
-            if self.hanging:
+            if self.hanging or self.rewinds_to_miss:
+                self.rewinds_to_miss = max(0, self.rewinds_to_miss - 1)
                 return {"rewound": False, "reason": "turn_running"}
             places = [at for at, (uuid, _) in enumerate(self.history) if uuid == request["target_message_uuid"]]
             self.history = self.history[: places[0]] if places else self.history
@@ -129,6 +132,7 @@ class StandIn:
             "noise": lambda: complain("n" * int(more)),
             "cut-off": lambda: self.stream(SAYING, stop_reason="max_tokens"),
             "again": lambda: self.stream(f"{SAYING}\nnotes"),
+            "end-late": lambda: setattr(self, "rewinds_to_miss", 2),
             "otherwise": lambda: self.stream("I first thought so "),
             "stale": lambda: self.over("a-question-of-before", result="what another question was answered"),
         }
