@@ -41,6 +41,8 @@ class StandIn:
         self.history: list[tuple[str, str]] = []
         self.session = 1
         self.hanging: str | None = None
+        self.interrupts_to_miss = 0
+        self.rewinds_to_miss = 0
         self.permitted: str | None = None
 
     def hear(self, message: dict[str, Any]) -> None:
@@ -70,11 +72,16 @@ class StandIn:
 
     def done(self, subtype: str, request: dict[str, Any]) -> dict[str, Any]:
         """Do what is known, and return what to say of it."""
+        if subtype == "interrupt" and self.interrupts_to_miss:
+            self.interrupts_to_miss -= 1
+            return {"still_queued": [self.hanging]}
         if subtype == "interrupt" and self.hanging and "interrupt" not in self.lacking:
             uuid, self.hanging = self.hanging, None
+            self.event("content_block_delta", delta={"type": "text_delta", "text": "words that come too late "})
             self.over(uuid, subtype="error_during_execution", is_error=True, terminal_reason="aborted_streaming")
         if subtype == "rewind_conversation":
-            if self.hanging:
+            if self.hanging or self.rewinds_to_miss:
+                self.rewinds_to_miss = max(0, self.rewinds_to_miss - 1)
                 return {"rewound": False, "reason": "turn_running"}
             places = [at for at, (uuid, _) in enumerate(self.history) if uuid == request["target_message_uuid"]]
             self.history = self.history[: places[0]] if places else self.history
@@ -108,6 +115,7 @@ class StandIn:
             "crash": lambda: crash(f"fatal: the stand-in was told to, with {more}"),
             "exit": lambda: sys.exit(int(more)),
             "hang": lambda: self.hang(uuid, ""),
+            "hang-late": lambda: self.hang(uuid, "", interrupts_to_miss=2),
             "hang-midway": lambda: self.hang(uuid, f"{SAYING}And then "),
             "closed-output": close_output,
             "garbage": lambda: write("this is no message"),
@@ -124,15 +132,16 @@ class StandIn:
             "noise": lambda: complain("n" * int(more)),
             "cut-off": lambda: self.stream(SAYING, stop_reason="max_tokens"),
             "again": lambda: self.stream(f"{SAYING}\nnotes"),
+            "end-late": lambda: setattr(self, "rewinds_to_miss", 2),
             "otherwise": lambda: self.stream("I first thought so "),
             "stale": lambda: self.over("a-question-of-before", result="what another question was answered"),
         }
         {**ends, **goes_on}[what]()
         return what in ends
 
-    def hang(self, uuid: str, begun: str) -> None:
-        """Say no more until it is interrupted."""
-        self.hanging = uuid
+    def hang(self, uuid: str, begun: str, *, interrupts_to_miss: int = 0) -> None:
+        """Say no more until it is interrupted; the real one misses interrupts that come before its turn has begun."""
+        self.hanging, self.interrupts_to_miss = uuid, interrupts_to_miss
         if begun:
             self.stream(begun)
 

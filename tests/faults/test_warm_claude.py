@@ -166,6 +166,45 @@ async def test_one_that_does_not_stop_cannot_be_recovered_and_counts_as_ended(tm
         assert isinstance(await failure_of(made, ""), AgentError)
 
 
+async def test_an_interrupt_that_came_too_early_is_said_again(tmp_path: Path) -> None:
+    async with worker(tmp_path, stand_in(tmp_path, "clear"), settings=BRISK) as made:
+        pid, fresh = made.pid, await answer(made)
+        answering = asyncio.create_task(answer(made, "hang-late"))
+        await asyncio.wait([answering], timeout=0.05)
+        answering.cancel()
+        await asyncio.wait([answering])
+        async with asyncio.timeout(LIMIT_SECONDS):
+            await made.recover()
+        assert await answer(made) == fresh
+        assert made.pid == pid
+
+
+async def test_a_rewind_that_came_too_early_is_asked_for_again(tmp_path: Path) -> None:
+    async with worker(tmp_path, stand_in(tmp_path, "clear")) as made:
+        pid, fresh = made.pid, await answer(made)
+        await answer(made, "end-late")
+        assert await answer(made) == fresh
+        assert made.pid == pid
+
+
+async def test_nothing_more_is_told_of_an_answer_that_was_cancelled(tmp_path: Path) -> None:
+    heard, said = asyncio.Event(), []
+
+    def hear(piece: str) -> None:
+        said.append(piece)
+        heard.set()
+
+    async with worker(tmp_path, stand_in(tmp_path)) as made:
+        answering = asyncio.create_task(made.answer(ask("stand-in: hang-midway"), NOTHING, hear))
+        async with asyncio.timeout(LIMIT_SECONDS):
+            await heard.wait()
+            answering.cancel()
+            await asyncio.wait([answering])
+            before = list(said)
+            await made.recover()
+        assert said == before
+
+
 async def test_one_that_answers_nothing_is_stopped_in_the_end_though_nobody_asks_for_it(tmp_path: Path) -> None:
     plan = stand_in(tmp_path, turn_limit=timedelta(seconds=0.2))
     async with worker(tmp_path, plan, settings=BRISK) as made:
