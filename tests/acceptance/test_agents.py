@@ -120,12 +120,12 @@ def test_one_that_does_not_answer_leaves_the_file_as_it_was_and_says_why(home: A
 
 def test_one_that_does_not_answer_is_kept_when_asked_for_and_shows_in_the_list(home: AgentsHome) -> None:
     assert home.add("claude", "refusing", "--keep").returncode == 1
+    assert home.run("agents", "test", "claude").returncode == 1
     until(lambda: home.json_of("agents", "list")["agents"][0]["state"] == "down")
     listed = home.run("agents", "list")
     assert listed.returncode == 1
     assert b"claude  down  resident" in listed.stdout
     assert home.run("agents", "show", "claude").returncode == 1
-    assert home.run("agents", "test", "claude").returncode == 1
 
 
 def test_a_second_of_the_same_name_is_refused_and_nothing_is_changed(home: AgentsHome) -> None:
