@@ -18,13 +18,12 @@ from datetime import timedelta
 
 from warmline.agents import AgentReport, AgentState, Configuration
 from warmline.crew.heard import Heard
-from warmline.crew.ladder import Ladder
-from warmline.crew.pool import Hire, Worker
+from warmline.crew.pool import Hire
 from warmline.crew.room import Room
 from warmline.crew.supervisor import Supervisor
 from warmline.crew.timers import Timers
 from warmline.crew.trial import TRIAL, Tested, trial_question
-from warmline.crew.waiting import Ticket
+from warmline.crew.waiting import Seat, Ticket
 from warmline.crew.workshop import Workshop
 from warmline.errors import AgentError, AnswererError, UnknownAgentError
 from warmline.model import Draft, Message, Outcome, Recollection
@@ -81,7 +80,6 @@ class Crew:
             changed=self._changed,
             timers=Timers(clock),
         )
-        self._ladder = Ladder(self._workshop.timers, settings)
         self._agents: dict[str, Supervisor] = {}
         self._configuration = Configuration()
         self._is_leaving = False
@@ -169,9 +167,8 @@ class Crew:
         heard = Heard(said)
         seat = await self._seat(ticket)
         while not isinstance(seat, str):
-            agent, worker = seat
             try:
-                return await agent.serve(worker, ticket.question, recollection, unheard if said is unheard else heard)
+                return await seat.serve(ticket.question, recollection, unheard if said is unheard else heard)
             except AgentError as error:
                 self._blame(ticket, error)
             heard.again()
@@ -182,22 +179,18 @@ class Crew:
     async def _try(self, agent: Supervisor) -> Draft:
         """Have an agent answer the trial: beside what it is doing, when all its workers are busy and it can."""
         agent.try_now()
-        pool = agent.pools[0]
-        if pool.workers and not pool.idle and agent.may_be_asked:
-            try:
-                busy = next(iter(pool.workers)).answerer
-                return Draft(Outcome.ANSWERED, await self._ladder.ask_aside(busy, agent.plan, TRIAL))
-            except AgentError:
-                logger.info("agent not asked aside", extra={"agent": agent.plan.name})
+        reply = await agent.aside(TRIAL)
+        if reply is not None:
+            return Draft(Outcome.ANSWERED, reply)
         ticket = Ticket(trial_question(self._workshop.clock.now()), agent.plan.name, is_test=True)
         return await self.answer(ticket, _NOTHING, unheard)
 
-    async def _seat(self, ticket: Ticket, *, is_again: bool = False) -> tuple[Supervisor, Worker] | str:
+    async def _seat(self, ticket: Ticket, *, is_again: bool = False) -> Seat | str:
         """Wait for a worker, or return why the fallback is to answer. Who is cancelled keeps none from others."""
         for agent in self._agents.values():
-            worker = agent.take(ticket)
-            if worker is not None:
-                return agent, worker
+            taken = agent.take(ticket)
+            if taken is not None:
+                return taken
         waiting = self._workshop.waiting
         ticket.handed = asyncio.get_running_loop().create_future()
         (waiting.put_back if is_again else waiting.put)(ticket)
@@ -212,7 +205,7 @@ class Crew:
             if ticket.handed.done() and not ticket.handed.cancelled() and not ticket.handed.exception():
                 seat = ticket.handed.result()
                 if not isinstance(seat, str):
-                    seat[0].free(seat[1])
+                    seat.free()
             raise
 
     def _blame(self, ticket: Ticket, error: AgentError) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from warmline.agents import AgentPlan, AgentReport, AgentState, Mode
@@ -75,14 +75,15 @@ class Supervisor:
         """Whether there is a worker, or one is being started."""
         return any(pool.workers or pool.starting is not None for pool in self.pools)
 
-    def take(self, ticket: Ticket) -> Worker | None:
-        """Take an idle worker for a question, to serve it or to be freed; None when there is none."""
+    def take(self, ticket: Ticket) -> Taken | None:
+        """Take an idle worker for a question; None when there is none."""
         for pool in self.pools:
             if pool.fits(ticket):
                 pool.use(self._workshop.clock.now())
                 if self._again is None:
                     self.try_now()
-                return pool.take_idle() if self.may_be_asked else None
+                worker = pool.take_idle() if self.may_be_asked else None
+                return None if worker is None else Taken(self, worker)
         return None
 
     async def serve(self, worker: Worker, question: Message, recollection: Recollection, said: Said) -> Draft:
@@ -111,6 +112,18 @@ class Supervisor:
         self._restarts.answered()
         self.free(worker)
         return draft
+
+    async def aside(self, question: str) -> str | None:
+        """Have a busy worker answer beside what it is doing; None when one is free, or it cannot."""
+        pool = self.pools[0]
+        if not pool.workers or pool.idle or not self.may_be_asked:
+            return None
+        busy = next(iter(pool.workers))
+        try:
+            return await self._ladder.ask_aside(busy.answerer, self.plan, question)
+        except AgentError:
+            logger.info("agent not asked aside", extra={"agent": self.plan.name})
+            return None
 
     def free(self, worker: Worker) -> None:
         """Let a worker take the next question that fits, or end if it is leaving."""
@@ -242,7 +255,7 @@ class Supervisor:
         while self.may_be_asked and len(waiting) and (ticket := waiting.take(pool.fits)) is not None:
             if not ticket.handed.done():  # otherwise who asked was cancelled a moment ago
                 worker.is_busy = True
-                ticket.handed.set_result((self, worker))
+                ticket.handed.set_result(Taken(self, worker))
                 return
         pool.put_idle(worker)
 
@@ -295,3 +308,19 @@ class Supervisor:
     def _dismiss(self, workers: Iterable[Worker], why: Reason) -> None:
         for worker in workers:
             self._lives.dismiss(worker, why)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A worker that was taken for one question. Satisfies waiting.Seat."""
+
+    agent: Supervisor
+    worker: Worker
+
+    async def serve(self, question: Message, recollection: Recollection, said: Said) -> Draft:
+        """Have it answer, and free it. Raises AgentError and AnswererError, as `Supervisor.serve`."""
+        return await self.agent.serve(self.worker, question, recollection, said)
+
+    def free(self) -> None:
+        """Let it take another question."""
+        self.agent.free(self.worker)
