@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from warmline.agents import AgentReport, AgentState, Configuration
-from warmline.crew.heard import Heard
 from warmline.crew.pool import Hire
 from warmline.crew.room import Room
 from warmline.crew.supervisor import Supervisor
@@ -28,6 +27,7 @@ from warmline.crew.workshop import Workshop
 from warmline.errors import AgentError, AnswererError, UnknownAgentError
 from warmline.model import Draft, Message, Outcome, Recollection
 from warmline.protocols import Answerer, Clock, Said, unheard
+from warmline.retelling import Retelling
 from warmline.settings import AgentSettings
 from warmline.workers import Machine
 
@@ -164,14 +164,20 @@ class Crew:
 
     async def answer(self, ticket: Ticket, recollection: Recollection, said: Said) -> Draft:
         """Have the question answered by whoever may; AgentErrors stay in here. Raises AnswererError."""
-        heard = Heard(said)
+        retelling = Retelling()
+
+        def hear(piece: str) -> None:
+            if fresh := retelling.go_on(piece):
+                said(fresh)
+
+        heard = unheard if said is unheard else hear
         seat = await self._seat(ticket)
         while not isinstance(seat, str):
             try:
-                return await seat.serve(ticket.question, recollection, unheard if said is unheard else heard)
+                return await seat.serve(ticket.question, recollection, heard)
             except AgentError as error:
                 self._blame(ticket, error)
-            heard.again()
+            retelling.begin()
             seat = await self._seat(ticket, is_again=True)
         draft = await self.fallback.answer(ticket.question, recollection, heard)
         return replace(draft, author=draft.author or self.fallback.name, in_place_of=seat or None)
