@@ -20,8 +20,8 @@ from warmline.configuration.reading import read
 from warmline.crew.crew import Crew
 from warmline.crew.pool import Hire, Hired
 from warmline.directory import Importer
-from warmline.dispatch.desks import Desks
 from warmline.dispatch.dispatcher import Dispatcher, Parts
+from warmline.dispatch.dispatchers import Dispatchers
 from warmline.dispatch.retention import Retention
 from warmline.dispatch.timekeeper import Timekeeper
 from warmline.home import Home
@@ -61,7 +61,7 @@ class Line:
     importer: Importer
     audit: AuditLog
     clock: Clock
-    dispatcher: Dispatcher | Desks
+    dispatcher: Dispatcher | Dispatchers
     leaving: asyncio.Event
     workspace: Path
     """Where content may lie for a while; of an encrypted home it is in memory."""
@@ -86,7 +86,7 @@ class Line:
 
 
 @asynccontextmanager
-async def working(dispatcher: Dispatcher | Desks, *others: Service) -> AsyncIterator[None]:
+async def working(dispatcher: Dispatcher | Dispatchers, *others: Service) -> AsyncIterator[None]:
     """Dispatch beside the other services until the block ends; then drain, and cancel those."""
     async with asyncio.TaskGroup() as services:
         besides = [services.create_task(other.run(), name=type(other).__name__) for other in others]
@@ -128,7 +128,7 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
             clock=clock,
             heard=hearings.heard,
         )
-        desks = _desks(parts, crew, embedded, settings, leaving)
+        dispatchers = _dispatchers(parts, crew, embedded, settings, leaving)
         bridge = open_bridge(
             store,
             directory,
@@ -137,12 +137,12 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
             settings=settings.bridge,
             owner_token=home.read_token(),
             hearings=hearings,
-            agents=lambda: desks.names,
+            agents=lambda: dispatchers.names,
         )
-        reload_agents = _reloading(home, crew, desks)
+        reload_agents = _reloading(home, crew, dispatchers)
         await reload_agents()
         retention = Retention(store, audit, clock, settings.retention)
-        async with working(desks, Timekeeper(store, clock), retention, audit, crew):
+        async with working(dispatchers, Timekeeper(store, clock), retention, audit, crew):
             yield Line(
                 home=home,
                 settings=settings,
@@ -151,7 +151,7 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
                 importer=SqliteImporter(store.database),
                 audit=audit,
                 clock=clock,
-                dispatcher=desks,
+                dispatcher=dispatchers,
                 leaving=leaving,
                 workspace=workspace,
                 is_encrypted=key is not None,
@@ -198,8 +198,10 @@ async def _open_crew(
     )
 
 
-def _desks(parts: Parts, crew: Crew, embedded: Answerer, settings: Settings, leaving: asyncio.Event) -> Desks:
-    return Desks(
+def _dispatchers(
+    parts: Parts, crew: Crew, embedded: Answerer, settings: Settings, leaving: asyncio.Event
+) -> Dispatchers:
+    return Dispatchers(
         parts,
         lambda name: embedded if name == EMBEDDED else crew.desk(name),
         settings.dispatch,
@@ -231,14 +233,14 @@ def _hiring(home: Home, memory: Memory, guardian: Guardian, settings: AgentSetti
     return hire
 
 
-def _reloading(home: Home, crew: Crew, desks: Desks) -> Callable[[], Awaitable[Configuration]]:
+def _reloading(home: Home, crew: Crew, dispatchers: Dispatchers) -> Callable[[], Awaitable[Configuration]]:
     reloading = asyncio.Lock()
 
     async def reload_agents() -> Configuration:
         async with reloading:
             configuration = await asyncio.to_thread(read, home.configuration)
             if configuration.trouble is None or crew.is_empty:
-                await desks.apply([plan.name for plan in configuration.agents])
+                await dispatchers.apply([plan.name for plan in configuration.agents])
             await crew.apply(configuration)
         return configuration
 

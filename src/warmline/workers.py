@@ -1,4 +1,4 @@
-"""The seams around a worker: an answerer kept warm, the program that it is, what holds that, and what it holds."""
+"""The seams around a worker: an answerer kept warm, the program that it is, who starts that, and the machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-from warmline.model import Shard
 from warmline.protocols import Answerer
 
 
@@ -70,6 +69,10 @@ class Process(Protocol):
     def status(self) -> int | None:
         """What its first process ended with, below 0 by that signal; None while it runs."""
 
+    @property
+    def rss_bytes(self) -> int:
+        """How much memory its first process holds now; 0 when that cannot be known."""
+
     async def wait(self, limit: timedelta) -> int:
         """Wait until its first process has ended. Raises TimeoutError after `limit`."""
 
@@ -89,20 +92,6 @@ class Spawn(Protocol):
         limits: Mapping[str, int] | None = None,
     ) -> Process:
         """Start one with this environment and no other. Raises WorkerError."""
-
-
-class Shards(Protocol):
-    """A memory, asked for what one agent can hold of it."""
-
-    @property
-    def generation(self) -> int:
-        """Grows whenever what is indexed may have changed."""
-
-    async def shard(self, roots: Sequence[str] | None, max_tokens: int) -> Shard:
-        """Return whole files of these roots (None: of all), in the order of their paths, while there is room.
-
-        As the files are now; secrets in them are masked. A name that is no root's holds nothing.
-        """
 
 
 class Machine(Protocol):

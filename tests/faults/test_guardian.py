@@ -110,6 +110,14 @@ async def test_what_a_worker_daemonised_ends_when_the_worker_dies_by_itself(guar
     assert await worker.end() == []
 
 
+async def test_a_worker_tells_how_much_memory_it_holds_until_it_has_ended(guardian: Guardian) -> None:
+    worker = await spawned(guardian, POLITE)
+    await first_number(worker)
+    assert worker.rss_bytes > 1_000_000
+    assert await worker.end() == []
+    assert worker.rss_bytes == 0
+
+
 async def test_a_worker_that_minds_term_ends_in_its_own_way(guardian: Guardian) -> None:
     worker = await spawned(guardian, POLITE)
     await first_number(worker)

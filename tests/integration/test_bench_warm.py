@@ -14,7 +14,7 @@ import pytest
 from warmline.errors import AgentError
 from warmline.operations.bench_warm import old_way
 from warmline.operations.bench_warm.memory import MadeMemory, Question, make
-from warmline.operations.bench_warm.model import simulated_model
+from warmline.operations.bench_warm.model import model_of_a_pass
 from warmline.operations.bench_warm.watch import Watch, cpu_seconds, descendants
 from warmline.warm.processes import Key, started
 
@@ -53,7 +53,7 @@ def talker() -> Iterator[subprocess.Popen[bytes]]:
 
 def test_the_old_way_is_asked_in_turns_that_the_model_counted() -> None:
     answered = []
-    with simulated_model(is_instant=True) as model:
+    with model_of_a_pass(is_instant=True) as model:
         done = old_way.ask_all(STAND_IN, model, "m", a_memory(), is_instant=True, on_answer=lambda: answered.append(1))
     assert len(answered) == len(done.asked) == 3
     assert all(each.is_right and each.sources and each.verified == 0 for each in done.asked)
@@ -68,14 +68,14 @@ def test_the_old_way_is_asked_in_turns_that_the_model_counted() -> None:
 def test_a_question_whose_answer_names_another_line_is_lost() -> None:
     made = a_memory()
     wrong = MadeMemory(made.text, (Question(made.questions[0].text, made.questions[1].line),))
-    with simulated_model(is_instant=True) as model:
+    with model_of_a_pass(is_instant=True) as model:
         done = old_way.ask_all(STAND_IN, model, "m", wrong, is_instant=True, on_answer=lambda: None)
     assert [each.is_right for each in done.asked] == [False]
 
 
 @pytest.mark.parametrize(("program", "said"), [("/bin/false", "failed with 1"), ("/nowhere/claude", "cannot be run")])
 def test_a_program_that_fails_ends_the_bench_with_its_name(program: str, said: str) -> None:
-    with simulated_model(is_instant=True) as model, pytest.raises(AgentError, match=f"{program} {said}"):
+    with model_of_a_pass(is_instant=True) as model, pytest.raises(AgentError, match=f"{program} {said}"):
         old_way.ask_all(Path(program), model, "m", a_memory(), is_instant=True, on_answer=lambda: None)
 
 

@@ -162,7 +162,7 @@ class Play:
                 assert not pool.workers & pool.leaving
                 assert not any(worker.is_busy for worker in pool.idle)
                 if agent.may_be_asked and pool.idle:
-                    assert self.crew._floor.waiting.count(pool.fits) == 0
+                    assert self.crew._workshop.waiting.count(pool.fits) == 0
         for name, most in MOST.items():
             for mode in Mode:
                 assert len([each for each in self.stage.workers(name, mode) if each.pid is not None]) <= 2 * most + 1
@@ -206,7 +206,7 @@ async def played(script: list[tuple[str, ...]]) -> None:
             await play.do(*deed)
         await play.mend_all()
         play.check_results()
-    room = crew._floor.room
+    room = crew._workshop.room
     assert (room.workers, room._promised) == (0, 0)
     assert len(asyncio.all_tasks()) == 1
 

@@ -17,17 +17,17 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from warmline.agents import AgentReport, AgentState, Configuration
-from warmline.crew.floor import Floor, Room
-from warmline.crew.heard import Heard
-from warmline.crew.ladder import Ladder
-from warmline.crew.pool import Hire, Worker
+from warmline.crew.pool import Hire
+from warmline.crew.room import Room
 from warmline.crew.supervisor import Supervisor
 from warmline.crew.timers import Timers
 from warmline.crew.trial import TRIAL, Tested, trial_question
-from warmline.crew.waiting import Ticket
+from warmline.crew.waiting import Seat, Ticket
+from warmline.crew.workshop import Workshop
 from warmline.errors import AgentError, AnswererError, UnknownAgentError
 from warmline.model import Draft, Message, Outcome, Recollection
 from warmline.protocols import Answerer, Clock, Said, unheard
+from warmline.retelling import Retelling
 from warmline.settings import AgentSettings
 from warmline.workers import Machine
 
@@ -71,7 +71,7 @@ class Crew:
         self.fallback = fallback
         self.is_empty = True
         """Whether there is no agent that could be asked, ever: all goes to the fallback, as its own."""
-        self._floor = Floor(
+        self._workshop = Workshop(
             clock=clock,
             settings=settings,
             hire=hire,
@@ -80,7 +80,6 @@ class Crew:
             changed=self._changed,
             timers=Timers(clock),
         )
-        self._ladder = Ladder(self._floor.timers, settings)
         self._agents: dict[str, Supervisor] = {}
         self._configuration = Configuration()
         self._is_leaving = False
@@ -97,17 +96,17 @@ class Crew:
     async def run(self) -> None:
         """Keep the agents at work until cancelled; then end all their workers."""
         async with asyncio.TaskGroup() as group:
-            self._floor.group = group
+            self._workshop.group = group
             self._changed()
             try:
-                await self._floor.timers.run()
+                await self._workshop.timers.run()
             finally:
-                self._floor.group = None
+                self._workshop.group = None
 
     def leave(self) -> None:
         """Let nobody wait for a worker any more: who does is cancelled. Questions that are being answered go on."""
         self._is_leaving = True
-        for ticket in self._floor.waiting:
+        for ticket in self._workshop.waiting:
             self._send_away(ticket)
 
     async def apply(self, configuration: Configuration) -> None:
@@ -125,7 +124,7 @@ class Crew:
             if agent is not None and agent.adopt(plan):
                 del before[plan.name]
             else:
-                agent = Supervisor(plan, self._floor)
+                agent = Supervisor(plan, self._workshop)
             self._agents[plan.name] = agent
         for agent in before.values():
             agent.leave()
@@ -150,11 +149,11 @@ class Crew:
 
     async def test(self, name: str) -> Tested:
         """Put a real question to an agent; one that is down is tried at once. Raises UnknownAgentError."""
-        agent, clock = self._agent(name), self._floor.clock
-        limit = self._floor.settings.start + agent.plan.turn_limit
+        agent, clock = self._agent(name), self._workshop.clock
+        limit = self._workshop.settings.start + agent.plan.turn_limit
         began = clock.now()
         try:
-            draft = await self._floor.timers.within(limit, self._try(agent))
+            draft = await self._workshop.timers.within(limit, self._try(agent))
         except TimeoutError:
             reason = f"it did not answer within {limit}"
         except AnswererError as error:
@@ -165,15 +164,20 @@ class Crew:
 
     async def answer(self, ticket: Ticket, recollection: Recollection, said: Said) -> Draft:
         """Have the question answered by whoever may; AgentErrors stay in here. Raises AnswererError."""
-        heard = Heard(said)
+        retelling = Retelling()
+
+        def hear(piece: str) -> None:
+            if fresh := retelling.go_on(piece):
+                said(fresh)
+
+        heard = unheard if said is unheard else hear
         seat = await self._seat(ticket)
         while not isinstance(seat, str):
-            agent, worker = seat
             try:
-                return await agent.serve(worker, ticket.question, recollection, unheard if said is unheard else heard)
+                return await seat.serve(ticket.question, recollection, heard)
             except AgentError as error:
                 self._blame(ticket, error)
-            heard.again()
+            retelling.begin()
             seat = await self._seat(ticket, is_again=True)
         draft = await self.fallback.answer(ticket.question, recollection, heard)
         return replace(draft, author=draft.author or self.fallback.name, in_place_of=seat or None)
@@ -181,23 +185,19 @@ class Crew:
     async def _try(self, agent: Supervisor) -> Draft:
         """Have an agent answer the trial: beside what it is doing, when all its workers are busy and it can."""
         agent.try_now()
-        pool = agent.pools[0]
-        if pool.workers and not pool.idle and agent.may_be_asked:
-            try:
-                busy = next(iter(pool.workers)).answerer
-                return Draft(Outcome.ANSWERED, await self._ladder.ask_aside(busy, agent.plan, TRIAL))
-            except AgentError:
-                logger.info("agent not asked aside", extra={"agent": agent.plan.name})
-        ticket = Ticket(trial_question(self._floor.clock.now()), agent.plan.name, is_test=True)
+        reply = await agent.aside(TRIAL)
+        if reply is not None:
+            return Draft(Outcome.ANSWERED, reply)
+        ticket = Ticket(trial_question(self._workshop.clock.now()), agent.plan.name, is_test=True)
         return await self.answer(ticket, _NOTHING, unheard)
 
-    async def _seat(self, ticket: Ticket, *, is_again: bool = False) -> tuple[Supervisor, Worker] | str:
+    async def _seat(self, ticket: Ticket, *, is_again: bool = False) -> Seat | str:
         """Wait for a worker, or return why the fallback is to answer. Who is cancelled keeps none from others."""
         for agent in self._agents.values():
-            worker = agent.take(ticket)
-            if worker is not None:
-                return agent, worker
-        waiting = self._floor.waiting
+            taken = agent.take(ticket)
+            if taken is not None:
+                return taken
+        waiting = self._workshop.waiting
         ticket.handed = asyncio.get_running_loop().create_future()
         (waiting.put_back if is_again else waiting.put)(ticket)
         if self._is_leaving:
@@ -211,7 +211,7 @@ class Crew:
             if ticket.handed.done() and not ticket.handed.cancelled() and not ticket.handed.exception():
                 seat = ticket.handed.result()
                 if not isinstance(seat, str):
-                    seat[0].free(seat[1])
+                    seat.free()
             raise
 
     def _blame(self, ticket: Ticket, error: AgentError) -> None:
@@ -220,12 +220,12 @@ class Crew:
         if answers != ticket.answers_seen:
             ticket.returns += 1
             ticket.answers_seen = answers
-        if ticket.returns > self._floor.settings.returns:
+        if ticket.returns > self._workshop.settings.returns:
             raise AnswererError(f"failed {ticket.returns} times while others were answered: {error}") from error
 
     def _changed(self) -> None:
         """See who of those that wait need wait no longer, and which workers are wanted."""
-        for ticket in self._floor.waiting:
+        for ticket in self._workshop.waiting:
             self._see_to(ticket)
         self._tend()
 
@@ -236,16 +236,16 @@ class Crew:
         if ticket.is_test:
             trouble = self._trouble_of(ticket)
             if trouble is not None:
-                self._floor.waiting.remove(ticket)
+                self._workshop.waiting.remove(ticket)
                 ticket.handed.set_exception(AgentError(trouble))
             return
         reason = self._instead(ticket)
         if reason is not None:
-            self._floor.waiting.remove(ticket)
+            self._workshop.waiting.remove(ticket)
             ticket.handed.set_result(reason)
 
     def _send_away(self, ticket: Ticket) -> None:
-        self._floor.waiting.remove(ticket)
+        self._workshop.waiting.remove(ticket)
         if ticket.is_test and not ticket.handed.done():
             ticket.handed.set_exception(AgentError("the daemon leaves: try again"))
         ticket.handed.cancel()
@@ -274,13 +274,13 @@ class Crew:
 
     def _tend(self) -> None:
         """Have workers started where they are wanted, one for a question at most, in the agents' order."""
-        if self._floor.group is None:
+        if self._workshop.group is None:
             return
         pools = [(agent, pool) for agent in self._agents.values() for pool in agent.pools]
         coming = sum(pool.starting is not None and pool.replaced is None for _, pool in pools)
         for agent, pool in pools:
             if pool.may_start_one:
-                coming += agent.tend(pool, self._floor.waiting.count(pool.fits) - coming)
+                coming += agent.tend(pool, self._workshop.waiting.count(pool.fits) - coming)
 
     def _agent(self, name: str) -> Supervisor:
         agent = self._agents.get(name)

@@ -16,9 +16,10 @@ from functools import partial
 from typing import Protocol
 
 from warmline.agents import Mode
-from warmline.crew.floor import Floor, Promise
 from warmline.crew.ladder import Ladder
 from warmline.crew.pool import Hired, Pool, Reason, Worker
+from warmline.crew.room import Promise
+from warmline.crew.workshop import Workshop
 from warmline.errors import AgentError
 from warmline.workers import WarmAnswerer
 
@@ -52,8 +53,8 @@ class Owner(Protocol):
 class Lives:
     """Of one agent's workers, in all its pools. recycled counts the replaced ones."""
 
-    def __init__(self, floor: Floor, ladder: Ladder, owner: Owner) -> None:
-        self._floor = floor
+    def __init__(self, workshop: Workshop, ladder: Ladder, owner: Owner) -> None:
+        self._workshop = workshop
         self._ladder = ladder
         self._owner = owner
         self.recycled = 0
@@ -61,13 +62,13 @@ class Lives:
     def begin(self, pool: Pool, old: Worker | None) -> str | None:
         """Start one, in the place of an old one or beside the others. Returns why the machine has no room for it."""
         need = pool.need_bytes
-        lack = self._floor.room.lack(need)
+        lack = self._workshop.room.lack(need)
         if lack is not None:
             if old is not None and pool.is_swollen(old):
                 self.dismiss(old, old.worn or NOT_NEEDED)  # it takes the room that is lacking
             return lack
-        promise = self._floor.room.promise(need)
-        life = self._floor.begin(self._live(pool, promise), f"worker of {pool.plan.name}, {pool.mode}")
+        promise = self._workshop.room.promise(need)
+        life = self._workshop.begin(self._live(pool, promise), f"worker of {pool.plan.name}, {pool.mode}")
         if life is None:
             promise.end()
             return None
@@ -106,8 +107,8 @@ class Lives:
         if (
             pool.mode is Mode.RESIDENT
             and not pool.is_refreshing
-            and pool.generation != self._floor.generation()
-            and self._floor.begin(self._refresh(pool), f"memory of {pool.plan.name}") is not None
+            and pool.generation != self._workshop.generation()
+            and self._workshop.begin(self._refresh(pool), f"memory of {pool.plan.name}") is not None
         ):
             pool.is_refreshing = True
 
@@ -128,14 +129,14 @@ class Lives:
             await self._ladder.end(hired.answerer)
 
     async def _hire(self, pool: Pool) -> Hired:
-        generation = self._floor.generation()
-        hired = await self._ladder.hire(self._floor.hire, pool.plan, pool.mode)
+        generation = self._workshop.generation()
+        hired = await self._ladder.hire(self._workshop.hire, pool.plan, pool.mode)
         pool.holds, pool.generation = hired, generation
         return hired
 
     def _enter(self, pool: Pool, hired: Hired) -> Worker:
         """Put one into service, and the one that it replaces out of it: at no moment is there none."""
-        now = self._floor.clock.now()
+        now = self._workshop.clock.now()
         life = asyncio.current_task()
         assert life is not None  # noqa: S101  # a coroutine of ours always runs in a task
         worker = Worker(hired, pool, now, now, life, is_busy=True)
@@ -167,13 +168,13 @@ class Lives:
             if worker.timer is not None:
                 worker.timer.cancel()
             logger.info("worker ended", extra={**_fields(worker), "reason": worker.leaving})
-        self._floor.changed()
+        self._workshop.changed()
 
     def _watch(self, worker: Worker) -> None:
         """Have one looked at after a while."""
         if worker.timer is not None:
             worker.timer.cancel()
-        worker.timer = self._floor.timers.after(self._floor.settings.probe, partial(self._look, worker))
+        worker.timer = self._workshop.timers.after(self._workshop.settings.probe, partial(self._look, worker))
 
     def _look(self, worker: Worker) -> None:
         """Look at one now if it is idle, or else when it is free next: it gives signs of life meanwhile."""
@@ -181,19 +182,19 @@ class Lives:
         if worker not in pool.idle:
             worker.is_due = True
             return
-        now = self._floor.clock.now()
+        now = self._workshop.clock.now()
         pool.doze(now)
         if pool.is_surplus(worker, now):
             self.dismiss(worker, NOT_NEEDED)
             return
         self.inspect(worker)
-        if worker in pool.idle and now - worker.used_at >= self._floor.settings.probe:
+        if worker in pool.idle and now - worker.used_at >= self._workshop.settings.probe:
             pool.idle.remove(worker)
             self._check(worker, self._ladder.probe)
 
     def _check(self, worker: Worker, check: Check) -> None:
         worker.is_busy = True
-        self._floor.begin(self._checked(worker, check), f"check of {worker.pool.plan.name}")
+        self._workshop.begin(self._checked(worker, check), f"check of {worker.pool.plan.name}")
 
     async def _checked(self, worker: Worker, check: Check) -> None:
         """Do something that shows whether a worker is good; end it when it is not."""
@@ -224,9 +225,9 @@ class Lives:
     def _mark(self, worker: Worker) -> None:
         """Let one be replaced if it is worn."""
         if worker.worn is None:
-            worker.worn = worker.pool.wear_of(worker, self._floor.clock.now())
+            worker.worn = worker.pool.wear_of(worker, self._workshop.clock.now())
         if worker.worn is not None:
-            self._floor.changed()
+            self._workshop.changed()
 
 
 def _fields(worker: Worker) -> dict[str, object]:

@@ -12,17 +12,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from warmline.agents import AgentPlan, AgentReport, AgentState, Mode
-from warmline.crew.floor import Floor
 from warmline.crew.ladder import Ladder
 from warmline.crew.lives import NOT_NEEDED, Lives
 from warmline.crew.pool import Pool, Reason, Worker
 from warmline.crew.restarts import Pause, Restarts
 from warmline.crew.timers import Timer
 from warmline.crew.waiting import Ticket
+from warmline.crew.workshop import Workshop
 from warmline.errors import AgentError
 from warmline.model import Draft, Message, Recollection
 from warmline.protocols import Said
@@ -39,19 +39,19 @@ _OPEN = (AgentState.STARTING, AgentState.UP)
 class Supervisor:
     """One agent at work. What it is told to do is begun at once; what takes time is awaited by the crew."""
 
-    def __init__(self, plan: AgentPlan, floor: Floor) -> None:
-        now = floor.clock.now()
+    def __init__(self, plan: AgentPlan, workshop: Workshop) -> None:
+        now = workshop.clock.now()
         modes = dict.fromkeys((plan.mode, Mode.RECALLED))
         self.plan = plan
-        self.pools = tuple(Pool(plan, mode, floor.settings, now, floor.generation()) for mode in modes)
+        self.pools = tuple(Pool(plan, mode, workshop.settings, now, workshop.generation()) for mode in modes)
         """The agent's own, and for one that holds memory its companions, which get passages only."""
         self.state = AgentState.DRAINED if plan.drained else AgentState.STARTING
         self.reason: str | None = None
         self.answered = 0
-        self._floor = floor
-        self._ladder = Ladder(floor.timers, floor.settings)
-        self._lives = Lives(floor, self._ladder, self)
-        self._restarts = Restarts(floor.settings)
+        self._workshop = workshop
+        self._ladder = Ladder(workshop.timers, workshop.settings)
+        self._lives = Lives(workshop, self._ladder, self)
+        self._restarts = Restarts(workshop.settings)
         self._since = now
         self._again_at: datetime | None = None
         self._again: Timer | None = None
@@ -75,14 +75,15 @@ class Supervisor:
         """Whether there is a worker, or one is being started."""
         return any(pool.workers or pool.starting is not None for pool in self.pools)
 
-    def take(self, ticket: Ticket) -> Worker | None:
-        """Take an idle worker for a question, to serve it or to be freed; None when there is none."""
+    def take(self, ticket: Ticket) -> Taken | None:
+        """Take an idle worker for a question; None when there is none."""
         for pool in self.pools:
             if pool.fits(ticket):
-                pool.use(self._floor.clock.now())
+                pool.use(self._workshop.clock.now())
                 if self._again is None:
                     self.try_now()
-                return pool.take_idle() if self.may_be_asked else None
+                worker = pool.take_idle() if self.may_be_asked else None
+                return None if worker is None else Taken(self, worker)
         return None
 
     async def serve(self, worker: Worker, question: Message, recollection: Recollection, said: Said) -> Draft:
@@ -91,7 +92,7 @@ class Supervisor:
         Raises AgentError when the agent is to blame, which then pauses; AnswererError when the question may be.
         """
         worker.questions += 1
-        worker.used_at = self._floor.clock.now()
+        worker.used_at = self._workshop.clock.now()
         try:
             draft = await self._ladder.ask(worker.answerer, self.plan, question, recollection, said)
         except asyncio.CancelledError:
@@ -112,6 +113,18 @@ class Supervisor:
         self.free(worker)
         return draft
 
+    async def aside(self, question: str) -> str | None:
+        """Have a busy worker answer beside what it is doing; None when one is free, or it cannot."""
+        pool = self.pools[0]
+        if not pool.workers or pool.idle or not self.may_be_asked:
+            return None
+        busy = next(iter(pool.workers))
+        try:
+            return await self._ladder.ask_aside(busy.answerer, self.plan, question)
+        except AgentError:
+            logger.info("agent not asked aside", extra={"agent": self.plan.name})
+            return None
+
     def free(self, worker: Worker) -> None:
         """Let a worker take the next question that fits, or end if it is leaving."""
         worker.is_busy = False
@@ -119,7 +132,7 @@ class Supervisor:
             worker.life.cancel()
             return
         self._offer(worker)
-        if worker.is_due or (worker.questions >= self._floor.settings.max_questions and not worker.worn):
+        if worker.is_due or (worker.questions >= self._workshop.settings.max_questions and not worker.worn):
             self._lives.inspect(worker)
 
     def tend(self, pool: Pool, unmet: int) -> bool:
@@ -172,11 +185,11 @@ class Supervisor:
         """Replace all workers, each by another one that starts first; and try at once if it is paused."""
         self._restarts.answered()
         for pool in self.pools:
-            pool.use(self._floor.clock.now())
+            pool.use(self._workshop.clock.now())
             for worker in pool.workers:
                 worker.worn = worker.worn or BY_HAND
         self.try_now()
-        self._floor.changed()
+        self._workshop.changed()
 
     def try_now(self) -> None:
         """End a pause: those workers that are there are asked again, or one is started and tells."""
@@ -187,7 +200,7 @@ class Supervisor:
         else:
             self._is_trying = True
             self._again_at = None
-        self._floor.changed()
+        self._workshop.changed()
 
     def entered(self, worker: Worker) -> None:
         """A worker has started: whatever was, it works now."""
@@ -196,7 +209,7 @@ class Supervisor:
             self._open()
         self.free(worker)
         self._dismiss(worker.pool.excess(), NOT_NEEDED)
-        self._floor.changed()
+        self._workshop.changed()
 
     def refused(self, error: AgentError) -> None:
         """The agent cannot be used, as itself says, or as a start has shown."""
@@ -206,13 +219,13 @@ class Supervisor:
     def crashed(self, why: str) -> None:
         """A worker is ended that was in service: another one takes its place, or the agent pauses."""
         self._restarted += 1
-        pause = self._restarts.crashed(self._floor.clock.now()) if self.may_start else None
+        pause = self._restarts.crashed(self._workshop.clock.now()) if self.may_start else None
         if pause is not None:
             self._pause(pause, why)
 
     def report(self) -> AgentReport:
         """Tell how it stands."""
-        waiting = self._floor.waiting
+        waiting = self._workshop.waiting
         held = self.pools[0].holds
         workers = [worker for pool in self.pools for worker in (*pool.workers, *pool.leaving)]
         return AgentReport(
@@ -238,11 +251,11 @@ class Supervisor:
 
     def _offer(self, worker: Worker) -> None:
         """Hand a free worker to the next question that fits, or let it be idle."""
-        pool, waiting = worker.pool, self._floor.waiting
+        pool, waiting = worker.pool, self._workshop.waiting
         while self.may_be_asked and len(waiting) and (ticket := waiting.take(pool.fits)) is not None:
             if not ticket.handed.done():  # otherwise who asked was cancelled a moment ago
                 worker.is_busy = True
-                ticket.handed.set_result((self, worker))
+                ticket.handed.set_result(Taken(self, worker))
                 return
         pool.put_idle(worker)
 
@@ -259,25 +272,25 @@ class Supervisor:
         if pause.state is AgentState.DOWN:
             for pool in self.pools:
                 self._dismiss([*pool.workers], GIVEN_UP)
-        self._floor.changed()
+        self._workshop.changed()
 
     def _become(self, state: AgentState, reason: str | None = None, length: timedelta | None = None) -> None:
         """Take on a state, and what time is to end it."""
         self._is_trying = False
         if self._again is not None:
             self._again.cancel()
-        now = self._floor.clock.now()
+        now = self._workshop.clock.now()
         self.state, self.reason, self._since, self._again_at, self._again = state, reason, now, None, None
         if length is not None:
             self._again_at = now + length
-            self._again = self._floor.timers.after(length, self._try_again)
+            self._again = self._workshop.timers.after(length, self._try_again)
         fields = {"agent": self.plan.name, "reason": reason, "again_in": None if length is None else str(length)}
         logger.log(logging.WARNING if reason else logging.INFO, "agent %s", state, extra=fields)
 
     def _try_again(self) -> None:
         """A pause is over; of an agent that nobody asks it ends with the next question: to try can cost as much."""
         self._again = self._again_at = None
-        if not all(pool.is_unused(self._floor.clock.now()) for pool in self.pools):
+        if not all(pool.is_unused(self._workshop.clock.now()) for pool in self.pools):
             self.try_now()
 
     def _wait_for_room(self, lack: str) -> None:
@@ -285,13 +298,29 @@ class Supervisor:
         if not any(pool.workers for pool in self.pools):
             self.reason = lack
         if self._room is None:
-            self._room = self._floor.timers.after(self._floor.settings.room, self._look_for_room)
+            self._room = self._workshop.timers.after(self._workshop.settings.room, self._look_for_room)
             logger.warning("no room for a worker", extra={"agent": self.plan.name, "reason": lack})
 
     def _look_for_room(self) -> None:
         self._room = None
-        self._floor.changed()
+        self._workshop.changed()
 
     def _dismiss(self, workers: Iterable[Worker], why: Reason) -> None:
         for worker in workers:
             self._lives.dismiss(worker, why)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A worker that was taken for one question. Satisfies waiting.Seat."""
+
+    agent: Supervisor
+    worker: Worker
+
+    async def serve(self, question: Message, recollection: Recollection, said: Said) -> Draft:
+        """Have it answer, and free it. Raises AgentError and AnswererError, as `Supervisor.serve`."""
+        return await self.agent.serve(self.worker, question, recollection, said)
+
+    def free(self) -> None:
+        """Let it take another question."""
+        self.agent.free(self.worker)

@@ -6,24 +6,31 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from warmline.model import ConversationId, Message
-
-if TYPE_CHECKING:
-    from warmline.crew.pool import Worker
-    from warmline.crew.supervisor import Supervisor
+from warmline.model import ConversationId, Draft, Message, Recollection
+from warmline.protocols import Said
 
 Turn = tuple[ConversationId, str]
 """Who takes turns: a sender in a conversation."""
+
+
+class Seat(Protocol):
+    """A worker that was taken for one question: it is served, or freed."""
+
+    async def serve(self, question: Message, recollection: Recollection, said: Said) -> Draft:
+        """Have the worker answer, and free it. Raises AgentError, AnswererError."""
+
+    def free(self) -> None:
+        """Let the worker take another question."""
 
 
 @dataclass(slots=True, eq=False)
 class Ticket:
     """A question on its way to a worker: of one agent, or of any.
 
-    handed gets a worker and its supervisor, or says why who stands in for all agents is to answer; it is made anew for
-    each wait. returns counts how often an agent failed at it and answered another one next.
+    handed gets a seat, or says why who stands in for all agents is to answer; it is made anew for each wait. returns
+    counts how often an agent failed at it and answered another one next.
     """
 
     question: Message
@@ -31,7 +38,7 @@ class Ticket:
     is_test: bool = False
     returns: int = 0
     answers_seen: int = -1
-    handed: asyncio.Future[tuple[Supervisor, Worker] | str] = field(init=False)
+    handed: asyncio.Future[Seat | str] = field(init=False)
 
     @property
     def turn(self) -> Turn:

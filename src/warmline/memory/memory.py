@@ -52,7 +52,7 @@ class MemoryStats:
 
 
 class Memory:
-    """The files of one memory folder's roots, searched by line. Satisfies `protocols.Recall` and `workers.Shards`.
+    """The files of one memory folder's roots, searched by line. Satisfies `protocols.Recall`.
 
     Opening makes the folder (0700) when it is not there, and reads which roots it has. Reading
     happens on one thread of its own, writing in one process at a time; searches go on meanwhile.
@@ -146,8 +146,9 @@ class Memory:
     async def shard(self, roots: Sequence[str] | None, max_tokens: int) -> Shard:
         """Return whole files of these roots (None: of all), in the order of their paths, while there is room.
 
-        Which files there are is what the last indexing run found; they are read now. A file that is too large for what
-        room is left is left out, and smaller ones after it may not be. A name that is no root's holds nothing.
+        Which files there are is what the last indexing run found; they are read now, and secrets in them are masked.
+        A file that is too large for what room is left is left out, and smaller ones after it may not be. A name that is
+        no root's holds nothing.
         """
         within = None if roots is None else frozenset(roots)
         files = await self._on_thread(lambda: self._catalog.all_live(within))

@@ -23,6 +23,7 @@ from warmline.errors import DaemonError
 from warmline.home import Home
 from warmline.operations.floor import FloorMeter
 from warmline.settings import DaemonSettings
+from warmline.warm.processes import rss_bytes
 
 REQUEST_SECONDS = 60.0
 PATIENCE_SECONDS = 3600
@@ -71,12 +72,12 @@ def _measure(
     pid = owner.call("GET", "/v1/status")["pid"]
     for _ in range(WARMING):
         owner.call("GET", "/v1/mailboxes")
-    before = _resident_mb(pid)
+    before = rss_bytes(pid) / 2**20
     on_step(f"{waiting} receivers")
     readers = {reader.begin().fileno(): reader for reader in (_Caller(home, tokens["reader"]) for _ in range(waiting))}
     while owner.call("GET", "/v1/status")["receiving"] < waiting:
         continue
-    more = _resident_mb(pid) - before
+    more = rss_bytes(pid) / 2**20 - before
     on_step(f"nothing happens for {seconds:g} s")
     used = _core_seconds(pid)
     time.sleep(seconds)
@@ -130,11 +131,6 @@ class _Caller:
         """Read what came, and leave."""
         self._connection.getresponse().read()
         self._connection.close()
-
-
-def _resident_mb(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def _core_seconds(pid: int) -> float:

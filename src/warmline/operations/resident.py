@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
-from pathlib import Path
+
+from warmline.warm.processes import rss_bytes
 
 
 def resident_bytes() -> int:
     """Return the resident size of this process now, or its peak where the system does not tell (macOS)."""
-    try:
-        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
-    except FileNotFoundError:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return rss_bytes(os.getpid()) or (peak if sys.platform == "darwin" else peak * 1024)

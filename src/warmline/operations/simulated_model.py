@@ -15,18 +15,18 @@ LEAVE_SECONDS = 5
 
 
 @contextmanager
-def simulated_model() -> Iterator[str]:
-    """Yield the address of a simulated model on this machine, which is gone at the block's end.
+def simulated_model(*options: str) -> Iterator[str]:
+    """Yield the address of a simulated model on this machine, its cache empty, which is gone at the block's end.
 
     Raises DaemonError when it does not start.
     """
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    model = subprocess.Popen(  # our own program
-        [sys.executable, "-m", "warmline.simulation"],
+    model = subprocess.Popen(  # noqa: S603  # our own program
+        [sys.executable, "-m", "warmline.simulation", *options],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         env=environment,
-        start_new_session=True,  # Ctrl-C ends the demo, which ends this after its agents
+        start_new_session=True,  # Ctrl-C ends whoever wants it, and that ends this after its agents
     )
     try:
         with model:

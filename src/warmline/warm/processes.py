@@ -64,6 +64,15 @@ def mark(pid: int) -> str | None:
     return found[1].decode(errors="replace") if found else None
 
 
+def rss_bytes(pid: int) -> int:
+    """Return its memory that is not swapped out, shared pages included; 0 when it is gone, or that cannot be known."""
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]
+    except OSError:
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
 def send(key: Key, number: signal.Signals) -> bool:
     """Send a signal to this process and no other; False when it is gone, or is another user's.
 

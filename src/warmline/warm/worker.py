@@ -17,6 +17,7 @@ from typing import Literal
 from warmline.errors import GuardianError, WorkerError
 from warmline.settings import WarmSettings
 from warmline.warm.line_to_guardian import LineToGuardian
+from warmline.warm.processes import rss_bytes
 from warmline.warm.wire import Said
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,11 @@ class Worker:
     def status(self) -> int | None:
         """What its first process ended with, below 0 by that signal; None while it runs."""
         return self._exited.result() if self._exited.done() else None
+
+    @property
+    def rss_bytes(self) -> int:
+        """How much memory its first process holds now; 0 when that cannot be known."""
+        return 0 if self._exited.done() else rss_bytes(self.pid)
 
     async def wait(self, limit: timedelta) -> int:
         """Wait until its first process has ended, and tell its status. Raises TimeoutError after `limit`."""

@@ -9,10 +9,10 @@ import pytest
 from crewing import INSTEAD, RECOLLECTION, YES, Stage, ask, calm, drafted, plan, question
 from warmline.agents import AgentState, Configuration, Mode
 from warmline.answerers.scripted import After
-from warmline.answerers.scripted_warm import Fates
+from warmline.answerers.scripted_warm import Fates, ScriptedWarmAnswerer
 from warmline.errors import AgentError, UnknownAgentError
 from warmline.model import Draft, Message, Outcome, Recollection
-from warmline.protocols import Said
+from warmline.protocols import Said, unheard
 from warmline.settings import AgentSettings
 
 AGAIN = AgentSettings().again
@@ -248,3 +248,20 @@ async def test_a_leaving_crew_sends_away_who_waits_and_lets_who_is_being_answere
         assert third.cancelled()
         answering.set()
         assert (await drafted(first)).text == YES.text
+
+
+class Speaker(ScriptedWarmAnswerer):
+    """Says half of its answer before its script goes on."""
+
+    async def answer(self, question: Message, recollection: Recollection, said: Said = unheard) -> Draft:
+        said("half ")
+        return await super().answer(question, recollection, said)
+
+
+async def test_an_answer_that_is_begun_anew_by_another_agent_is_not_heard_twice() -> None:
+    stage = Stage(script={"first": [AgentError("cut")], "second": [YES]}, worker=Speaker)
+    pieces: list[str] = []
+    async with stage.at_work(plan("first"), plan("second")) as crew:
+        draft = await crew.desk(None).answer(question(), RECOLLECTION, pieces.append)
+    assert draft.author == "second"
+    assert pieces == ["half "]

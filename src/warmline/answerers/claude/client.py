@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -88,11 +87,7 @@ class ClaudeAnswerer:
     @property
     def rss_bytes(self) -> int:
         """How much memory its program holds now; 0 when that cannot be known."""
-        try:
-            pages = Path(f"/proc/{self.pid}/statm").read_text("ascii").split()[1]
-        except OSError:
-            return 0
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+        return self._program.process.rss_bytes if self._program else 0
 
     async def start(self) -> None:
         """Start the program, find out what it can, and tell it what it is to hold. Raises AgentError."""

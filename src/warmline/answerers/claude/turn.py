@@ -12,6 +12,7 @@ from typing import Any
 from warmline.answerers.claude.conversation import count, mapping, text
 from warmline.answerers.claude.framing import Message
 from warmline.errors import AgentError, AnswererError
+from warmline.retelling import Retelling
 
 _MAX_REASON_CHARACTERS = 300
 
@@ -64,7 +65,8 @@ class Turn:
         self._result: Message | None = None
         self._fault = ""
         self._cut_off = False
-        self._writing = _Writing()
+        self._writing = Retelling()
+        """Of the answer's text: the program asks again when a connection is lost, and the model begins anew."""
 
     @property
     def is_over(self) -> bool:
@@ -114,7 +116,8 @@ class Turn:
             case "message_start":
                 self._writing.begin()
             case "content_block_start" if mapping(event, "content_block").get("type") == "text":
-                self._writing.begin_block()
+                if self._writing.has_begun:  # of several pieces only the last one is the answer
+                    self._writing.silence()
             case "content_block_delta":
                 return self._writing.go_on(text(mapping(event, "delta"), "text"))
             case "message_delta" if mapping(event, "delta").get("stop_reason") in _CUT_OFF:
@@ -155,41 +158,3 @@ def _fault_of(status: object) -> str:
         return ""
     known = {401: "authentication_failed", 403: "authentication_failed", 404: "model_not_found", 429: "rate_limit"}
     return known.get(status, "server_error" if status >= 500 else "")
-
-
-class _Writing:
-    """The text of the answer as the model writes it.
-
-    When a connection is lost the program asks again, and the model begins anew. What was told before cannot be taken
-    back: the second text is followed in silence as long as it is the same, and nothing is told any more when it is not.
-    """
-
-    def __init__(self) -> None:
-        self._told: list[str] = []
-        self._before = ""
-        self._place = 0
-        self._is_true = True
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether this message holds text."""
-        return self._place > 0
-
-    def begin(self) -> None:
-        """Another message begins."""
-        self._before = "".join(self._told)
-        self._place = 0
-
-    def begin_block(self) -> None:
-        """A piece of it begins. Of several only the last one is the answer."""
-        self._is_true = self._is_true and self._place == 0
-
-    def go_on(self, piece: str) -> str:
-        """Return what of this piece is to be told."""
-        known = self._before[self._place : self._place + len(piece)]
-        self._place += len(piece)
-        self._is_true = self._is_true and piece.startswith(known)
-        fresh = piece[len(known) :] if self._is_true else ""
-        if fresh:
-            self._told.append(fresh)
-        return fresh

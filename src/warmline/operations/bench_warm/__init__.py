@@ -15,7 +15,7 @@ from pathlib import Path
 from warmline.errors import AgentError, InvalidInputError
 from warmline.operations.bench_warm import memory, new_way, old_way
 from warmline.operations.bench_warm.figures import Pass, WarmFigures, Way
-from warmline.operations.bench_warm.model import simulated_model
+from warmline.operations.bench_warm.model import model_of_a_pass
 from warmline.operations.bench_warm.prices import LIST_PRICES
 
 SEED = 20_261_121
@@ -80,7 +80,7 @@ def _pass(way: Way, program: Path, asked: memory.MadeMemory, *, is_instant: bool
         on_step(what, done, len(asked.questions))
 
     on_step(what, 0, len(asked.questions))
-    with simulated_model(is_instant=is_instant) as model:
+    with model_of_a_pass(is_instant=is_instant) as model:
         return WAYS[way](program, model, LIST_PRICES.model, asked, is_instant=is_instant, on_answer=on_answer)
 
 

@@ -1,17 +1,16 @@
-"""The simulated model in a process of its own, and what it tells of the turns that it took."""
+"""The simulated model of a pass, and what it tells of the turns that it took."""
 
 from __future__ import annotations
 
 import http.client
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from warmline.errors import DaemonError
 from warmline.operations.bench_warm.figures import Turn
+from warmline.operations.simulated_model import simulated_model
 
 LIMIT_SECONDS = 30
 
@@ -40,18 +39,10 @@ class Model:
 
 
 @contextmanager
-def simulated_model(*, is_instant: bool) -> Iterator[Model]:
-    """Start a simulated model, its cache empty, and end it. Raises DaemonError when it does not start."""
-    command = [sys.executable, "-m", "warmline.simulation", *(["--instant"] if is_instant else [])]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as program:  # noqa: S603  # our own
-        try:
-            assert program.stdout is not None  # noqa: S101  # asked for above
-            said = program.stdout.readline()
-            if not said:
-                raise DaemonError("the simulated model did not start: see above")
-            yield Model(json.loads(said)["address"])
-        finally:
-            program.terminate()
+def model_of_a_pass(*, is_instant: bool) -> Iterator[Model]:
+    """Start a simulated model that takes its stated time, or none, and end it. Raises DaemonError."""
+    with simulated_model(*(["--instant"] if is_instant else [])) as address:
+        yield Model(address)
 
 
 def _turn(told: dict[str, Any]) -> Turn:

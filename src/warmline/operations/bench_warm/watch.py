@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from warmline.warm.processes import Key, started, table
+from warmline.warm.processes import Key, rss_bytes, started, table
 
 LOOK_SECONDS = 0.002
 LOOKS_A_MEASURE = 25
@@ -26,7 +26,6 @@ PARENT, USER_TICKS, CHILDREN_SYSTEM_TICKS = 1, 11, 14
 """Where these stand in /proc/PID/stat, behind the program's name."""
 
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class Watch:
@@ -94,7 +93,7 @@ class Watch:
             self.processes += 1
 
     def _measure(self) -> None:
-        sizes = {pid: _rss_bytes(pid) for pid in self._lives}
+        sizes = {pid: rss_bytes(pid) for pid in self._lives}
         # One that was just forked and runs no program of its own yet shares all that its parent has.
         settled = sum(size for pid, size in sizes.items() if pid in self._measured)
         self.peak_rss_bytes = max(self.peak_rss_bytes, settled)
@@ -150,11 +149,3 @@ def _key(pid: int) -> Key | None:
         return None
     since = started(pid)
     return Key(pid, since) if since is not None and f"\nTgid:\t{pid}\n" in status else None
-
-
-def _rss_bytes(pid: int) -> int:
-    """Return its memory that is not swapped out, shared pages included; 0 when it ended."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
-    except OSError:
-        return 0

@@ -1,4 +1,4 @@
-"""The desks: one dispatcher for each mailbox that the daemon answers itself, as many as there are agents now.
+"""The dispatchers: one for each mailbox that the daemon answers itself, as many as there are agents now.
 
 memory          whoever is idle, of all agents; of none, the embedded answerer
 memory/NAME     that agent, and beside agents the embedded answerer
@@ -17,7 +17,7 @@ from warmline.protocols import Answerer
 from warmline.settings import DispatchSettings
 
 
-class Desks:
+class Dispatchers:
     """A Service. parts.answerer answers `memory`; desk names who answers the mailbox of one agent.
 
     Of agents, up to `ahead` questions of a mailbox are leased and wait for a worker, so that conversations can take
@@ -66,7 +66,7 @@ class Desks:
                 self._runs_in = None
 
     async def apply(self, agents: Sequence[str]) -> None:
-        """Have desks for these agents and no others; their mailboxes exist when this returns.
+        """Have a dispatcher for each of these agents and no others; their mailboxes exist when this returns.
 
         One that is there stays as it is; of one that is not wanted any more, answers in progress get settings.drain to
         finish, and what waits in its mailbox stays there. Raises StoreError, and has then changed nothing.

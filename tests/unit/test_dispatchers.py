@@ -1,4 +1,4 @@
-"""The desks: who answers which mailbox, and what becomes of questions while agents come and go."""
+"""The dispatchers: who answers which mailbox, and what becomes of questions while agents come and go."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from datetime import timedelta
 from bridge_cases import NoMemory
 from manual_clock import ManualClock
 from warmline.answerers.scripted import After, ScriptedAnswerer
-from warmline.dispatch.desks import Desks
 from warmline.dispatch.dispatcher import Parts
+from warmline.dispatch.dispatchers import Dispatchers
 from warmline.ids import new_message_id
 from warmline.model import (
     MEMORY_MAILBOX,
@@ -44,7 +44,7 @@ class Named(ScriptedAnswerer):
 
 
 class Office:
-    """Desks over a store, and who answers at them."""
+    """Dispatchers over a store, and who answers at them."""
 
     def __init__(self, drain: timedelta) -> None:
         self.clock = ManualClock()
@@ -55,7 +55,9 @@ class Office:
             store=self.store, recall=self, verifier=NoMemory(), answerer=self.answerers[None], clock=self.clock
         )
         settings = DispatchSettings(workers=2, drain=drain)
-        self.desks = Desks(parts, self.desk, settings, ahead=AHEAD, holder="office", asked_to_leave=self.left.set)
+        self.dispatchers = Dispatchers(
+            parts, self.desk, settings, ahead=AHEAD, holder="office", asked_to_leave=self.left.set
+        )
 
     def desk(self, name: str) -> Named:
         return self.answerers.setdefault(name, Named(name))
@@ -94,8 +96,8 @@ class Office:
 async def working(*agents: str, drain: timedelta = timedelta(0)) -> AsyncIterator[Office]:
     office = Office(drain)
     await office.store.open()
-    await office.desks.apply(agents)
-    running = asyncio.create_task(office.desks.run())
+    await office.dispatchers.apply(agents)
+    running = asyncio.create_task(office.dispatchers.run())
     try:
         yield office
     finally:
@@ -110,12 +112,12 @@ async def test_without_agents_the_memory_alone_is_answered_by_as_many_workers_as
         asked = await office.put(MEMORY_MAILBOX, 4)
         await office.until_asked(None, 2)
         assert [await office.state(each) for each in asked] == [State.LEASED] * 2 + [State.READY] * 2
-        assert office.desks.names == ()
+        assert office.dispatchers.names == ()
 
 
 async def test_an_agent_has_a_mailbox_and_questions_are_leased_ahead_in_each() -> None:
     async with working("ada", "ben") as office:
-        assert office.desks.names == ("ada", "ben", "extractive")
+        assert office.dispatchers.names == ("ada", "ben", "extractive")
         await until_there(office, "ada")
         for mailbox, name in ((MEMORY_MAILBOX, None), (agent_mailbox("ada"), "ada")):
             asked = await office.put(mailbox, AHEAD + 1)
@@ -124,7 +126,7 @@ async def test_an_agent_has_a_mailbox_and_questions_are_leased_ahead_in_each() -
 
 
 async def until_there(office: Office, agent: str) -> None:
-    """Let the desks open, at most 5 s of real time."""
+    """Let them begin, at most 5 s of real time."""
     async with asyncio.timeout(5):
         while agent not in office.answerers:  # noqa: ASYNC110
             await asyncio.sleep(0)
@@ -140,7 +142,7 @@ async def test_the_embedded_answerer_has_a_mailbox_beside_agents_and_no_more_at_
 
 async def test_an_agent_that_comes_later_is_given_what_is_asked_of_it() -> None:
     async with working() as office:
-        await office.desks.apply(["ada"])
+        await office.dispatchers.apply(["ada"])
         (asked,) = await office.put(agent_mailbox("ada"))
         await until_there(office, "ada")
         office.answerers["ada"].let.set()
@@ -154,9 +156,9 @@ async def test_what_an_agent_that_went_was_answering_is_given_back_and_waits_for
         await until_there(office, "ada")
         (asked,) = await office.put(agent_mailbox("ada"))
         await office.until_asked("ada", 1)
-        await office.desks.apply([])
+        await office.dispatchers.apply([])
         await office.until(asked, State.READY)
-        await office.desks.apply(["ada"])
+        await office.dispatchers.apply(["ada"])
         office.answerers["ada"].let.set()
         question = await office.ended(asked.id)
     assert (question.delivery.state, question.delivery.failures) == (State.SETTLED, 0)
@@ -167,7 +169,7 @@ async def test_an_agent_that_stays_is_not_disturbed_when_others_come_and_go() ->
         await until_there(office, "ada")
         (asked,) = await office.put(agent_mailbox("ada"))
         await office.until_asked("ada", 1)
-        await office.desks.apply(["ada", "cat"])
+        await office.dispatchers.apply(["ada", "cat"])
         office.answerers["ada"].let.set()
         question = await office.ended(asked.id)
     assert question.delivery.deliveries == 1
@@ -177,7 +179,7 @@ async def test_what_is_being_answered_for_the_memory_is_finished_when_the_first_
     async with working() as office:
         (asked,) = await office.put(MEMORY_MAILBOX)
         await office.until_asked(None, 1)
-        await office.desks.apply(["ada"])
+        await office.dispatchers.apply(["ada"])
         await office.put(MEMORY_MAILBOX, AHEAD)
         await office.until_asked(None, 1 + AHEAD)
         office.answerers[None].let.set()
@@ -191,7 +193,7 @@ async def test_a_drain_ends_the_run_once_every_mailboxs_answers_are_given() -> N
         asked = [*await office.put(MEMORY_MAILBOX), *await office.put(agent_mailbox("ada"))]
         await office.until_asked(None, 1)
         await office.until_asked("ada", 1)
-        draining = asyncio.create_task(office.desks.drain())
+        draining = asyncio.create_task(office.dispatchers.drain())
         await asyncio.sleep(0)
         for answerer in office.answerers.values():
             answerer.let.set()
@@ -200,12 +202,12 @@ async def test_a_drain_ends_the_run_once_every_mailboxs_answers_are_given() -> N
         assert [await office.state(each) for each in asked] == [State.SETTLED] * 2
 
 
-async def test_desks_that_were_drained_before_they_ran_end_at_once() -> None:
+async def test_dispatchers_that_were_drained_before_they_ran_end_at_once() -> None:
     office = Office(timedelta(0))
     await office.store.open()
-    await office.desks.drain()
+    await office.dispatchers.drain()
     async with asyncio.timeout(5):
-        await office.desks.run()
+        await office.dispatchers.run()
     await office.store.close()
 
 
