@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from warmline.answerers.telling import Telling
+from warmline.answerers.telling import MAX_HEARD_CHARACTERS, MAX_HEARD_LINES, Telling
 
 
 def told(*deltas: str) -> list[str]:
@@ -53,3 +53,16 @@ def test_that_it_is_not_in_the_memory_is_not_told_and_nothing_after_it() -> None
 @pytest.mark.parametrize("delta", ["", " ", "\n", "x"])
 def test_nothing_is_told_before_a_word_is_whole(delta: str) -> None:
     assert told(delta, delta) == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("line", "most"),
+    [("x y\n", 4 * (MAX_HEARD_LINES + 1)), (f"{'word ' * 50}\n", MAX_HEARD_CHARACTERS)],
+    ids=["lines", "characters"],
+)
+@pytest.mark.parametrize("lines_in_a_delta", [1, 10_000])
+def test_of_a_very_long_reply_only_the_beginning_is_told(line: str, most: int, lines_in_a_delta: int) -> None:
+    reply = "".join(told(*([line * lines_in_a_delta] * (10_000 // lines_in_a_delta))))
+    assert len(reply) <= most
+    assert ((line * 10_000).replace(" \n", "\n")).startswith(reply)
+    assert bool(reply) is (lines_in_a_delta == 1)

@@ -15,6 +15,10 @@ from warmline.protocols import Said
 MAX_UNDECIDED_CHARACTERS = 1024
 """Of a line's beginning: what tells nothing until then is read with the whole line."""
 
+MAX_HEARD_CHARACTERS = 64 * 1024
+MAX_HEARD_LINES = 2000
+"""Of one reply: what comes then stands in the answer alone. To tell so much takes 20 ms in all."""
+
 _MAY_END_A_LINE = re.compile("[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _BLANK = re.compile(r"\s")
 _WHOLE_WORDS = re.compile(r".*\s", re.DOTALL)
@@ -23,7 +27,7 @@ _WHOLE_WORDS = re.compile(r".*\s", re.DOTALL)
 class Telling:
     """Hears a reply delta by delta, and tells `said` what stays of it, in whole words.
 
-    It needs no end: what is told last is in the draft.
+    It needs no end: what is told last is in the draft. Of a reply that is very long only the beginning is told.
     """
 
     def __init__(self, said: Said) -> None:
@@ -33,10 +37,12 @@ class Telling:
         self._stays: bool | None = None
         self._has_word = False
         self._ends_in_return = False
+        self._characters = 0
+        self._lines = 0
 
     def hear(self, delta: str) -> None:
         """Hear the next piece of the reply, cut anywhere."""
-        if self._reading.is_absent or not delta:
+        if self._reading.is_absent or not delta or not self._has_room(delta):
             return
         self._line.append(delta)
         self._untold.append(delta)
@@ -47,6 +53,13 @@ class Telling:
         if self._has_word and self._stays is not False and _BLANK.search(delta) and not self._reading.is_waiting:
             self._has_word = False
             self._begin_line()
+
+    def _has_room(self, delta: str) -> bool:
+        """Tell whether all that came so far is short enough to be read here and now."""
+        self._characters += len(delta)
+        if self._characters <= MAX_HEARD_CHARACTERS and self._lines <= MAX_HEARD_LINES:
+            self._lines += len(_MAY_END_A_LINE.findall(delta))
+        return self._characters <= MAX_HEARD_CHARACTERS and self._lines <= MAX_HEARD_LINES
 
     def _end_lines(self) -> None:
         *lines, begun = LINE_END.split("".join(self._line))

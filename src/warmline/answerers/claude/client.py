@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 from warmline.agents import AgentPlan
 from warmline.answerers.briefing import Briefing
@@ -29,6 +31,11 @@ from warmline.workers import Spawn
 ASIDE = "Answer this question from the memory, briefly."
 
 HIDDEN_KEY = "[redacted key]"
+
+LONG_CHARACTERS = 4096
+"""Of questions and replies: to read the worst of this length takes 20 ms, and a longer one is read on a thread."""
+
+T = TypeVar("T")
 
 _LIMITS = {"CORE": 0}
 """No image of its memory is written when it crashes: that would hold the key."""
@@ -106,11 +113,12 @@ class ClaudeAnswerer:
     async def answer(self, question: Message, recollection: Recollection, said: Said = unheard) -> Draft:
         """Put the question with what the briefing adds to it. Raises AnswererError, AgentError."""
         session = await self._fresh()
-        prompt = self._briefing.prompt(question, recollection)
+        prompt = await _unless_long(len(question.body), partial(self._briefing.prompt, question, recollection))
         # With tools a model says this and that before it answers.
         telling = unheard if self._plan.tools else Telling(said).hear
         with self._hidden():
-            return self._draft(await self._reply(session, prompt, telling))
+            reply = await self._reply(session, prompt, telling)
+            return await _unless_long(len(reply.text), partial(self._draft, reply))
 
     async def recover(self) -> None:
         """Wait until what a cancelled `answer` left under way was stopped and undone. Raises AnswererError."""
@@ -221,3 +229,8 @@ class ClaudeAnswerer:
         """Let it be known that no question can be put to it any more."""
         if not going_back.cancelled() and (error := going_back.exception()) is not None:
             self._lose(f"it could not be brought back after a question: {error}")
+
+
+async def _unless_long(characters: int, work: Callable[[], T]) -> T:
+    """Do the work here and now, or on a thread when it is on a text so long that others would wait for it."""
+    return work() if characters <= LONG_CHARACTERS else await asyncio.to_thread(work)
