@@ -23,6 +23,7 @@ from guarded import (
     no_orphan,
     wait_until_ended,
 )
+from warmline.errors import GuardianError
 from warmline.settings import WarmSettings
 from warmline.warm.guarding import Guardian
 from warmline.warm.line_to_guardian import LineToGuardian
@@ -99,6 +100,21 @@ async def test_a_guardian_ends_a_stopped_one_of_the_same_folder_and_all_that_it_
             worker.close()
             # The first one's successor would end this one in turn: two of a folder are a mistake of the caller.
             await first.__aexit__(None, None, None)
+
+
+async def test_a_guardian_that_does_not_answer_is_replaced_with_all_that_it_held(tmp_path: Path) -> None:
+    async with Guardian(tmp_path, WarmSettings(cgroups=False, reply=timedelta(seconds=0.3))) as guardian:
+        worker = await guardian.spawn([*PYTHON, STRAY], environment=new_environment(), folder=Path("/"))
+        pids = [worker.pid, await first_number(worker)]
+        assert guardian.pid is not None
+        os.kill(guardian.pid, signal.SIGSTOP)
+        with pytest.raises(GuardianError, match="does not answer"):
+            await guardian.held()
+        assert await worker.wait(LIMIT) == -signal.SIGKILL
+        await worker.end()
+        async with asyncio.timeout(LIMIT.total_seconds()):
+            assert await guardian.held() == []
+        assert await asyncio.to_thread(wait_until_ended, pids)
 
 
 async def test_one_that_is_killed_right_before_the_end_of_the_block_leaves_nothing(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from warmline.warm.wire import Lines, Said, encode
 
 _CHUNK_BYTES = 64 * 1024
 _FULL_BUFFER_SECONDS = 0.005
+_LAST_LOOK_SECONDS = 0.1
 
 
 class LineToGuardian:
@@ -83,18 +84,26 @@ class LineToGuardian:
                     waiting.exception()  # nobody need be there to hear it
 
     async def ask(self, do: str, descriptors: Sequence[int] = (), **said: object) -> Said:
-        """Send a request and wait for its answer. Raises GuardianError, and WorkerError when it was refused."""
+        """Send a request and wait for its answer. Raises GuardianError, and WorkerError when it was refused.
+
+        A guardian that does not answer in time is killed, and its workers with it: the next one can start others.
+        """
         number = next(self._numbers)
         answered: asyncio.Future[Said] = asyncio.get_running_loop().create_future()
         self._awaited[number] = answered
         try:
             async with asyncio.timeout(self._settings.reply.total_seconds()):
                 await self._send(encode({"do": do, "re": number, **said}), descriptors)
-                answer: Said = await answered
+                await asyncio.wait([answered])
         except TimeoutError as error:
-            raise GuardianError(f"the guardian (pid {self.pid}) does not answer") from error
+            # If it was we who stood still, the answer has come meanwhile.
+            await asyncio.wait([answered], timeout=_LAST_LOOK_SECONDS)
+            if not answered.done():
+                self._kill()
+                raise GuardianError(f"the guardian (pid {self.pid}) does not answer") from error
         finally:
             del self._awaited[number]
+        answer = answered.result()
         if "error" in answer:
             raise WorkerError(answer["error"])
         return answer
@@ -107,8 +116,7 @@ class LineToGuardian:
             async with asyncio.timeout(limit.total_seconds()):
                 await self._process.wait()
         except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+            self._kill()
             async with asyncio.timeout(self._settings.outlive.total_seconds()):
                 await self._process.wait()
 
@@ -143,9 +151,12 @@ class LineToGuardian:
                 await asyncio.sleep(_FULL_BUFFER_SECONDS)
         except asyncio.CancelledError:
             # The buffer was full, so the guardian reads nothing; and half a line would spoil the next one.
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+            self._kill()
             raise
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
 
     def _sent_with(self, byte: bytes, descriptors: Sequence[int]) -> bool:
         try:
