@@ -99,7 +99,9 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path, program: Path, mo
         setting(plan_of(program, key_file=file), tmp_path)
 
 
-@pytest.mark.parametrize("content", ["", "\n", "two keys", "key\nmore", "schlüssel", "x" * 5000])
+@pytest.mark.parametrize(
+    "content", ["", "\n", "two keys", "key\nmore", "schlüssel", "x" * 5000, "x", "seven77", "with-\0-within"]
+)
 def test_what_is_no_key_is_refused_and_not_shown(tmp_path: Path, program: Path, content: str) -> None:
     file = key_in(tmp_path)
     file.write_text(content, "utf-8")

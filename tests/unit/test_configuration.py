@@ -52,7 +52,7 @@ def test_every_field_of_a_plan_has_a_key(file: Path) -> None:
 
 def test_every_key_is_read(file: Path) -> None:
     key = file.with_name("a.key")
-    key.write_text("word\n")
+    key.write_text("word-of-a-key\n")
     key.chmod(0o600)
     lines = f"""
         fallback = true
@@ -262,6 +262,9 @@ def test_a_file_that_cannot_be_trusted_or_read_is_the_trouble(
         (0o640, "word", "can be read by others: run `chmod 600"),
         (0o600, "", "holds 0 words"),
         (0o600, "two words", "holds 2 words"),
+        (0o600, "x", "holds no key: that is 8 or more"),
+        (0o600, "seven77", "holds no key: that is 8 or more"),
+        (0o600, "with-\0-within", "holds no key: that is 8 or more"),
         (0o600, "w\u00f6rd", "cannot be read as a key"),
         (0o600, "a" * 5000, "is too long for a key"),
     ],

@@ -9,7 +9,7 @@ import tomllib
 import unicodedata
 from pathlib import Path
 
-from warmline.agents import AgentPlan, Configuration
+from warmline.agents import MIN_KEY_CHARACTERS, AgentPlan, Configuration
 from warmline.configuration.keys import KEYS, check_name, read_truth
 from warmline.errors import ConfigurationError, UnsafeKeyError
 from warmline.security.keys import check_private
@@ -127,7 +127,7 @@ def _check_whole(plan: AgentPlan, place: str) -> None:
 
 
 def check_key_file(path: Path) -> None:
-    """Refuse a key file that is not there, not closed to others, or holds something else than one word."""
+    """Refuse a key file that is not there, not closed to others, or holds something else than one key."""
     try:
         check_private(path)
         if path.stat().st_size > MAX_KEY_BYTES:
@@ -139,6 +139,8 @@ def check_key_file(path: Path) -> None:
         raise ConfigurationError(f"{path} cannot be read as a key: it holds the key and nothing else") from error
     if len(words) != 1:
         raise ConfigurationError(f"{path} holds {len(words)} words: it holds the key and nothing else")
+    if len(words[0]) < MIN_KEY_CHARACTERS or not words[0].isprintable():
+        raise ConfigurationError(f"{path} holds no key: that is {MIN_KEY_CHARACTERS} or more letters, digits and signs")
 
 
 def _check_beside(plan: AgentPlan, others: dict[str, AgentPlan]) -> None:

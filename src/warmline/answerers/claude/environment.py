@@ -7,6 +7,7 @@ hooks, memories, skills and servers. It may use no tool, read no file and write 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from warmline.agents import AgentPlan
+from warmline.agents import MIN_KEY_CHARACTERS, AgentPlan
 from warmline.errors import AgentError
 
 SYSTEM_PROMPT = "You answer questions from texts that you are given."
@@ -55,6 +56,7 @@ _LEAST_IDLE = timedelta(seconds=10)
 """Of a stream without a byte: it takes no less. The API sends a ping more often than that."""
 
 _MAX_KEY_BYTES = 4096
+_KEY = re.compile(rb"[!-~]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,6 @@ def _key(file: Path) -> str:
     if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
         raise AgentError(f"others may read its key_file {file}: run `chmod 600` on it, and consider a new key")
     key = content.strip()
-    if not key or len(content) > _MAX_KEY_BYTES or not key.isascii() or len(key.split()) != 1:
+    if len(key) < MIN_KEY_CHARACTERS or len(content) > _MAX_KEY_BYTES or not _KEY.fullmatch(key):
         raise AgentError(f"its key_file {file} is to hold one key and nothing else")
     return key.decode("ascii")
