@@ -2,7 +2,8 @@
 
 Run as a program it serves. A question that holds `stand-in: WORD` makes it do what `befall` says; what stands in
 STAND_IN, with commas, makes it a version that lacks something: rewind, clear, aside, uuids, interrupt (it minds none),
-start (it says nothing), honesty (what it answers aside may be an error), code (of errors), login.
+start (it says nothing), honesty (what it answers aside may be an error), code (of errors), login,
+provider (no model answers).
 """
 
 from __future__ import annotations
@@ -103,6 +104,10 @@ class StandIn:
         self.tell("system", subtype="init", claude_code_version=VERSION, model="stand-in")
         if "login" in self.lacking:
             self.fail(uuid, "authentication_failed", None, "Not logged in")
+            return
+        if "provider" in self.lacking:
+            self.tell("system", subtype="api_retry", error="overloaded", error_status=529)
+            self.hang(uuid, "")
             return
         wanted = _WANTED.search(prompt)
         if wanted and self.befall(uuid, wanted[1], wanted[2] or ""):

@@ -9,7 +9,7 @@ from warmline.model import Answer, Citation, CitationStatus, Draft, Outcome
 TRUE = frozenset({CitationStatus.VERIFIED, CitationStatus.MOVED})
 """The quoted words stand in the lines that the citation now names."""
 
-NOTHING_LEFT = "The passages that were found no longer stand in the files."
+NOTHING_LEFT = "Nothing that was quoted stands in the files now."
 
 
 def conclude(draft: Draft, citations: Sequence[Citation], author: str, timings_ms: Mapping[str, float]) -> Answer:

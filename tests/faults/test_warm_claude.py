@@ -285,6 +285,12 @@ async def test_one_that_never_speaks_is_given_up_in_time(tmp_path: Path) -> None
     assert "not ready within 0.3 s; is " in reason
 
 
+async def test_one_whose_provider_does_not_answer_at_its_start_says_so(tmp_path: Path) -> None:
+    settings = replace(BRISK, start=timedelta(seconds=2))
+    reason = await refused_start(tmp_path, stand_in(tmp_path, "provider"), settings)
+    assert reason == "it was not ready within 2 s; its provider did not answer, and before: overloaded 529"
+
+
 @pytest.mark.parametrize(
     ("script", "reason"),
     [

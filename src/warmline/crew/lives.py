@@ -82,6 +82,11 @@ class Lives:
         if not worker.is_busy:
             worker.life.cancel()
 
+    def abandon(self, pool: Pool) -> None:
+        """End one that is being started, and may never be ready."""
+        if pool.starting is not None and pool.starting is not asyncio.current_task():
+            pool.starting.cancel()
+
     def mend(self, worker: Worker) -> None:
         """Make one fresh beside, whose try ended otherwise than with an answer; or end it."""
         if not worker.leaving:

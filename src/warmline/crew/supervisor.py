@@ -177,8 +177,7 @@ class Supervisor:
         if self.state is not AgentState.DRAINED:
             self._become(AgentState.DRAINED)
         for pool in self.pools:
-            if pool.starting is not None:
-                pool.starting.cancel()
+            self._lives.abandon(pool)
             self._dismiss([*pool.workers], DISMISSED)
 
     def restart(self) -> None:
@@ -186,6 +185,7 @@ class Supervisor:
         self._restarts.answered()
         for pool in self.pools:
             pool.use(self._workshop.clock.now())
+            self._lives.abandon(pool)
             for worker in pool.workers:
                 worker.worn = worker.worn or BY_HAND
         self.try_now()
@@ -271,6 +271,7 @@ class Supervisor:
         self._become(pause.state, reason, pause.length)
         if pause.state is AgentState.DOWN:
             for pool in self.pools:
+                self._lives.abandon(pool)
                 self._dismiss([*pool.workers], GIVEN_UP)
         self._workshop.changed()
 

@@ -159,6 +159,16 @@ async def test_a_restart_tries_an_agent_at_once_that_is_down() -> None:
             await crew.restart("nobody")
 
 
+async def test_a_restart_gives_up_a_start_that_hangs() -> None:
+    fates = Fates(start=asyncio.Event())
+    stage = Stage(fates={"claude": fates})
+    async with stage.at_work(plan()) as crew:
+        fates.start = None
+        await crew.restart("claude")
+        await calm()
+        assert crew.report("claude").state is AgentState.UP
+
+
 async def test_a_test_puts_a_real_question() -> None:
     stage = Stage()
     async with stage.at_work(plan()) as crew:

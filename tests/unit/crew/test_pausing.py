@@ -165,6 +165,23 @@ async def test_a_start_that_hangs_is_given_up() -> None:
         assert stage.workers()[0].calls.end == 1
 
 
+async def test_a_start_that_hangs_does_not_keep_an_agent_down() -> None:
+    fates = Fates()
+    stage = Stage(script={"claude": [AgentError("no login")]}, fates={"claude": fates})
+    async with stage.at_work(plan(min_workers=2), settings=SETTINGS) as crew:
+        fates.start = asyncio.Event()
+        stage.workers()[1].crash()
+        await calm()
+        asking = ask(crew)
+        await calm()
+        await stage.advance(SETTINGS.again)
+        assert crew.report("claude").state is AgentState.DOWN
+        assert stage.alive() == [], "one that is being started is given up as well"
+        fates.start, stage.script["claude"] = None, [YES]
+        await stage.advance(2 * SETTINGS.again)
+        assert (await drafted(asking)).author == "claude"
+
+
 async def test_an_agent_whose_workers_crash_too_often_is_down_and_tried_again_later() -> None:
     stage = Stage()
     async with stage.at_work(plan(), fallback=True) as crew:

@@ -91,6 +91,7 @@ class ClaudeAnswerer:
 
     async def start(self) -> None:
         """Start the program, find out what it can, and tell it what it is to hold. Raises AgentError."""
+        session: Session | None = None
         try:
             async with asyncio.timeout(self._settings.start.total_seconds()):
                 session = Session(await self._spawned(), self._briefing.priming, self._settings)
@@ -98,7 +99,8 @@ class ClaudeAnswerer:
                     await session.open()
         except TimeoutError as error:
             limit = f"{self._settings.start.total_seconds():g} s"
-            raise AgentError(f"it was not ready within {limit}; is {self._plan.program} Claude Code?") from error
+            missing = session.unopened(self._plan.program) if session else "its program did not start"
+            raise AgentError(f"it was not ready within {limit}; {missing}") from error
         except AgentError:
             raise
         except AnswererError as error:

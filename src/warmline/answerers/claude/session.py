@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 from warmline.answerers.claude.conversation import clear, text, user
@@ -29,12 +30,14 @@ class Session:
         self._has_asides = False
         self._clears = True
         self._opening = self.new_turn()
+        self._is_greeted = False
 
     async def open(self) -> None:
         """Find out what the program can, and tell it what it is to hold. Raises AnswererError."""
         greeting = await self.program.ask("initialize", self._settings.start, hooks=None)
         if greeting.error is not None:
             raise AgentError(f"it did not initialize ({greeting.error}); is it Claude Code?")
+        self._is_greeted = True
         nowhere = await self.program.ask("rewind_conversation", target_message_uuid=str(uuid4()))
         self._rewinds = not nowhere.is_unknown
         self._has_asides = await self._tells_errors_from_answers()
@@ -50,6 +53,13 @@ class Session:
             "fresh": fresh,
             "aside": "yes" if self._has_asides else "no",
         }
+
+    def unopened(self, program: Path) -> str:
+        """Say what is missing of `open`, which takes too long."""
+        if not self._is_greeted:
+            return f"is {program} Claude Code?"
+        tried = self._opening.retrying
+        return f"its provider did not answer{f', and before: {tried}' if tried else ''}"
 
     def new_turn(self) -> Turn:
         """Return a turn for `put` and `go_back`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -266,4 +267,5 @@ def _tell(agent: dict[str, Any], tested: dict[str, Any]) -> None:
     if agent["mode"] == "resident":
         held = f", holds {counted(agent['resident_files'], 'file')} ({counted(agent['resident_tokens'], 'token')})"
     print(f"added {name}: {agent['mode']}{held}; started and answered a question in {tested['took_ms']:,.0f} ms")
-    hint(f'ask it: `warmline ask --agent {name} "..."`; undo: `warmline agents remove {name}`')
+    typed = shlex.quote(name)
+    hint(f'ask it: `warmline ask --agent {typed} "..."`; undo: `warmline agents remove {typed}`')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -190,7 +191,7 @@ def _drain(options: argparse.Namespace) -> int:
         show_json(shown)
     else:
         print(f"drained {one_line(plan.name)}: questions for it alone wait")
-        hint(f"undo: `warmline agents restart {one_line(plan.name)}`")
+        hint(f"undo: `warmline agents restart {shlex.quote(one_line(plan.name))}`")
     return EXIT_OK
 
 
