@@ -13,9 +13,6 @@ from pathlib import Path
 
 from warmline.model import Outcome
 
-MIN_KEY_CHARACTERS = 8
-"""Of a provider's key. Wherever a reason is shown the key is masked: a shorter one stands in many a word."""
-
 EMBEDDED = "extractive"
 """The answerer that is always there, and is no agent: no agent is called so."""
 
