@@ -26,12 +26,17 @@ _FLAGS = (
     *("--system-prompt", SYSTEM_PROMPT),
 )
 
-_ALWAYS = {
-    "LANG": "C.UTF-8",
+QUIET = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
     "DISABLE_TELEMETRY": "1",
     "DISABLE_AUTOUPDATER": "1",
     "DISABLE_ERROR_REPORTING": "1",
+}
+"""It speaks to its model, and to nobody else."""
+
+_ALWAYS = {
+    **QUIET,
+    "LANG": "C.UTF-8",
     # Else it reads any file whose name stands after an @ in a question, tools or not, and shows it to the model.
     "CLAUDE_CODE_DISABLE_ATTACHMENTS": "1",
     "CLAUDE_CODE_DISABLE_CLAUDE_MDS": "1",
