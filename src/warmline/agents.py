@@ -11,12 +11,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from pathlib import Path
 
-MIN_KEY_CHARACTERS = 8
-"""Of a provider's key. Wherever a reason is shown the key is masked: a shorter one stands in many a word."""
+from warmline.model import Outcome
 
 EMBEDDED = "extractive"
 """The answerer that is always there, and is no agent: no agent is called so."""
-
 
 MAX_SHARD_TOKENS = 200_000
 """Of what one warm agent holds: beyond this models find less of it."""
@@ -142,3 +140,14 @@ class AgentReport:
     """Files of its memories that the shard has no room for; they are recalled with each question."""
     traits: Mapping[str, str] = field(default_factory=dict)
     workers: tuple[WorkerReport, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """How a trial came out. ok: the agent replied, whatever it said; reason says why it did not."""
+
+    ok: bool
+    outcome: Outcome | None
+    text: str | None
+    took_ms: float
+    reason: str | None = None

@@ -17,6 +17,7 @@ import pytest
 from agents_home import AgentsHome
 from speaking import until
 from warmline.agents import AgentKind, Mode
+from warmline.configuration import keys
 from warmline.interfaces.cli import adding_agents
 
 OUTER = {
@@ -58,9 +59,12 @@ def _nothing_left(home: AgentsHome) -> Iterator[None]:
     home.client().call("POST", "/v1/agents/reload")
 
 
-def test_the_kinds_and_modes_that_can_be_named_are_those_of_the_model() -> None:
+def test_what_the_command_takes_is_what_the_file_may_say() -> None:
     assert tuple(AgentKind) == adding_agents.KINDS
     assert tuple(Mode) == adding_agents.MODES
+    assert adding_agents.MAX_WORKERS == keys.MAX_WORKERS
+    assert adding_agents.MIN_WINDOW_TOKENS == keys.MIN_WINDOW_TOKENS
+    assert adding_agents.MAX_WINDOW_TOKENS == keys.MAX_WINDOW_TOKENS
 
 
 def test_an_agent_is_added_after_saying_what_goes_where_and_one_question(home: AgentsHome) -> None:

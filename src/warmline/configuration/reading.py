@@ -9,14 +9,13 @@ import tomllib
 import unicodedata
 from pathlib import Path
 
-from warmline.agents import MIN_KEY_CHARACTERS, AgentPlan, Configuration
+from warmline.agents import AgentPlan, Configuration
 from warmline.configuration.keys import KEYS, check_name, read_truth
 from warmline.errors import ConfigurationError, UnsafeKeyError
-from warmline.security.keys import check_private
+from warmline.security.provider_key import read_provider_key
 
 MAX_FILE_BYTES = 1024 * 1024
 MAX_AGENTS = 64
-MAX_KEY_BYTES = 4096
 MAX_SHOWN_CHARACTERS = 100
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 OTHERS_ENTER = stat.S_IXGRP | stat.S_IXOTH
@@ -121,26 +120,9 @@ def _check_whole(plan: AgentPlan, place: str) -> None:
         raise ConfigurationError(f"`{place}.min_workers`: write at most max_workers, which is {plan.max_workers}")
     if plan.key_file is not None:
         try:
-            check_key_file(plan.key_file)
-        except ConfigurationError as error:
+            read_provider_key(plan.key_file)
+        except UnsafeKeyError as error:
             raise ConfigurationError(f"`{place}.key_file`: {error}") from error
-
-
-def check_key_file(path: Path) -> None:
-    """Refuse a key file that is not there, not closed to others, or holds something else than one key."""
-    try:
-        check_private(path)
-        if path.stat().st_size > MAX_KEY_BYTES:
-            raise ConfigurationError(f"{path} is too long for a key: it holds the key and nothing else")
-        words = path.read_text(encoding="ascii").split()
-    except UnsafeKeyError as error:
-        raise ConfigurationError(str(error)) from error
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"{path} cannot be read as a key: it holds the key and nothing else") from error
-    if len(words) != 1:
-        raise ConfigurationError(f"{path} holds {len(words)} words: it holds the key and nothing else")
-    if len(words[0]) < MIN_KEY_CHARACTERS or not words[0].isprintable():
-        raise ConfigurationError(f"{path} holds no key: that is {MIN_KEY_CHARACTERS} or more letters, digits and signs")
 
 
 def _check_beside(plan: AgentPlan, others: dict[str, AgentPlan]) -> None:

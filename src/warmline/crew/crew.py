@@ -16,12 +16,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from warmline.agents import AgentReport, AgentState, Configuration
+from warmline.agents import AgentReport, AgentState, Configuration, Tested
 from warmline.crew.pool import Hire
 from warmline.crew.room import Room
 from warmline.crew.supervisor import Supervisor
 from warmline.crew.timers import Timers
-from warmline.crew.trial import TRIAL, Tested, trial_question
+from warmline.crew.trial import TRIAL, trial_question
 from warmline.crew.waiting import Seat, Ticket
 from warmline.crew.workshop import Workshop
 from warmline.errors import AgentError, AnswererError, UnknownAgentError

@@ -48,7 +48,7 @@ async def get_agent(name: Which, line: AnyLine) -> AgentView:
 
 @agents.post("/{name}/test", responses=problems(403, 404, 409, 507))
 async def test_agent(request: Request, name: Which, by: By, line: AnyLine) -> TestedView:
-    """Put one question to the agent itself, past the line, and tell how it came out. Its memory and it are used."""
+    """Put one question to the agent itself, past the line, and tell how it came out."""
     await _report(line, name)
     await line.audited("test_agent", by.id, name)
     return tested_view(await while_connected(request, line.agents.test(name)))
@@ -56,7 +56,7 @@ async def test_agent(request: Request, name: Which, by: By, line: AnyLine) -> Te
 
 @agents.post("/{name}/restart", responses=problems(403, 404, 409, 507))
 async def restart_agent(name: Which, by: By, line: AnyLine) -> AgentView:
-    """End the agent's workers and start new ones. A question that one of them has is answered anew."""
+    """Replace the agent's workers, each by one that starts first. One that is down is tried at once."""
     await _report(line, name)
     await line.agents.restart(name)
     await line.audited("restart_agent", by.id, name)

@@ -13,6 +13,9 @@ from warmline.errors import DaemonError
 
 LEAVE_SECONDS = 5
 
+ANY_KEY = "none-is-needed"
+"""It asks for a key, and takes any."""
+
 
 @contextmanager
 def simulated_model(*options: str) -> Iterator[str]:

@@ -44,7 +44,7 @@ class WarmSettings:
     """How long a process may outlive SIGKILL (it waits for a disk or a dead mount) until it is given up and named."""
 
     stream_bytes: int = 16 * 1024 * 1024
-    """Of one line that a worker writes: tool results of several megabytes were seen."""
+    """Of what a worker wrote and nobody has read yet: from twice this on it has to wait. Some lines have megabytes."""
 
     subreaper: bool = True
     """False: do as on systems that have none."""

@@ -83,7 +83,7 @@ def test_sources_are_found_as_a_regular_expression_finds_them(answer: str, place
     ],
 )
 def test_a_question_is_lost_unless_a_source_holds_its_line(place: tuple[str, int, int], *, right: bool) -> None:
-    assert old_way.is_right([place], Question("?", 5)) is right
+    assert Question("?", 5).is_found_at([place]) is right
 
 
 def test_nothing_of_the_caller_s_environment_reaches_the_program(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,16 +7,15 @@ hooks, memories, skills and servers. It may use no tool, read no file and write 
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from warmline.agents import MIN_KEY_CHARACTERS, AgentPlan
-from warmline.errors import AgentError
+from warmline.agents import AgentPlan
+from warmline.errors import AgentError, UnsafeKeyError
+from warmline.security.provider_key import read_provider_key
 
 SYSTEM_PROMPT = "You answer questions from texts that you are given."
 """In the place of its own, which is for programming, and of which 8 KB are read with every question."""
@@ -27,12 +26,17 @@ _FLAGS = (
     *("--system-prompt", SYSTEM_PROMPT),
 )
 
-_ALWAYS = {
-    "LANG": "C.UTF-8",
+QUIET = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
     "DISABLE_TELEMETRY": "1",
     "DISABLE_AUTOUPDATER": "1",
     "DISABLE_ERROR_REPORTING": "1",
+}
+"""It speaks to its model, and to nobody else."""
+
+_ALWAYS = {
+    **QUIET,
+    "LANG": "C.UTF-8",
     # Else it reads any file whose name stands after an @ in a question, tools or not, and shows it to the model.
     "CLAUDE_CODE_DISABLE_ATTACHMENTS": "1",
     "CLAUDE_CODE_DISABLE_CLAUDE_MDS": "1",
@@ -54,9 +58,6 @@ _BETWEEN_TRIES = timedelta(seconds=2)
 _LEAST_WAIT = timedelta(seconds=1)
 _LEAST_IDLE = timedelta(seconds=10)
 """Of a stream without a byte: it takes no less. The API sends a ping more often than that."""
-
-_MAX_KEY_BYTES = 4096
-_KEY = re.compile(rb"[!-~]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +124,6 @@ def _provider(plan: AgentPlan, secret: str) -> dict[str, str]:
 def _key(file: Path) -> str:
     """Read a key. Raises AgentError when it is not there, open to others, or none."""
     try:
-        with file.open("rb") as opened:
-            found = os.fstat(opened.fileno())
-            content = opened.read(_MAX_KEY_BYTES + 1)
-    except OSError as error:
-        raise AgentError(f"its key_file {file} cannot be read: {error.strerror}") from error
-    if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
-        raise AgentError(f"others may read its key_file {file}: run `chmod 600` on it, and consider a new key")
-    key = content.strip()
-    if len(key) < MIN_KEY_CHARACTERS or len(content) > _MAX_KEY_BYTES or not _KEY.fullmatch(key):
-        raise AgentError(f"its key_file {file} is to hold one key and nothing else")
-    return key.decode("ascii")
+        return read_provider_key(file)
+    except UnsafeKeyError as error:
+        raise AgentError(f"its key_file {error}") from error

@@ -27,10 +27,13 @@ if TYPE_CHECKING:
     from warmline.interfaces.cli.client import Client
 
 KINDS = ("claude",)
-"""Those of agents.AgentKind, and below of agents.Mode: to import these takes longer than the rest of a command."""
+"""Those of agents.AgentKind, and below what agents.Mode and configuration.keys say: to import these takes longer than
+the rest of a command."""
 
 MODES = ("resident", "recalled")
 MAX_WORKERS = 64
+MIN_WINDOW_TOKENS, MAX_WINDOW_TOKENS = 1_000, 10_000_000
+
 BYTES_PER_TOKEN = 3
 """About: of what people write, with the numbers of its lines."""
 
@@ -55,7 +58,12 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     add.add_argument(
         "--memory", action="append", metavar="ROOT", help="a root that it may hold and answer from; repeatable (all)"
     )
-    add.add_argument("--window-tokens", type=whole(1000, 10_000_000), metavar="N", help="the model's window (200,000)")
+    add.add_argument(
+        "--window-tokens",
+        type=whole(MIN_WINDOW_TOKENS, MAX_WINDOW_TOKENS),
+        metavar="N",
+        help="the model's window (200,000)",
+    )
     add.add_argument("--workers", type=_workers, metavar="MIN-MAX", help="how many processes to keep (1-2)")
     add.add_argument("--tool", action="append", metavar="TOOL", help="a tool that it may use; repeatable (none)")
     add.add_argument(

@@ -24,7 +24,6 @@ QUESTIONS = {
 }
 """With the exit code of each: the memory does not hold the third one's answer."""
 
-DUMMY_KEY = "simulated"
 EXIT_OK = 0
 EXIT_FAILED = 1
 
@@ -81,7 +80,7 @@ def _agent(options: argparse.Namespace, folder: Path, closing: ExitStack) -> lis
     """Return the words that add the agent. Raises AgentError when its program is not installed."""
     from warmline.agents import AgentKind
     from warmline.operations.installed_agents import find_program
-    from warmline.operations.simulated_model import simulated_model
+    from warmline.operations.simulated_model import ANY_KEY, simulated_model
 
     named = absolute_path(options.program) if options.program else None
     program = named or str(find_program(AgentKind(options.agent), Path.home()))
@@ -90,7 +89,7 @@ def _agent(options: argparse.Namespace, folder: Path, closing: ExitStack) -> lis
         return [*words, "--yes"] if options.yes else words
     key = folder / "key"
     key.touch(0o600)
-    key.write_text(DUMMY_KEY, "ascii")
+    key.write_text(ANY_KEY, "ascii")
     address = closing.enter_context(simulated_model())
     return [*words, "--base-url", address, "--key-file", str(key), "--yes"]
 

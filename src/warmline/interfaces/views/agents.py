@@ -7,8 +7,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from warmline.agents import AgentKind, AgentReport, AgentState, Configuration, Mode, WorkerReport
-from warmline.crew.trial import Tested
+from warmline.agents import AgentKind, AgentReport, AgentState, Configuration, Mode, Tested, WorkerReport
 from warmline.model import Outcome
 from warmline.security.redaction import redact
 

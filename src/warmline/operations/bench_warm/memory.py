@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -27,12 +27,22 @@ KEEPERS = ("Ada", "Boris", "Carla", "Dmitri", "Elena", "Farid", "Greta", "Henri"
 LINES_A_SECTION = 40
 
 
+Place = tuple[str, int, int]
+"""A path, and the first and last line, from 1, both included."""
+
+FILE_NAME = "memory.md"
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What is asked, and the line that holds the answer, from 1."""
 
     text: str
     line: int
+
+    def is_found_at(self, places: Iterable[Place]) -> bool:
+        """Tell whether one of the places holds the line of evidence."""
+        return any(path.endswith(FILE_NAME) and first <= self.line <= last for path, first, last in places)
 
 
 @dataclass(frozen=True, slots=True)

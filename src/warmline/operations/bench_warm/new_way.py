@@ -8,20 +8,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 from warmline import daemon
 from warmline.errors import AgentError
 from warmline.home import Home
 from warmline.operations.bench_line import Speaker
 from warmline.operations.bench_warm.figures import Asked, Pass, Prepared, Used, Way
-from warmline.operations.bench_warm.memory import MadeMemory, Question
+from warmline.operations.bench_warm.memory import FILE_NAME, MadeMemory, Question
 from warmline.operations.bench_warm.model import Model
 from warmline.operations.bench_warm.watch import Watch, cpu_seconds, descendants
+from warmline.operations.simulated_model import ANY_KEY
 from warmline.settings import DaemonSettings
 
 AGENT = "claude"
-FILE_NAME = "memory.md"
 
 PATIENCE_SECONDS = 50
 """Of one request that waits: less than the connection's own."""
@@ -56,7 +55,7 @@ def _configuration(folder: Path, program: Path, model: Model, model_name: str) -
     """Return what `warmline.toml` is to say; JSON's texts and lists are TOML's as well."""
     key = folder / "key"
     key.touch(mode=0o600)
-    key.write_text("none-is-needed\n", encoding="ascii")
+    key.write_text(ANY_KEY, encoding="ascii")
     said = {
         "program": str(program),
         "model": model_name,
@@ -121,11 +120,5 @@ def _ask(speaker: Speaker, model: Model, question: Question, on_answer: Callable
     on_answer()
     citations = answer["citations"]
     verified = [each for each in citations if each["status"] == "verified"]
-    return Asked(seconds, model.take_turns(), len(citations), len(verified), _is_right(verified, question))
-
-
-def _is_right(citations: list[dict[str, Any]], question: Question) -> bool:
-    return any(
-        each["path"].endswith(FILE_NAME) and each["first_line"] <= question.line <= each["last_line"]
-        for each in citations
-    )
+    is_right = question.is_found_at((each["path"], each["first_line"], each["last_line"]) for each in verified)
+    return Asked(seconds, model.take_turns(), len(citations), len(verified), is_right)

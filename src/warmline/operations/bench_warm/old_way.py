@@ -15,14 +15,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from warmline.answerers.claude.environment import QUIET
 from warmline.errors import AgentError
 from warmline.operations.bench_warm.figures import Asked, Pass, Prepared, Used, Way
-from warmline.operations.bench_warm.memory import MadeMemory, Question
+from warmline.operations.bench_warm.memory import FILE_NAME, MadeMemory, Place, Question
 from warmline.operations.bench_warm.model import Model
 from warmline.operations.bench_warm.watch import Watch, cpu_seconds_of_ended_children
+from warmline.operations.simulated_model import ANY_KEY
 from warmline.warm.processes import send
-
-FILE_NAME = "memory.md"
 
 LIMIT_SECONDS = 300
 """For one question: ten times what one takes with the speeds that are the default."""
@@ -67,25 +67,17 @@ def environment_of(home: Path, address: str) -> dict[str, str]:
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",
         "ANTHROPIC_BASE_URL": address,
-        "ANTHROPIC_API_KEY": "none-is-needed",
-        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-        "DISABLE_TELEMETRY": "1",
-        "DISABLE_AUTOUPDATER": "1",
-        "DISABLE_ERROR_REPORTING": "1",
+        "ANTHROPIC_API_KEY": ANY_KEY,
+        **QUIET,
         "CLAUDE_CODE_MAX_RETRIES": "1",
         # It changes with every prompt and stands at its front, where this cache, unlike the API's, would stumble on it.
         "CLAUDE_CODE_ATTRIBUTION_HEADER": "0",
     }
 
 
-def sources_in(answer: str) -> list[tuple[str, int, int]]:
-    """Return the places that an answer names: path, first and last line."""
+def sources_in(answer: str) -> list[Place]:
+    """Return the places that an answer names."""
     return [(found["path"], int(found["first"]), int(found["last"])) for found in SOURCE.finditer(answer)]
-
-
-def is_right(sources: Sequence[tuple[str, int, int]], question: Question) -> bool:
-    """Tell whether one of the places holds the line of evidence."""
-    return any(path.endswith(FILE_NAME) and first <= question.line <= last for path, first, last in sources)
 
 
 def _flags(model_name: str) -> list[str]:
@@ -112,4 +104,4 @@ def _ask(command: Sequence[str], environment: Mapping[str, str], file: Path, que
         *_, said = (done.stderr or done.stdout or "it said nothing").strip().splitlines()
         raise AgentError(f"{command[0]} failed with {done.returncode}: {said[:300]}")
     sources = sources_in(done.stdout)
-    return Asked(seconds, model.take_turns(), len(sources), 0, is_right(sources, question))
+    return Asked(seconds, model.take_turns(), len(sources), 0, question.is_found_at(sources))
