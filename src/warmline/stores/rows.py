@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from pydantic_core import to_json
+
 from warmline.model import (
     WITHHELD,
     Answer,
@@ -40,7 +42,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _KINDS = frozenset(Kind)
-_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def json_of(value: object) -> str:
+    """Write a column that holds JSON."""
+    return to_json(value).decode()
 
 
 def micros(at: datetime) -> int:
@@ -78,7 +84,7 @@ def message_values(message: Message) -> dict[str, Any]:
         "idempotency_key": message.idempotency_key,
         "deadline_at": micros_or_none(message.deadline_at),
         "answer": None if message.answer is None else answer_to_json(message.answer),
-        "memories": None if message.memories is None else _to_json(message.memories),
+        "memories": None if message.memories is None else json_of(message.memories),
         "metadata": message.metadata,
         "erased_at": micros_or_none(message.erased_at),
         "erased_seal": None,
@@ -230,7 +236,7 @@ def question_of(row: Row, answer: Answer | None, seals: Seals) -> Question:
 
 def answer_to_json(answer: Answer) -> str:
     """Write what an answer is beyond its text, which is its message's body."""
-    return _to_json(
+    return json_of(
         {
             "outcome": answer.outcome,
             "author": answer.author,
