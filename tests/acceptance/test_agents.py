@@ -130,6 +130,9 @@ def test_one_that_does_not_answer_is_kept_when_asked_for_and_shows_in_the_list(h
     assert listed.returncode == 1
     assert b"claude  down  resident" in listed.stdout
     assert home.run("agents", "show", "claude").returncode == 1
+    asked = home.run("ask", "--wait", "0.1", "Is anybody there?")
+    assert asked.returncode == 4
+    assert b"claude is down: " in asked.stderr
 
 
 def test_a_second_of_the_same_name_is_refused_and_nothing_is_changed(home: AgentsHome) -> None:

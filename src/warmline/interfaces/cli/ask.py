@@ -8,10 +8,10 @@ import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from warmline.errors import DaemonError, StoreError
+from warmline.errors import DaemonError, ForbiddenError, StoreError
 from warmline.interfaces.cli.answers import show_answer
 from warmline.interfaces.cli.arguments import add_fenced, add_json, duration, is_fenced, message_id, moment, spoken
-from warmline.interfaces.cli.output import complain, hint, tell_masked
+from warmline.interfaces.cli.output import complain, hint, one_line, tell_masked
 
 if TYPE_CHECKING:
     from warmline.interfaces.cli.client import Client
@@ -77,6 +77,8 @@ def _ask(options: argparse.Namespace) -> int:
     code = show_answer(answer, as_json=options.json, fenced=is_fenced(options), shown=shown)
     if answer["outcome"] == "insufficient_evidence" and options.to is None and not options.json:
         hint("see what it holds: `warmline memory list`")
+    if answer["outcome"] is None and options.wait and options.to is None and not options.json:
+        _tell_of_agents(client)
     return code
 
 
@@ -116,6 +118,17 @@ def _wait(client: Client, asked: dict[str, Any], patience: timedelta, writing: W
             writing.end_line()
         hint(f"the question stays on the line: come back with `warmline ticket {asked['id']} --wait 30`")
         raise
+
+
+def _tell_of_agents(client: Client) -> None:
+    """Say which agents do not answer now and why, to who may know that."""
+    try:
+        agents = client.call("GET", "/v1/agents")["agents"]
+    except (ForbiddenError, DaemonError, StoreError):
+        return
+    for agent in agents:
+        if agent["state"] in {"resting", "down"}:
+            hint(one_line(f"{agent['name']} is {agent['state']}: {agent['reason']}"))
 
 
 def question_path(text: str, rest: str = "") -> str:
