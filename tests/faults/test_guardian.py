@@ -231,3 +231,20 @@ async def test_one_on_demand_ends_at_once_what_another_left(tmp_path: Path) -> N
     async with Guardian(tmp_path, brisk(), on_demand=True) as guardian:
         assert guardian.pid is not None
         assert "1.json" not in names_in(tmp_path)
+
+
+async def test_a_record_that_cannot_be_written_ends_nobody_and_is_written_when_it_can(tmp_path: Path) -> None:
+    async with Guardian(tmp_path, brisk()) as guardian:
+        first = await spawned(guardian, STUBBORN)
+        record = tmp_path / names_in(tmp_path)[0]
+        in_its_way = record.with_suffix(".draft")
+        in_its_way.mkdir()
+        second = await spawned(guardian, STUBBORN)
+        assert len(await guardian.held()) == 2
+        assert str(second.pid) not in record.read_text("ascii")
+        in_its_way.rmdir()
+        assert len(await guardian.held()) == 2
+        assert str(second.pid) in record.read_text("ascii")
+        assert guardian.losses == 0
+        for worker in (first, second):
+            await worker.end(AT_ONCE)

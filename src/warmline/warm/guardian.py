@@ -64,6 +64,7 @@ class Guardian:
         self._held: dict[str, Held] = {}
         self._file = Path(rules.folder) / f"{self._run}.json"
         self._recorded: list[Key] | None = None
+        self._is_behind = False
         self._next_look = 0.0
         self._has_children = False
         self._leave_by: float | None = None
@@ -237,11 +238,23 @@ class Guardian:
         return mark if mark in self._held else None
 
     def _record(self) -> None:
-        """Write down who is held, when that has changed."""
+        """Write down who is held, when that has changed. Raises OSError when there is no record at all.
+
+        An older one does for a while: who does not stand in it is found by its mark. It is tried again at each look.
+        """
         held = sorted(self._kin.held())
-        if held != self._recorded:
+        if held == self._recorded:
+            return
+        try:
             record.write(self._file, Key(os.getpid(), processes.started(os.getpid()) or 0), held)
-            self._recorded = held
+        except OSError as error:
+            if self._recorded is None:
+                raise
+            if not self._is_behind:
+                sys.stderr.write(f"the guardian's record {self._file} cannot be written: {error.strerror}\n")
+            self._is_behind = True
+        else:
+            self._recorded, self._is_behind = held, False
 
 
 def main() -> None:

@@ -30,9 +30,13 @@ def write(file: Path, guardian: Key, held: Iterable[Key]) -> None:
     draft = file.with_suffix(".draft")
     said = {"boot": processes.boot(), "guardian": guardian, "held": list(held)}
     descriptor = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as opened:
-        json.dump(said, opened)
-    draft.replace(file)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as opened:
+            json.dump(said, opened)
+        draft.replace(file)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def sweep(folder: Path, groups: Path | None, seconds: float) -> int:
