@@ -274,6 +274,15 @@ async def test_where_it_cannot_go_back_a_new_process_takes_its_place_unnoticed(t
         ended.cancel()
 
 
+async def test_one_that_asks_and_does_not_listen_is_ended_before_it_fills_the_memory(tmp_path: Path) -> None:
+    asked = '{"type":"control_request","request_id":"r","request":{"subtype":"can_use_tool"}}'
+    program = tmp_path / "claude"
+    program.write_text(f"#!/bin/sh\nexec yes '{asked}'\n", "utf-8")
+    program.chmod(0o755)
+    reason = await refused_start(tmp_path, plan_of(program), replace(BRISK, max_line_bytes=1_000_000))
+    assert reason == "it did not start: it asks and asks, and does not hear what it is told"
+
+
 async def test_without_a_login_it_does_not_start_and_says_what_to_do(tmp_path: Path) -> None:
     reason = await refused_start(tmp_path, stand_in(tmp_path, "login"))
     assert "give it a key_file with a good key, or log it in (Not logged in)" in reason

@@ -193,6 +193,8 @@ class Program:
             if awaited is not None and not awaited.done():
                 awaited.set_result(reply)
         elif (answer := answer_to(message, self._tools)) is not None:
+            if self.process.stdin.transport.get_write_buffer_size() > self._settings.max_line_bytes:
+                raise GarbledError("it asks and asks, and does not hear what it is told", b"")
             self._send(answer)
         elif self._turn is not None and not self._turn.is_over:
             piece = self._turn.hear(message)
@@ -207,7 +209,7 @@ class Program:
         error = reading.exception() if reading.done() else None
         if isinstance(error, GarbledError):
             reason = str(error)
-            if not self._has_been_asked:  # then no question can stand in it
+            if error.line and not self._has_been_asked:  # then no question can stand in it
                 reason += f": {self._shown(error.line)}"
         elif error is not None:
             raise error
