@@ -16,6 +16,12 @@ from warmline.model import Outcome
 EMBEDDED = "extractive"
 """The answerer that is always there, and is no agent: no agent is called so."""
 
+PASSAGES_SHARE = 0.25
+"""Of the window: the most that the passages of a question take, which otherwise may be one line of a megabyte."""
+
+LEAST_BYTES_PER_TOKEN = 2
+"""Of any text that people write; of English it is about 4."""
+
 MAX_SHARD_TOKENS = 200_000
 """Of what one warm agent holds: beyond this models find less of it."""
 
@@ -83,6 +89,11 @@ class AgentPlan:
     def shard_tokens(self) -> int:
         """How much of the memory a worker holds at most, when it is resident."""
         return min(MAX_SHARD_TOKENS, int(self.window_tokens * SHARD_SHARE))
+
+    @property
+    def passages_bytes(self) -> int:
+        """How much of passages goes with a question at most, in UTF-8: so shard, passages and answer have room."""
+        return int(self.window_tokens * PASSAGES_SHARE * LEAST_BYTES_PER_TOKEN)
 
     @property
     def provider(self) -> str:

@@ -19,7 +19,7 @@ from warmline.agents import AgentPlan, Mode
 from warmline.crew.pool import Hire, Hired
 from warmline.crew.timers import Timers
 from warmline.errors import AgentError, AnswererError, WarmlineError, WorkerError
-from warmline.model import Draft, Message, Recollection
+from warmline.model import Draft, Message, Passage, Recollection
 from warmline.protocols import Said
 from warmline.settings import AgentSettings
 from warmline.workers import WarmAnswerer
@@ -127,8 +127,12 @@ async def finish(work: Coroutine[Any, Any, None]) -> None:
 
 
 def _allowed(plan: AgentPlan, recollection: Recollection) -> Recollection:
-    """Leave out what lies in memories that the agent's provider is not to see."""
-    if plan.memories is None:
-        return recollection
-    passages = tuple(each for each in recollection.passages if each.path.partition("/")[0] in plan.memories)
-    return replace(recollection, passages=passages)
+    """Leave out what lies in memories that the agent's provider is not to see, and what has no room in its window."""
+    passages: list[Passage] = []
+    room = plan.passages_bytes
+    for each in recollection.passages:
+        size = len(each.text.encode())
+        if size <= room and (plan.memories is None or each.path.partition("/")[0] in plan.memories):
+            passages.append(each)
+            room -= size
+    return replace(recollection, passages=tuple(passages))

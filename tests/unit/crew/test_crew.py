@@ -11,7 +11,7 @@ from warmline.agents import AgentState, Configuration, Mode
 from warmline.answerers.scripted import After
 from warmline.answerers.scripted_warm import Fates, ScriptedWarmAnswerer
 from warmline.errors import AgentError, UnknownAgentError
-from warmline.model import Draft, Message, Outcome, Recollection
+from warmline.model import Draft, Message, Outcome, Passage, Recollection
 from warmline.protocols import Said, unheard
 from warmline.settings import AgentSettings
 
@@ -233,6 +233,17 @@ async def test_passages_of_memories_that_an_agent_may_not_see_are_not_given_to_i
         monkeypatch.setattr(stage.workers()[0], "answer", recorder.answer)
         await crew.desk(None).answer(question(), RECOLLECTION)
         assert recorder.paths == ["notes/a.md"]
+
+
+async def test_passages_that_have_no_room_in_the_models_window_are_not_given_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage, recorder = Stage(), Recorder()
+    found = [Passage(f"notes/{size}.md", 1, 1, "é" * (size // 2), 1.0) for size in (4000, 1_000_000, 900, 200, 100)]
+    async with stage.at_work(plan(window_tokens=10_000)) as crew:
+        monkeypatch.setattr(stage.workers()[0], "answer", recorder.answer)
+        await crew.desk(None).answer(question(), Recollection(tuple(found), 1.0))
+        assert recorder.paths == ["notes/4000.md", "notes/900.md", "notes/100.md"]
 
 
 async def test_a_leaving_crew_sends_away_who_waits_and_lets_who_is_being_answered_finish() -> None:
