@@ -144,7 +144,7 @@ class Lives:
         now = self._workshop.clock.now()
         life = asyncio.current_task()
         assert life is not None  # noqa: S101  # a coroutine of ours always runs in a task
-        worker = Worker(hired, pool, now, now, life, is_busy=True)
+        worker = Worker(hired, pool, now, now, life, hired.answerer.pid, is_busy=True)
         old, pool.starting, pool.replaced = pool.replaced, None, None
         pool.workers.add(worker)
         if old is not None and old in pool.workers:
@@ -237,4 +237,5 @@ class Lives:
 
 def _fields(worker: Worker) -> dict[str, object]:
     pool = worker.pool
-    return {"agent": pool.plan.name, "mode": pool.mode, "pid": worker.answerer.pid, "questions": worker.questions}
+    pid = worker.answerer.pid or worker.first_pid
+    return {"agent": pool.plan.name, "mode": pool.mode, "pid": pid, "questions": worker.questions}

@@ -38,8 +38,9 @@ Hire = Callable[[AgentPlan, Mode], Awaitable[Hired]]
 class Worker:
     """One process of an agent, and how it stands.
 
-    is_busy: with a question, or being recovered or probed. worn says why it is to be replaced, leaving why it is given
-    nothing more; is_due that it is to be looked at when it is free next.
+    first_pid names it also when its program has ended. is_busy: with a question, or being recovered or probed. worn
+    says why it is to be replaced, leaving why it is given nothing more; is_due that it is to be looked at when it is
+    free next.
     """
 
     hired: Hired
@@ -47,6 +48,7 @@ class Worker:
     started_at: datetime
     used_at: datetime
     life: asyncio.Task[None]
+    first_pid: int | None
     is_busy: bool = False
     questions: int = 0
     worn: Reason | None = None

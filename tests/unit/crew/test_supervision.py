@@ -272,4 +272,6 @@ async def test_each_change_of_state_is_told_without_what_was_asked(caplog: pytes
         "worker ended",
     ]
     assert all(record.agent == "claude" for record in caplog.records)  # type: ignore[attr-defined]
+    pids = [vars(record)["pid"] for record in caplog.records if record.message.startswith("worker")]
+    assert pids == [100, 100]
     assert "question" not in "".join(str(vars(record).get("reason")) for record in caplog.records)
