@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -166,5 +167,8 @@ def open_descriptors(pid: int) -> int:
 
 def children(pid: int | None) -> int:
     """Count them, zombies too."""
-    stats = [path.read_text("utf-8") for path in Path("/proc").glob("[0-9]*/stat") if path.exists()]
+    stats = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # others end while we look
+            stats.append(path.read_text("utf-8"))
     return sum(stat.rpartition(")")[2].split()[1] == str(pid) for stat in stats)
