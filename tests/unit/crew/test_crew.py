@@ -213,6 +213,17 @@ async def test_a_question_whose_scope_holds_all_that_a_worker_holds_reaches_it()
         ]
 
 
+async def test_a_question_that_a_busy_worker_with_memory_may_have_waits_for_it_and_starts_no_companion() -> None:
+    answering = asyncio.Event()
+    stage = Stage(script={"claude": [After(answering, YES), YES]})
+    async with stage.at_work(plan(mode=Mode.RESIDENT, memories=("notes",), max_workers=1)) as crew:
+        asked = [ask(crew, question(memories=("notes",))) for _ in range(2)]
+        await calm()
+        answering.set()
+        assert [(await drafted(each)).text for each in asked] == [YES.text] * 2
+        assert [mode for _, mode, _ in stage.hired] == [Mode.RESIDENT]
+
+
 class Recorder:
     """Keeps what it was given."""
 
