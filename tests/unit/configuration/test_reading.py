@@ -10,23 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from configuration_file import written
 from warmline.agents import AgentPlan, Configuration, Mode
 from warmline.configuration.keys import KEYS
 from warmline.configuration.reading import MAX_FILE_BYTES, parse, read
 
 PLAN = AgentPlan(name="claude", program=Path("/opt/claude"))
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    tmp_path.chmod(0o700)
-    return tmp_path / "warmline.toml"
-
-
-def written(file: Path, text: str) -> Path:
-    file.write_text(text, encoding="utf-8")
-    file.chmod(0o600)
-    return file
 
 
 def problem_of(lines: str) -> str:
