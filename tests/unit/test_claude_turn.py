@@ -77,6 +77,13 @@ def test_an_error_that_calls_itself_a_success_is_no_answer() -> None:
         turn_after(fault("unknown"), failed("API Error: 400", 400)).reply()
 
 
+def test_a_result_that_is_no_success_is_no_answer_though_it_names_no_error() -> None:
+    with pytest.raises(AnswererError, match="error_during_execution"):
+        turn_after(result(subtype="error_during_execution", result="")).reply()
+    with pytest.raises(AnswererError, match="half of it"):
+        turn_after(result(subtype="error_max_turns", result="half of it")).reply()
+
+
 @pytest.mark.parametrize(
     ("kind", "status", "what"),
     [
