@@ -245,6 +245,14 @@ def test_a_file_that_cannot_be_trusted_or_read_is_the_trouble(
     assert said in (read(file).trouble or "")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: only root can give a file away")
+def test_a_file_of_another_user_is_the_trouble(file: Path) -> None:
+    os.chown(written(file, '[agents.claude]\nprogram = "/opt/claude"\n'), 12345, -1)
+    found = read(file)
+    assert found.agents == ()
+    assert "belongs to another user" in (found.trouble or "")
+
+
 @pytest.mark.parametrize(
     ("mode", "content", "said"),
     [
