@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warmline.agents import EMBEDDED, AgentPlan, Configuration, Mode
-from warmline.answerers.briefing import Briefing
+from warmline.answerers.briefing import Briefings
 from warmline.answerers.claude.client import ClaudeAnswerer
 from warmline.answerers.extractive import ExtractiveAnswerer
 from warmline.bridge.bridge import Bridge, open_bridge
@@ -31,7 +31,6 @@ from warmline.memory.memory import Memory
 from warmline.memory.writing import ENCRYPTED_INDEX_FOLDER
 from warmline.model import CredentialId, Shard
 from warmline.protocols import Answerer, AuditLog, Clock, Service
-from warmline.security.fence import Fence
 from warmline.security.key_place import find_key
 from warmline.security.keys import keep_first, make_seals, read_seals, rotate
 from warmline.security.seals import Seals
@@ -45,9 +44,6 @@ from warmline.stores.refusals import SqliteAuditLog
 from warmline.stores.sqlite import SqliteStore
 from warmline.warm.guarding import Guardian
 from warmline.warm.machine import ThisMachine
-
-MAX_BRIEFINGS = 8
-"""Kept, so that a new worker of a shard is told the same, byte for byte, and its provider's cache holds it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,18 +209,13 @@ def _dispatchers(
 
 def _hiring(home: Home, memory: Memory, guardian: Guardian, settings: AgentSettings) -> Hire:
     """Return what makes workers that hold a shard of the memory as it is then. All of one shard are told the same."""
-    briefings: dict[str, Briefing] = {}
+    briefings = Briefings()
 
     async def hire(plan: AgentPlan, mode: Mode) -> Hired:
         shard = Shard((), 0, "")
         if mode is Mode.RESIDENT:
             shard = await memory.shard(plan.memories, plan.shard_tokens)
-        briefing = briefings.pop(shard.digest, None)
-        if briefing is None:
-            briefing = await asyncio.to_thread(Briefing, shard, Fence())
-        briefings[shard.digest] = briefing
-        for digest in tuple(briefings)[:-MAX_BRIEFINGS]:
-            del briefings[digest]
+        briefing = await briefings.of(shard)
         answerer = ClaudeAnswerer(
             plan, briefing, spawn=guardian.spawn, folder=home.agents / plan.name, settings=settings
         )

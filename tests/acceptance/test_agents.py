@@ -67,6 +67,22 @@ def test_what_the_command_takes_is_what_the_file_may_say() -> None:
     assert adding_agents.MAX_WINDOW_TOKENS == keys.MAX_WINDOW_TOKENS
 
 
+@pytest.mark.parametrize(
+    ("provider", "is_here"),
+    [
+        ("127.0.0.1:8080", True),
+        ("localhost", True),
+        ("LOCALHOST:80", True),
+        ("[::1]:8080", True),
+        ("10.0.0.1", False),
+        ("localhost.example.com", False),
+        ("127.0.0.1.example.com:80", False),
+    ],
+)
+def test_only_this_machine_is_told_without_a_warning(provider: str, is_here: bool) -> None:
+    assert adding_agents.is_here(provider) is is_here
+
+
 def test_an_agent_is_added_after_saying_what_goes_where_and_one_question(home: AgentsHome) -> None:
     done = home.add("claude", "answering", "--memory", "notes")
     assert done.returncode == 0, done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from hostile_texts import hostile_texts
 from made_secrets import encoded
-from warmline.answerers.briefing import READY, REMINDER, RULES, Briefing
+from warmline.answerers.briefing import MAX_BRIEFINGS, READY, REMINDER, RULES, Briefing, Briefings
 from warmline.answerers.replies import draft_of
 from warmline.memory.citations import FileVerifier
 from warmline.memory.shards import masked_by_line, tokens_in
@@ -203,3 +204,16 @@ def test_no_secret_is_told_even_a_piece_of_one_that_takes_several_lines() -> Non
     assert all(line not in told for line in key)
     assert "ghp_" not in told
     assert "ghp_" not in Briefing(None, Fence()).prompt(ask(QUESTION), found)
+
+
+async def test_all_who_hold_a_shard_are_told_the_same_until_others_were_asked_for() -> None:
+    briefings = Briefings()
+    shards = [Shard((ShardFile("notes/a.md", PORT),), 1, str(number)) for number in range(MAX_BRIEFINGS + 1)]
+    first, same = await asyncio.gather(briefings.of(shards[0]), briefings.of(shards[0]))
+    assert first is same
+    for shard in shards[1:-1]:
+        await briefings.of(shard)
+    assert await briefings.of(shards[0]) is first
+    for shard in shards[1:]:
+        await briefings.of(shard)
+    assert await briefings.of(shards[0]) is not first

@@ -118,6 +118,9 @@ def test_a_file_that_cannot_be_read_changes_nothing_and_is_told(home: AgentsHome
     assert names(view) == ["claude", "sick"]
     assert "(at line 1, column" in view["trouble"]
     assert view == {**owner.ok("GET", "/v1/agents"), "agents": view["agents"]}
+    assert owner.ok("POST", "/v1/questions", {"question": "Who is there?", "agent": "claude"})["id"]
+    absent = owner.call("GET", "/v1/agents/absent")
+    assert (absent.status, view["trouble"] in absent.json["detail"]) == (409, True)
 
 
 def test_what_was_edited_shows_once_it_is_reloaded(home: AgentsHome, owner: Speaker) -> None:

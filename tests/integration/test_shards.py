@@ -83,6 +83,7 @@ async def test_a_file_without_room_is_left_out_and_the_next_smaller_ones_fit(mem
     assert set(texts(shard)) == {"notes/b.md", "notes/deep/food.md", "notes/ports.md"}
     assert shard.tokens < whole.tokens
     assert (await memory.shard(None, whole.tokens)).left_out == ()
+    assert len((await memory.shard(None, whole.tokens - 1)).left_out) == 1
     assert len((await memory.shard(None, 0)).left_out) == 4
 
 

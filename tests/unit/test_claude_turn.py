@@ -77,6 +77,13 @@ def test_an_error_that_calls_itself_a_success_is_no_answer() -> None:
         turn_after(fault("unknown"), failed("API Error: 400", 400)).reply()
 
 
+def test_a_result_that_is_no_success_is_no_answer_though_it_names_no_error() -> None:
+    with pytest.raises(AnswererError, match="error_during_execution"):
+        turn_after(result(subtype="error_during_execution", result="")).reply()
+    with pytest.raises(AnswererError, match="half of it"):
+        turn_after(result(subtype="error_max_turns", result="half of it")).reply()
+
+
 @pytest.mark.parametrize(
     ("kind", "status", "what"),
     [
@@ -105,7 +112,7 @@ def test_a_status_is_enough_where_no_kind_is_named(status: int, what: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("kind", "status"), [("unknown", 400), ("invalid_request", 413), ("unknown", None), ("", None)]
+    ("kind", "status"), [("unknown", 400), ("invalid_request", 413), ("unknown", None), ("", None), ("", 400)]
 )
 def test_what_may_be_the_questions_fault_does_not_blame_the_agent(kind: str, status: int | None) -> None:
     with pytest.raises(AnswererError, match="words") as caught:
@@ -158,6 +165,15 @@ def test_what_a_subagent_writes_is_not_told() -> None:
     of_another = event("content_block_delta", delta={"text": "hidden"}) | {"parent_tool_use_id": "t1"}
     assert turn.hear(of_another) == ""
     assert turn.hear(event("content_block_delta", delta={"text": "shown"})) == "shown"
+
+
+def test_of_a_message_in_several_pieces_nothing_is_told_after_the_first() -> None:
+    turn = turn_after(event("message_start"))
+    begun = event("content_block_start", content_block={"type": "text", "text": ""})
+    first, second = (
+        event("content_block_delta", delta={"text": text}) for text in ("Let me see.", "The port is 9276.")
+    )
+    assert [turn.hear(each) for each in (begun, first, begun, second)] == ["", "Let me see.", "", ""]
 
 
 def test_why_the_program_tried_again_is_known() -> None:

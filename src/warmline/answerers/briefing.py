@@ -1,9 +1,11 @@
-"""What a model is told: once what it is to hold of the memory, and then each question. Pure, no I/O.
+"""What a model is told: once what it is to hold of the memory, and then each question. No I/O.
 
 Instructions stand outside the fences, and last. Secrets are masked in all of it: what is said here leaves the machine.
 """
 
 from __future__ import annotations
+
+import asyncio
 
 from warmline.model import Message, Passage, Recollection, Shard
 from warmline.security.fence import Fence, What
@@ -14,6 +16,9 @@ from warmline.security.trust import trust_in
 NOT_IN_THE_MEMORY = "not in the memory"
 
 MASK_BEGINS = "[redacted "
+
+MAX_BRIEFINGS = 8
+"""Kept, so that a new worker of a shard is told the same, byte for byte, and its provider's cache holds it."""
 
 _FORM = 'path:first-last "exact words"'
 
@@ -80,3 +85,22 @@ class Briefing:
         return len(held) == len(lines) and all(
             here == there or MASK_BEGINS in here for here, there in zip(held, lines, strict=True)
         )
+
+
+class Briefings:
+    """Makes one briefing for each shard, and keeps those that were asked for last."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Briefing] = {}
+        self._making = asyncio.Lock()
+
+    async def of(self, shard: Shard) -> Briefing:
+        """Return the briefing of a shard: the same as before, as long as it is kept, and for all who ask at once."""
+        async with self._making:
+            briefing = self._kept.pop(shard.digest, None)
+            if briefing is None:
+                briefing = await asyncio.to_thread(Briefing, shard, Fence())
+            self._kept[shard.digest] = briefing
+        for digest in tuple(self._kept)[:-MAX_BRIEFINGS]:
+            del self._kept[digest]
+        return briefing

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 import tomllib
 import unicodedata
@@ -17,6 +16,7 @@ from warmline.security.provider_key import read_provider_key
 MAX_FILE_BYTES = 1024 * 1024
 MAX_AGENTS = 64
 MAX_SHOWN_CHARACTERS = 100
+MAX_REASON_CHARACTERS = 300
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 OTHERS_ENTER = stat.S_IXGRP | stat.S_IXOTH
 
@@ -61,7 +61,7 @@ def parse(text: str) -> Configuration:
     except RecursionError as error:
         raise ConfigurationError("this is nested too deeply: see docs/agents.md for what may stand here") from error
     except ValueError as error:
-        raise ConfigurationError(f"this is no TOML: {_one_line(str(error))}") from error
+        raise ConfigurationError(f"this is no TOML: {' '.join(str(error).split())[:MAX_REASON_CHARACTERS]}") from error
     tables = document.pop(AGENTS, {})
     if not isinstance(tables, dict):
         raise ConfigurationError("`agents`: write a table for each agent, such as [agents.claude]")
@@ -139,7 +139,3 @@ def _folded(name: str) -> str:
 def shown(key: str) -> str:
     """Show what somebody wrote as a key: on one line, and not at length."""
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in key[:MAX_SHOWN_CHARACTERS])
-
-
-def _one_line(text: str) -> str:
-    return re.sub(r"\s+", " ", text)[:300]

@@ -145,6 +145,14 @@ async def test_when_all_agents_are_down_the_fallback_answers_and_says_why_if_it_
         assert (await drafted(ask(crew, agent="two"))).in_place_of == "two is down: no login for two"
 
 
+async def test_a_drained_agent_beside_one_that_is_down_does_not_keep_the_fallback_from_answering() -> None:
+    stage = Stage(fates={"one": Fates(start=AgentError("no login"))})
+    async with stage.at_work(plan("one"), plan("two", drained=True), fallback=True) as crew:
+        waiting = ask(crew)
+        await stage.advance(AGAIN)
+        assert (await drafted(waiting)).in_place_of == "one is down: no login"
+
+
 async def test_when_all_agents_are_down_and_the_fallback_may_not_a_question_waits_until_one_is_up() -> None:
     fates = Fates(start=AgentError("no login"))
     stage = Stage(fates={"claude": fates})
@@ -211,6 +219,17 @@ async def test_a_question_whose_scope_holds_all_that_a_worker_holds_reaches_it()
             (Mode.RESIDENT, 1),
             (Mode.RECALLED, 1),
         ]
+
+
+async def test_a_question_that_a_busy_worker_with_memory_may_have_waits_for_it_and_starts_no_companion() -> None:
+    answering = asyncio.Event()
+    stage = Stage(script={"claude": [After(answering, YES), YES]})
+    async with stage.at_work(plan(mode=Mode.RESIDENT, memories=("notes",), max_workers=1)) as crew:
+        asked = [ask(crew, question(memories=("notes",))) for _ in range(2)]
+        await calm()
+        answering.set()
+        assert [(await drafted(each)).text for each in asked] == [YES.text] * 2
+        assert [mode for _, mode, _ in stage.hired] == [Mode.RESIDENT]
 
 
 class Recorder:

@@ -199,6 +199,13 @@ async def test_a_test_of_an_agent_that_refuses_the_question_says_why() -> None:
         assert crew.report("claude").state is AgentState.RESTING
 
 
+async def test_a_test_is_put_to_an_idle_worker_as_a_question_and_not_beside() -> None:
+    stage = Stage(fates={"claude": Fates(spare="ready")})
+    async with stage.at_work(plan()) as crew:
+        tested = await crew.test("claude")
+        assert (tested.ok, tested.text) == (True, YES.text)
+
+
 async def test_a_test_is_put_beside_when_all_workers_are_busy_and_they_can() -> None:
     go = asyncio.Event()
     stage = Stage(script={"claude": [After(go, YES)]}, fates={"claude": Fates(spare="ready")})

@@ -43,9 +43,16 @@ def test_an_agent_is_down_when_its_workers_crash_more_often_than_they_may_within
     assert restarts.crashed(NOON + seconds(59)) == Pause(AgentState.DOWN, seconds(5))
 
 
+def test_after_a_pause_workers_may_crash_as_often_as_before() -> None:
+    restarts = Restarts(SETTINGS)
+    told = [restarts.crashed(NOON + seconds(number)) for number in range(6)]
+    down = [Pause(AgentState.DOWN, seconds(length)) for length in (5, 10)]
+    assert told == [None, None, down[0], None, None, down[1]]
+
+
 def test_crashes_before_the_period_do_not_count() -> None:
     restarts = Restarts(SETTINGS)
-    assert [restarts.crashed(NOON + seconds(30.5 * number)) for number in range(20)] == [None] * 20
+    assert [restarts.crashed(NOON + seconds(30 * number)) for number in range(20)] == [None] * 20
 
 
 def test_crashes_before_an_answer_do_not_count() -> None:

@@ -190,6 +190,17 @@ async def test_an_idle_worker_that_gives_signs_of_life_is_probed_again_and_again
             assert stage.workers()[0].calls.probe == count
 
 
+async def test_a_worker_that_answered_a_moment_ago_is_not_probed() -> None:
+    stage = Stage()
+    async with stage.at_work(plan()) as crew:
+        await stage.advance(SETTINGS.probe / 2)
+        await drafted(ask(crew))
+        await stage.advance(SETTINGS.probe / 2)
+        assert stage.workers()[0].calls.probe == 0
+        await stage.advance(SETTINGS.probe)
+        assert stage.workers()[0].calls.probe == 1
+
+
 async def test_a_question_that_comes_during_a_probe_is_answered_after_it() -> None:
     probe = asyncio.Event()
     stage = Stage(fates={"claude": Fates(probe=probe)})

@@ -104,7 +104,9 @@ def _add(options: argparse.Namespace) -> int:
         raise ConflictError(
             f"there is an agent {plan.name!a} already: choose another --name, or `warmline agents remove` it first"
         )
-    _ask_whether(client, plan, is_agreed=options.yes)
+    _say_what_goes_where(client, plan)
+    if not options.yes:
+        _have_it_agreed()
     tested = _added(client, plan, fallback=options.fallback, keep=options.keep)
     added = client.call("GET", f"/v1/agents/{segment(plan.name)}")
     show_json({"agent": added, "tested": tested}) if options.json else _tell(added, tested)
@@ -164,8 +166,8 @@ def _check_login(kind: AgentKind, user_home: Path) -> None:
     raise AgentError(f"{about.command} is not logged in at {user_home}: {log_in}")
 
 
-def _ask_whether(client: Client, plan: AgentPlan, *, is_agreed: bool) -> None:
-    """Say which text goes where, before anything does, and have a person agree. Raises InvalidInputError."""
+def _say_what_goes_where(client: Client, plan: AgentPlan) -> None:
+    """Say which text goes to whom, before anything does. Raises UnknownRootError."""
     roots = _roots_of(client, plan)
     names = ", ".join(one_line(each["name"]) for each in roots)
     files = counted(sum(each["files"] for each in roots), "file") + (
@@ -181,10 +183,12 @@ def _ask_whether(client: Client, plan: AgentPlan, *, is_agreed: bool) -> None:
     else:
         hint(f"  with each question: the passages that may answer it, of {files}")
     hint("  every question that is put to it or to the memory")
-    if (plan.base_url or "").startswith("http://") and not _is_here(plan.provider):
+    if (plan.base_url or "").startswith("http://") and not is_here(plan.provider):
         complain("it is sent unencrypted: whoever listens in on the way reads it")
-    if is_agreed:
-        return
+
+
+def _have_it_agreed() -> None:
+    """Ask the person at the terminal whether it may go there. Raises InvalidInputError when not, or nobody is there."""
     if not sys.stdin.isatty():
         raise InvalidInputError("nobody can be asked here whether these texts may go there: say --yes if they may")
     print("May it? [y/N] ", end="", file=sys.stderr, flush=True)
@@ -192,9 +196,16 @@ def _ask_whether(client: Client, plan: AgentPlan, *, is_agreed: bool) -> None:
         raise InvalidInputError("nothing was sent, and nothing changed")
 
 
-def _is_here(provider: str) -> bool:
+def is_here(provider: str) -> bool:
     """Tell whether a host, with its port, is this machine."""
-    return provider.rpartition(":")[0].startswith("127.") or provider.startswith(("127.", "localhost", "[::1]"))
+    from ipaddress import ip_address
+    from urllib.parse import urlsplit
+
+    host = urlsplit(f"//{provider}").hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _roots_of(client: Client, plan: AgentPlan) -> list[dict[str, Any]]:

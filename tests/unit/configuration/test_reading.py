@@ -10,23 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from configuration_file import written
 from warmline.agents import AgentPlan, Configuration, Mode
 from warmline.configuration.keys import KEYS
 from warmline.configuration.reading import MAX_FILE_BYTES, parse, read
 
 PLAN = AgentPlan(name="claude", program=Path("/opt/claude"))
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    tmp_path.chmod(0o700)
-    return tmp_path / "warmline.toml"
-
-
-def written(file: Path, text: str) -> Path:
-    file.write_text(text, encoding="utf-8")
-    file.chmod(0o600)
-    return file
 
 
 def problem_of(lines: str) -> str:
@@ -254,6 +243,14 @@ def test_a_file_that_cannot_be_trusted_or_read_is_the_trouble(
 ) -> None:
     make(file)
     assert said in (read(file).trouble or "")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: only root can give a file away")
+def test_a_file_of_another_user_is_the_trouble(file: Path) -> None:
+    os.chown(written(file, '[agents.claude]\nprogram = "/opt/claude"\n'), 12345, -1)
+    found = read(file)
+    assert found.agents == ()
+    assert "belongs to another user" in (found.trouble or "")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from configuration_file import written
 from warmline.agents import AgentPlan, Configuration
 from warmline.configuration import writing
 from warmline.configuration.reading import read
@@ -32,18 +33,6 @@ LANG = "C"  # no accents
 program = "/opt/ben"
 # end of Ben's
 """
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    tmp_path.chmod(0o700)
-    return tmp_path / "warmline.toml"
-
-
-def written(file: Path, text: str) -> Path:
-    file.write_text(text, encoding="utf-8")
-    file.chmod(0o600)
-    return file
 
 
 def test_a_first_agent_makes_the_file_closed_to_others(file: Path) -> None:
