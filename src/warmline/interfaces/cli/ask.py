@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import secrets
 import sys
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -70,14 +71,15 @@ def _ask(options: argparse.Namespace) -> int:
     key = secrets.token_hex(16) if options.key is None else options.key
     asked = answer = client.call("POST", "/v1/questions", body, key=key)
     tell_masked(asked["redacted"])
-    writing = _writing(options)
+    writing, began = _writing(options), time.monotonic()
     if answer["outcome"] is None and options.wait:
         answer = {**_wait(client, asked, options.wait, writing), "redacted": asked["redacted"]}
     shown = writing.shown if writing else ""
     code = show_answer(answer, as_json=options.json, fenced=is_fenced(options), shown=shown)
     if answer["outcome"] == "insufficient_evidence" and options.to is None and not options.json:
         hint("see what it holds: `warmline memory list`")
-    if answer["outcome"] is None and options.wait and options.to is None and not options.json:
+    has_waited = timedelta(seconds=time.monotonic() - began) >= options.wait > timedelta(0)
+    if answer["outcome"] is None and has_waited and options.to is None and not options.json:
         _tell_of_agents(client)
     return code
 
