@@ -13,21 +13,21 @@ See docs/decisions/0007-ledger.md. What finds the faults is auditing.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from operator import itemgetter
+import json
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import apsw
 
 from warmline.security.seals import Seals, form
 from warmline.stores.queries import load_queries, parameters_of
-from warmline.stores.rows import Row, json_of, seal_of
+from warmline.stores.rows import Row, seal_of
 
 NOT_WEIGHED = frozenset({"audit", "ledger"})
 """The chain holds the one, a seal the other."""
 
 SUM_BYTES = 16
-_SUM_MODULUS = 1 << 8 * SUM_BYTES
+SUM_MODULUS = 1 << 8 * SUM_BYTES
 AUDIT = b"audit"
 LEDGER = b"ledger"
 FIRST_HASH = b""
@@ -38,12 +38,11 @@ UNSEALED = b""
 
 SEALED_AT_ONCE = 1000
 
-WEIGHED = 1000
-"""How many rows are remembered with their weights, since most that change have changed lately."""
-
 _STATEMENTS = {name: (sql, parameters_of(sql)) for name, sql in load_queries("ledger.sql").items()}
 _AUDITED = _STATEMENTS["ledger_audit"]
 _WRITTEN = _STATEMENTS["ledger_write"]
+
+_to_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 class AuditEntry(NamedTuple):
@@ -67,11 +66,11 @@ class Written(NamedTuple):
 
     number: int
     hash: bytes
-    sums: dict[str, bytes]
+    sums: dict[str, int]
 
 
-Changes = dict[tuple[str, object], tuple[Row | None, Row | None]]
-"""By table and primary key: what is weighed of the row as the transaction found it, and as it left it, or None."""
+Changes = dict[tuple[str, Row], Row | None]
+"""Rows as a transaction left them, with their tables; each with the row that was there before, None: none was."""
 
 
 class Mark(NamedTuple):
@@ -79,9 +78,10 @@ class Mark(NamedTuple):
 
     number: int
     hash: bytes
-    sums: dict[str, bytes]
+    sums: dict[str, int]
     noted: list[Row]
     changes: Changes
+    gone: list[tuple[str, Row]]
 
 
 class Ledger:
@@ -96,14 +96,13 @@ class Ledger:
         self._cursor = connection.cursor()
         self._is_whole = is_sealed(connection, seals)
         self._number, self._hash, sums = read(connection) if self._is_whole else Written(0, FIRST_HASH, {})
-        self._sums = dict.fromkeys(weighed_tables(connection), sum_of(0)) | sums
-        self._keys = {table: _key_of(connection, table) for table in self._sums}
+        self._sums = dict.fromkeys(weighed_tables(connection), 0) | sums
         last = _one(connection, "ledger_audit_last")
         if last is not None and last[0] > self._number:  # no number is given twice, whoever wrote that row
             self._number = last[0]
         self._noted: list[Row] = []
         self._changes: Changes = {}
-        self._weighed: dict[tuple[str, object], tuple[Row, int]] = {}
+        self._gone: list[tuple[str, Row]] = []
         connection.preupdate_hook(self._changed, id=self)
 
     @property
@@ -114,25 +113,26 @@ class Ledger:
     @property
     def mark(self) -> Mark:
         """How it stands now, to come back to."""
-        return Mark(self._number, self._hash, self._sums.copy(), self._noted.copy(), self._changes.copy())
+        pending = self._noted.copy(), self._changes.copy(), self._gone.copy()
+        return Mark(self._number, self._hash, self._sums.copy(), *pending)
 
     def back_to(self, mark: Mark) -> None:
         """Forget what was rolled back."""
-        self._number, self._hash, sums, noted, changes = mark
-        self._sums, self._noted, self._changes = sums.copy(), noted.copy(), changes.copy()
+        self._number, self._hash, sums, noted, changes, gone = mark
+        self._sums, self._noted, self._changes, self._gone = sums.copy(), noted.copy(), changes.copy(), gone.copy()
 
     def note(self, at: int, entry: AuditEntry) -> None:
         """Add a row to the audit. at is in microseconds."""
         *said, detail = entry
         number = self._number + 1
-        row = (number, at, *said, None if detail is None else json_of(detail))
+        row = (number, at, *said, None if detail is None else _to_json(detail))
         self._hash = chain(self.seals, self._hash, row)
         self._number = number
         self._noted.append((*row, self._hash))
 
     def write(self) -> None:
         """Write what the transaction has made of it, if anything; call just before the commit."""
-        if not (self._noted or self._changes):
+        if not (self._noted or self._changes or self._gone):
             return
         self._weigh()
         self._cursor.executemany(_AUDITED[0], self._noted)
@@ -150,35 +150,26 @@ class Ledger:
         self._sums[table] = _sum(connection, self.seals, table)
 
     def _changed(self, change: apsw.PreUpdate) -> None:
-        """Note a row that SQLite changes."""
+        """Note a row that SQLite changes, under what it is now: that is how it is found when it changes again."""
         table = change.table_name
         if table in NOT_WEIGHED:
             return
-        key_of, changes, old, new = self._keys[table], self._changes, change.old, change.new
-        if old is not None:
-            key = table, key_of(old)
-            changes[key] = changes[key][0] if key in changes else told_of(table, old), None
+        new, old = change.new, change.old
+        before = None if old is None else self._changes.pop((table, old), old)
         if new is not None:
-            key = table, key_of(new)
-            changes[key] = changes[key][0] if key in changes else None, told_of(table, new)
+            self._changes[table, new] = before
+        elif before is not None:
+            self._gone.append((table, before))
 
     def _weigh(self) -> None:
-        """Add the changes to the sums. What was weighed when it came need not be weighed when it goes, if it is it."""
-        weigh, sums, weighed = self.seals.weigh, self._sums, self._weighed
-        for key, (before, after) in self._changes.items():
-            table = key[0]
-            total = int.from_bytes(sums[table], "big")
-            if before is not None:
-                known, weight = weighed.pop(key, (None, 0))
-                total -= weight if known == before else weigh(table, before)
-            if after is not None:
-                weight = weigh(table, after)
-                weighed[key] = after, weight
-                total += weight
-            sums[table] = sum_of(total)
+        weigh, sums = self.seals.weigh, self._sums
+        for (table, new), before in self._changes.items():
+            change = weigh(table, new) if before is None else weigh(table, new) - weigh(table, before)
+            sums[table] = (sums[table] + change) % SUM_MODULUS
+        for table, old in self._gone:
+            sums[table] = (sums[table] - weigh(table, old)) % SUM_MODULUS
         self._changes.clear()
-        if len(weighed) > WEIGHED:
-            weighed.clear()
+        self._gone.clear()
 
 
 def chain(seals: Seals, before: bytes, row: tuple[object, ...]) -> bytes:
@@ -210,7 +201,8 @@ def read(connection: apsw.Connection) -> Written:
     if len(sums) != SUM_BYTES * len(tables):
         return Written(number, hashed, {})
     at = range(0, len(sums), SUM_BYTES)
-    return Written(number, hashed, dict(zip(tables, (sums[start : start + SUM_BYTES] for start in at), strict=True)))
+    totals = (int.from_bytes(sums[start : start + SUM_BYTES], "big") for start in at)
+    return Written(number, hashed, dict(zip(tables, totals, strict=True)))
 
 
 def is_sealed(connection: apsw.Connection, seals: Seals) -> bool:
@@ -224,35 +216,21 @@ def weighed_tables(connection: apsw.Connection) -> list[str]:
     return [name for (name,) in connection.execute(_STATEMENTS["ledger_tables"][0]) if name not in NOT_WEIGHED]
 
 
-def _key_of(connection: apsw.Connection, table: str) -> Callable[[Row], object]:
-    """Return what reads the primary key out of a table's row."""
-    return itemgetter(*(column for (column,) in connection.execute(_STATEMENTS["ledger_key"][0], (table,))))
-
-
-def weigh_all(connection: apsw.Connection, seals: Seals) -> dict[str, bytes]:
+def weigh_all(connection: apsw.Connection, seals: Seals) -> dict[str, int]:
     """Return the sum of every table that is weighed, from its rows."""
     return {table: _sum(connection, seals, table) for table in weighed_tables(connection)}
 
 
 def _row(ledger: Written, seals: Seals | None) -> Row:
     """Return the ledger's row, sealed if it was whole."""
-    head = (ledger.number, ledger.hash, b"".join(ledger.sums.values()))
+    sums = b"".join([total.to_bytes(SUM_BYTES, "big") for total in ledger.sums.values()])
+    head = (ledger.number, ledger.hash, sums)
     return (*head, UNSEALED if seals is None else seals.seal(LEDGER, form(head)))
 
 
-def _sum(connection: apsw.Connection, seals: Seals, table: str) -> bytes:
+def _sum(connection: apsw.Connection, seals: Seals, table: str) -> int:
     rows = connection.execute(f'select * from "{table}"')  # noqa: S608  # the schema's own names
-    return sum_of(sum(seals.weigh(table, told_of(table, row)) for row in rows))
-
-
-def told_of(table: str, row: Row) -> Row:
-    """Return what is weighed of a row: all of it, or of a message its number and its seals, which cover all of it."""
-    return (row[0], *row[-2:]) if table == "message" else row
-
-
-def sum_of(total: int) -> bytes:
-    """Return the sum that a table has whose rows weigh so much together."""
-    return (total % _SUM_MODULUS).to_bytes(SUM_BYTES, "big")
+    return sum(seals.weigh(table, row) for row in rows) % SUM_MODULUS
 
 
 def _one(connection: apsw.Connection, name: str) -> Row | None:

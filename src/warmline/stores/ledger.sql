@@ -19,9 +19,6 @@ select number from audit order by number desc limit 1
 -- name: ledger_tables
 select name from sqlite_schema where type = 'table' and name not like 'sqlite@_%' escape '@' order by name
 
--- name: ledger_key
-select cid from pragma_table_info(:table) where pk > 0
-
 -- name: ledger_unsealed
 select number, id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at,
     answer, memories, metadata, erased_at, erased_seal
