@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum, unique
 from types import MappingProxyType
-from typing import NewType
+from typing import NamedTuple, NewType
 
 MessageId = NewType("MessageId", str)
 """A ULID: 26 characters of Crockford's base 32, ordered by the time of creation."""
@@ -298,8 +298,7 @@ class Message:
     is_intact: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """The mutable half of a message, one a recipient, as it stood at one moment.
 
     position counts from 1 within the mailbox, in the order of acceptance. deliveries only grows: it
@@ -338,8 +337,7 @@ class Post:
     answer: Answer | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """A message that must be answered, with its one delivery and, once settled, its answer."""
 
     message: Message
