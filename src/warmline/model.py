@@ -132,8 +132,7 @@ class CitationStatus(StrEnum):
     UNSUPPORTED = "unsupported"
 
 
-@dataclass(frozen=True, slots=True)
-class Mailbox:
+class Mailbox(NamedTuple):
     """Where a role receives: a name within a conversation. Several workers may lease from one."""
 
     conversation: ConversationId
@@ -170,8 +169,7 @@ class Passage:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class Recollection:
+class Recollection(NamedTuple):
     """What a memory found for a question, best passage first.
 
     confidence is between 0 and 1: how far the best passages look like an answer at all. It can be

@@ -131,4 +131,4 @@ def _allowed(plan: AgentPlan, recollection: Recollection) -> Recollection:
     if plan.memories is None:
         return recollection
     passages = tuple(each for each in recollection.passages if each.path.partition("/")[0] in plan.memories)
-    return replace(recollection, passages=passages)
+    return recollection._replace(passages=passages)
