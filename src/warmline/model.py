@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum, unique
 from types import MappingProxyType
-from typing import NewType
+from typing import NamedTuple, NewType
 
 MessageId = NewType("MessageId", str)
 """A ULID: 26 characters of Crockford's base 32, ordered by the time of creation."""
@@ -132,8 +132,7 @@ class CitationStatus(StrEnum):
     UNSUPPORTED = "unsupported"
 
 
-@dataclass(frozen=True, slots=True)
-class Mailbox:
+class Mailbox(NamedTuple):
     """Where a role receives: a name within a conversation. Several workers may lease from one."""
 
     conversation: ConversationId
@@ -170,8 +169,7 @@ class Passage:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class Recollection:
+class Recollection(NamedTuple):
     """What a memory found for a question, best passage first.
 
     confidence is between 0 and 1: how far the best passages look like an answer at all. It can be
@@ -267,8 +265,7 @@ class Answer:
     in_place_of: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """Something said on the line. It is never changed after it was accepted, but for being erased.
 
     conversation is the sender's. body is at most settings.max_body_bytes of UTF-8. answer is set exactly when
@@ -298,8 +295,7 @@ class Message:
     is_intact: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """The mutable half of a message, one a recipient, as it stood at one moment.
 
     position counts from 1 within the mailbox, in the order of acceptance. deliveries only grows: it
@@ -338,8 +334,7 @@ class Post:
     answer: Answer | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """A message that must be answered, with its one delivery and, once settled, its answer."""
 
     message: Message
@@ -347,8 +342,7 @@ class Question:
     answer: Answer | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(NamedTuple):
     """The right to settle one delivery until lapses_at, or until the store lets it lapse.
 
     (deliveries, lease_id) is the fencing token: every settle, extend, nack, bury and release

@@ -45,7 +45,7 @@ async def ask(store: SqliteStore) -> MessageId:
 
 
 def audit_one(tx: Transaction) -> None:
-    tx.audit(AuditEntry("tried", "owner", detail={"b": 1, "a": 2}))
+    tx.audit(AuditEntry("tried", "owner", detail={"a": 2, "b": 1}))
 
 
 def audit_and_fail(tx: Transaction) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from warmline.agents import EMBEDDED
@@ -80,7 +79,8 @@ class Questions:
             deadline_at=rules.checked_deadline(deadline_at, now, self._settings) or now + self._patience(to),
             memories=_scope(by) if is_memory(to) else None,
         )
-        return replace(await self._store.add(question, to, by=by), redacted=said.redacted)
+        accepted = await self._store.add(question, to, by=by)
+        return accepted._replace(redacted=said.redacted) if said.redacted else accepted
 
     async def wait(self, by: Credential, message_id: MessageId, patience: timedelta) -> Question:
         """Wait until the question has ended, at most as long as patience; return it as it then stands.

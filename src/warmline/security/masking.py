@@ -34,9 +34,12 @@ class Masking:
 
     async def answer(self, answer: Answer) -> Answer:
         """Mask an answer's texts, and what its citations quote: those say so. They were checked before."""
-        citations = [await self._citation(citation) for citation in answer.citations]
+        citations = tuple([await self._citation(citation) for citation in answer.citations])
         instead = None if answer.in_place_of is None else await self.text(answer.in_place_of)
-        return replace(answer, text=await self.text(answer.text), citations=tuple(citations), in_place_of=instead)
+        text = await self.text(answer.text)
+        if (text, citations, instead) == (answer.text, answer.citations, answer.in_place_of):
+            return answer
+        return replace(answer, text=text, citations=citations, in_place_of=instead)
 
     async def members(self, members: Mapping[str, object]) -> dict[str, object]:
         """Mask a JSON object: each name, each text, and what only its name makes a secret, such as a password.

@@ -19,7 +19,7 @@ from warmline.security.seals import Seals, form
 from warmline.stores.archive_files import ArchiveFiles
 from warmline.stores.audit_rows import audit_row
 from warmline.stores.chain import Chain, Fault, Head, diagnosed
-from warmline.stores.ledger import SUM_MODULUS, Written, is_sealed, read, weighed_tables
+from warmline.stores.ledger import Written, is_sealed, read, sum_of, weighed_tables
 from warmline.stores.queries import load_migrations, load_queries, parameters_of
 from warmline.stores.rows import MESSAGE, Row
 
@@ -198,7 +198,7 @@ class Auditing:
                 looked_at += 1
                 if looked_at % PROGRESS_ROWS == 0:
                     on_progress(done + looked_at, total)
-            if written and weight % SUM_MODULUS != written.get(table, 0):
+            if written and sum_of(weight) != written.get(table):
                 faults.append(Fault(table, "its rows are not those that the line wrote"))
         return looked_at, faults
 

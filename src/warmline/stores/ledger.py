@@ -13,7 +13,6 @@ See docs/decisions/0007-ledger.md. What finds the faults is auditing.py.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -21,13 +20,13 @@ import apsw
 
 from warmline.security.seals import Seals, form
 from warmline.stores.queries import load_queries, parameters_of
-from warmline.stores.rows import Row, seal_of
+from warmline.stores.rows import Row, json_of, seal_of
 
 NOT_WEIGHED = frozenset({"audit", "ledger"})
 """The chain holds the one, a seal the other."""
 
 SUM_BYTES = 16
-SUM_MODULUS = 1 << 8 * SUM_BYTES
+_SUM_MODULUS = 1 << 8 * SUM_BYTES
 AUDIT = b"audit"
 LEDGER = b"ledger"
 FIRST_HASH = b""
@@ -41,8 +40,6 @@ SEALED_AT_ONCE = 1000
 _STATEMENTS = {name: (sql, parameters_of(sql)) for name, sql in load_queries("ledger.sql").items()}
 _AUDITED = _STATEMENTS["ledger_audit"]
 _WRITTEN = _STATEMENTS["ledger_write"]
-
-_to_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 class AuditEntry(NamedTuple):
@@ -66,7 +63,7 @@ class Written(NamedTuple):
 
     number: int
     hash: bytes
-    sums: dict[str, int]
+    sums: dict[str, bytes]
 
 
 Changes = dict[tuple[str, Row], Row | None]
@@ -78,7 +75,7 @@ class Mark(NamedTuple):
 
     number: int
     hash: bytes
-    sums: dict[str, int]
+    sums: dict[str, bytes]
     noted: list[Row]
     changes: Changes
     gone: list[tuple[str, Row]]
@@ -96,7 +93,7 @@ class Ledger:
         self._cursor = connection.cursor()
         self._is_whole = is_sealed(connection, seals)
         self._number, self._hash, sums = read(connection) if self._is_whole else Written(0, FIRST_HASH, {})
-        self._sums = dict.fromkeys(weighed_tables(connection), 0) | sums
+        self._sums = dict.fromkeys(weighed_tables(connection), sum_of(0)) | sums
         last = _one(connection, "ledger_audit_last")
         if last is not None and last[0] > self._number:  # no number is given twice, whoever wrote that row
             self._number = last[0]
@@ -125,7 +122,7 @@ class Ledger:
         """Add a row to the audit. at is in microseconds."""
         *said, detail = entry
         number = self._number + 1
-        row = (number, at, *said, None if detail is None else _to_json(detail))
+        row = (number, at, *said, None if detail is None else json_of(detail))
         self._hash = chain(self.seals, self._hash, row)
         self._number = number
         self._noted.append((*row, self._hash))
@@ -165,9 +162,9 @@ class Ledger:
         weigh, sums = self.seals.weigh, self._sums
         for (table, new), before in self._changes.items():
             change = weigh(table, new) if before is None else weigh(table, new) - weigh(table, before)
-            sums[table] = (sums[table] + change) % SUM_MODULUS
+            sums[table] = sum_of(int.from_bytes(sums[table], "big") + change)
         for table, old in self._gone:
-            sums[table] = (sums[table] - weigh(table, old)) % SUM_MODULUS
+            sums[table] = sum_of(int.from_bytes(sums[table], "big") - weigh(table, old))
         self._changes.clear()
         self._gone.clear()
 
@@ -201,8 +198,7 @@ def read(connection: apsw.Connection) -> Written:
     if len(sums) != SUM_BYTES * len(tables):
         return Written(number, hashed, {})
     at = range(0, len(sums), SUM_BYTES)
-    totals = (int.from_bytes(sums[start : start + SUM_BYTES], "big") for start in at)
-    return Written(number, hashed, dict(zip(tables, totals, strict=True)))
+    return Written(number, hashed, dict(zip(tables, (sums[start : start + SUM_BYTES] for start in at), strict=True)))
 
 
 def is_sealed(connection: apsw.Connection, seals: Seals) -> bool:
@@ -211,26 +207,30 @@ def is_sealed(connection: apsw.Connection, seals: Seals) -> bool:
     return row is not None and seals.verifies(LEDGER, form(row[:3]), row[3])
 
 
+def sum_of(total: int) -> bytes:
+    """Return the sum that a table has whose rows weigh so much together."""
+    return (total % _SUM_MODULUS).to_bytes(SUM_BYTES, "big")
+
+
 def weighed_tables(connection: apsw.Connection) -> list[str]:
     """Return the names of the tables that are weighed, in the order of their sums."""
     return [name for (name,) in connection.execute(_STATEMENTS["ledger_tables"][0]) if name not in NOT_WEIGHED]
 
 
-def weigh_all(connection: apsw.Connection, seals: Seals) -> dict[str, int]:
+def weigh_all(connection: apsw.Connection, seals: Seals) -> dict[str, bytes]:
     """Return the sum of every table that is weighed, from its rows."""
     return {table: _sum(connection, seals, table) for table in weighed_tables(connection)}
 
 
 def _row(ledger: Written, seals: Seals | None) -> Row:
     """Return the ledger's row, sealed if it was whole."""
-    sums = b"".join([total.to_bytes(SUM_BYTES, "big") for total in ledger.sums.values()])
-    head = (ledger.number, ledger.hash, sums)
+    head = (ledger.number, ledger.hash, b"".join(ledger.sums.values()))
     return (*head, UNSEALED if seals is None else seals.seal(LEDGER, form(head)))
 
 
-def _sum(connection: apsw.Connection, seals: Seals, table: str) -> int:
+def _sum(connection: apsw.Connection, seals: Seals, table: str) -> bytes:
     rows = connection.execute(f'select * from "{table}"')  # noqa: S608  # the schema's own names
-    return sum(seals.weigh(table, row) for row in rows) % SUM_MODULUS
+    return sum_of(sum(seals.weigh(table, row) for row in rows))
 
 
 def _one(connection: apsw.Connection, name: str) -> Row | None:

@@ -5,7 +5,6 @@ The same values decide in the store in memory; the arithmetic of rates is rates.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from warmline.errors import BudgetSpentError, LoopStoppedError, RateLimitedError, WarmlineError
@@ -21,8 +20,7 @@ from warmline.stores.transaction import Transaction
 _SECOND = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Speech:
+class Speech(NamedTuple):
     """Who speaks, under which limit of hops; may_hold is False when `by` is known to hold nothing."""
 
     by: Credential
