@@ -22,7 +22,7 @@ test-agents: .venv/tested  ## the real Claude Code, fetched once, against a simu
 	@if program=$${WARMLINE_CLAUDE:-$$(scripts/fetch-agents.sh)}; then \
 		export WARMLINE_CLAUDE="$$program"; rm -f build/test-agents.json; \
 		$(RUN)/pytest -q tests/with_agents/test_figures*.py; figures=$$?; \
-		$(RUN)/pytest -q -n 2 --dist loadgroup $(WITH_AGENTS) --ignore-glob '*/test_figures*.py' && exit $$figures; \
+		$(RUN)/pytest -q -n 3 --dist loadgroup $(WITH_AGENTS) --ignore-glob '*/test_figures*.py' && exit $$figures; \
 	else \
 		[ $$? -eq 69 ] && echo 'NOT TESTED: Claude Code is not to be had here. All of tests/with_agents was SKIPPED.'; \
 	fi

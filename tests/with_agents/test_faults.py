@@ -78,6 +78,7 @@ def test_a_question_whose_worker_is_signalled_in_mid_answer_is_answered(
 ) -> None:
     model.fail({"kind": "drip", "pause_seconds": 0.02, "containing": facts[7].question, "times": 1})
     ticket = line.ask(facts[7].question, deadline_seconds=60)
+    until(lambda: model.counts()["faults"].get("drip"), what="writing")
     os.kill(line.wait_until_busy()["pid"], number)
     view = line.answer(ticket, 60)
     assert is_verified(view), (view, line.agent())
