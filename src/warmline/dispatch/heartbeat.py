@@ -33,8 +33,9 @@ class Held:
         del self.all_held[self]
 
     def lose(self) -> None:
-        """Stop the work: its scope ends with a TimeoutError at the next await."""
-        if not self.scope.expired():
+        """Stop the work: its scope ends with a TimeoutError at the next await. Work that is done is left alone."""
+        # Done meanwhile: an extension was under way when the answer was settled.
+        if self in self.all_held and not self.scope.expired():
             self.scope.reschedule(asyncio.get_running_loop().time())
 
 
