@@ -132,7 +132,8 @@ class CitationStatus(StrEnum):
     UNSUPPORTED = "unsupported"
 
 
-class Mailbox(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Mailbox:
     """Where a role receives: a name within a conversation. Several workers may lease from one."""
 
     conversation: ConversationId
@@ -169,7 +170,8 @@ class Passage:
     score: float
 
 
-class Recollection(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Recollection:
     """What a memory found for a question, best passage first.
 
     confidence is between 0 and 1: how far the best passages look like an answer at all. It can be

@@ -6,7 +6,6 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, unique
-from typing import NamedTuple
 
 from warmline.limits import Limits
 from warmline.model import MEMORY_MAILBOX_NAME, OWNER, THE_LINE, ConversationId, CredentialId, Mailbox
@@ -28,7 +27,8 @@ class AnsweredBy(StrEnum):
     PERSON = "person"
 
 
-class Policy(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Policy:
     """How a mailbox hands over. ordered: at most one lease out, and the head blocks until settled or buried."""
 
     ordered: bool = False

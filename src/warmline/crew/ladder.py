@@ -135,4 +135,4 @@ def _allowed(plan: AgentPlan, recollection: Recollection) -> Recollection:
         if size <= room and (plan.memories is None or each.path.partition("/")[0] in plan.memories):
             passages.append(each)
             room -= size
-    return recollection._replace(passages=tuple(passages))
+    return replace(recollection, passages=tuple(passages))

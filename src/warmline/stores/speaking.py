@@ -5,6 +5,7 @@ The same values decide in the store in memory; the arithmetic of rates is rates.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from warmline.errors import BudgetSpentError, LoopStoppedError, RateLimitedError, WarmlineError
@@ -20,7 +21,8 @@ from warmline.stores.transaction import Transaction
 _SECOND = 1_000_000
 
 
-class Speech(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Speech:
     """Who speaks, under which limit of hops; may_hold is False when `by` is known to hold nothing."""
 
     by: Credential
