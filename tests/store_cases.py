@@ -84,7 +84,7 @@ def a_question(
 def a_note(clock: ManualClock, by: Credential, body: str = "The port is taken.", **values: Any) -> Message:
     message_id = new_id(clock)
     note = Message(message_id, by.conversation, by.name, Kind.NOTE, body, clock.now(), trace=message_id)
-    return note._replace(**values)
+    return replace(note, **values)
 
 
 def a_credential(clock: ManualClock, name: str, **values: Any) -> Credential:

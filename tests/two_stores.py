@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,6 @@ from warmline.stores.sqlite import SqliteStore
 
 Verb = Callable[["Side"], Awaitable[Any]]
 Pair = tuple[Any, Any]
-
-RANDOM = ("lease_id", "token")
-"""The fields of leases and batches that are."""
 
 
 @dataclass
@@ -177,24 +174,19 @@ class TwoStores:
     def _comparable(self, result: Any, side: Side) -> Any:
         """Leave out what is random: tokens, and the ids of notices, for which their numbers stand."""
         match result:
-            case Message():
-                is_notice = result.sender == THE_LINE
-                return result._replace(id=MessageId(str(side.numbers[result.id]))) if is_notice else result
-            case Lease() | Batch():
-                return self._comparable([value for name, value in _fields(result) if name not in RANDOM], side)
             case list() | tuple() | set() | frozenset():
                 return [self._comparable(each, side) for each in result]
+            case Message() if result.sender == THE_LINE:
+                return replace(result, id=MessageId(str(side.numbers[result.id])))
+            case Message():
+                return result
             case _ if is_dataclass(result) and not isinstance(result, type):
-                return {name: self._comparable(value, side) for name, value in _fields(result)}
+                values = {each.name: self._comparable(getattr(result, each.name), side) for each in fields(result)}
+                return {name: value for name, value in values.items() if name not in ("lease_id", "token")}
             case str() if result in side.numbers:
                 return str(side.numbers[MessageId(result)])
             case _:
                 return result
-
-
-def _fields(value: Any) -> list[tuple[str, Any]]:
-    names = [each.name for each in fields(value)] if is_dataclass(value) else value._fields
-    return [(name, getattr(value, name)) for name in names]
 
 
 async def _outcome(verb: Awaitable[Any]) -> Any:

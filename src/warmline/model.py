@@ -267,7 +267,8 @@ class Answer:
     in_place_of: str | None = None
 
 
-class Message(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Message:
     """Something said on the line. It is never changed after it was accepted, but for being erased.
 
     conversation is the sender's. body is at most settings.max_body_bytes of UTF-8. answer is set exactly when
@@ -344,7 +345,8 @@ class Question(NamedTuple):
     answer: Answer | None = None
 
 
-class Lease(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Lease:
     """The right to settle one delivery until lapses_at, or until the store lets it lapse.
 
     (deliveries, lease_id) is the fencing token: every settle, extend, nack, bury and release

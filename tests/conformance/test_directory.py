@@ -189,7 +189,7 @@ async def test_what_was_said_comes_in_the_order_of_acceptance_with_receipts(
     line: Line, ada: Credential, bob: Credential
 ) -> None:
     first = await line.say(ada, BOBS)
-    question = a_question(line.clock, sender=ada.name)._replace(conversation=TEAM)
+    question = replace(a_question(line.clock, sender=ada.name), conversation=TEAM)
     await line.store.add(question, BOBS)
     await line.ask("elsewhere")
     batch = await line.receive(bob)

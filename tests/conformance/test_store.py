@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -95,7 +96,7 @@ async def test_what_a_delivery_shows_fits_its_state(line: Line, state: State) ->
 async def test_another_lease_id_is_refused_and_changes_nothing(line: Line, verb: str) -> None:
     lease = await line.bring_to(State.LEASED)
     before = await line.store.get(lease.message.id)
-    for forged in (lease._replace(lease_id="0123456789abcdef"), lease._replace(deliveries=lease.deliveries + 1)):
+    for forged in (replace(lease, lease_id="0123456789abcdef"), replace(lease, deliveries=lease.deliveries + 1)):
         with pytest.raises(LeaseLostError):
             await LEASE_VERBS[verb](line, forged)
     assert await line.store.get(lease.message.id) == before
@@ -114,7 +115,7 @@ async def test_an_earlier_lease_is_refused_while_a_later_one_holds(line: Line, v
 @pytest.mark.parametrize("verb", LEASE_VERBS)
 async def test_a_lease_on_an_unknown_message_is_refused(line: Line, verb: str) -> None:
     lease = await line.bring_to(State.LEASED)
-    unknown = lease._replace(message=lease.message._replace(id=new_id(line.clock)))
+    unknown = replace(lease, message=replace(lease.message, id=new_id(line.clock)))
     with pytest.raises(LeaseLostError):
         await LEASE_VERBS[verb](line, unknown)
 
@@ -143,7 +144,7 @@ async def test_positions_are_dense_and_count_from_one_in_every_mailbox(line: Lin
 async def test_a_refused_message_takes_no_position(line: Line) -> None:
     first = await line.ask()
     with pytest.raises(ConflictError):
-        await line.store.add(first._replace(idempotency_key="k"), MEMORY_MAILBOX)
+        await line.store.add(replace(first, idempotency_key="k"), MEMORY_MAILBOX)
     accepted = await line.store.add(a_question(line.clock, key="k"), MEMORY_MAILBOX)
     assert (accepted.created, accepted.question.delivery.position) == (True, 2)
 
@@ -161,8 +162,8 @@ async def test_a_given_back_delivery_keeps_its_position_and_comes_first_again(li
 
 
 async def test_a_message_comes_back_as_it_was_said(line: Line) -> None:
-    message = a_question(line.clock, "naïve “quotes”\n\ttabs 🙂", key="k")._replace(
-        hops=3, trace="t", kind=Kind.NOTE, sender="codex"
+    message = replace(
+        a_question(line.clock, "naïve “quotes”\n\ttabs 🙂", key="k"), hops=3, trace="t", kind=Kind.NOTE, sender="codex"
     )
     accepted = await line.store.add(message, OTHER_MAILBOX)
     assert accepted.question.message == message
@@ -182,7 +183,7 @@ async def test_a_settle_with_the_id_of_another_message_is_refused_and_the_lease_
     successor = await line.ask()
     answer = an_answer(line.clock, lease.message)
     with pytest.raises(ConflictError):
-        await line.store.settle(lease, answer._replace(id=successor.id))
+        await line.store.settle(lease, replace(answer, id=successor.id))
     await line.store.settle(lease, answer)
     assert await line.state(lease.message) is State.SETTLED
 
@@ -213,7 +214,7 @@ async def test_an_extended_lease_lapses_later(line: Line) -> None:
     lease = await line.bring_to(State.LEASED)
     line.clock.advance(LEASE / 2)
     extended = await line.store.extend(lease, LEASE)
-    assert extended == lease._replace(lapses_at=line.clock.now() + LEASE)
+    assert extended == replace(lease, lapses_at=line.clock.now() + LEASE)
     await line.pass_time(LEASE - timedelta(microseconds=1))
     assert await line.state(lease.message) is State.LEASED
     await line.pass_time(timedelta(microseconds=1))
@@ -341,8 +342,8 @@ async def test_the_same_key_with_another_body_kind_or_mailbox_is_refused(line: L
     await line.store.add(a_question(clock, key="k"), MEMORY_MAILBOX)
     same = a_question(clock, key="k")
     for message, mailbox in (
-        (same._replace(body="Which host?"), MEMORY_MAILBOX),
-        (same._replace(kind=Kind.NOTE), MEMORY_MAILBOX),
+        (replace(same, body="Which host?"), MEMORY_MAILBOX),
+        (replace(same, kind=Kind.NOTE), MEMORY_MAILBOX),
         (same, OTHER_MAILBOX),
     ):
         with pytest.raises(IdempotencyConflictError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -232,7 +233,7 @@ async def test_a_reply_that_is_refused_settles_nothing(line: Line, ada: Credenti
     (note,) = await notes(line, ada, 1)
     (lease,) = (await line.receive(bob)).leases
     with pytest.raises(ConflictError):
-        await line.store.add(a_note(line.clock, bob)._replace(id=note.id), ADAS, by=bob, settles=lease)
+        await line.store.add(replace(a_note(line.clock, bob), id=note.id), ADAS, by=bob, settles=lease)
     with pytest.raises(UnknownMailboxError):
         await line.store.add(a_note(line.clock, bob), Mailbox(ADAS.conversation, "nobody"), by=bob, settles=lease)
     assert await line.state(note) is State.LEASED

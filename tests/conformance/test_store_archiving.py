@@ -115,12 +115,12 @@ async def test_what_moved_is_erased_as_before(line: Line, ada: Credential, bob: 
     assert await move(line) == 3
     erased = await line.store.erase(asked.id, by=BY)
     at = line.clock.now()
-    assert erased.message == asked._replace(body="", metadata=None, erased_at=at)
+    assert erased.message == replace(asked, body="", metadata=None, erased_at=at)
     assert erased.answer == replace(before.answer, text="", citations=(), in_place_of=None)
     assert (erased.number, erased.deliveries) == (before.number, before.deliveries)
     line.clock.advance(WHILE)
     assert await line.store.erase(asked.id, by=BY) == erased == await line.store.post(asked.id)
-    emptied = note._replace(body="", erased_at=line.clock.now())
+    emptied = replace(note, body="", erased_at=line.clock.now())
     assert (await line.store.erase(note.id, by=BY)).message == emptied
     assert [each.message for each in await line.directory.said(TEAM, 0, EVERYTHING)] == [emptied]
 

@@ -146,7 +146,7 @@ async def test_first_hand_overs_follow_the_positions_however_they_are_taken(
 async def test_one_of_a_batch_is_fenced_like_any_lease(line: Line, bob: Credential, verb: str) -> None:
     lease = await line.bring_to(State.LEASED, reader=bob)
     with pytest.raises(LeaseLostError):
-        await LEASE_VERBS[verb](line, lease._replace(lease_id="0123456789abcdef"))
+        await LEASE_VERBS[verb](line, replace(lease, lease_id="0123456789abcdef"))
     await line.pass_time(LEASE)
     with pytest.raises(LeaseLostError):
         await LEASE_VERBS[verb](line, lease)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -40,7 +41,7 @@ async def test_only_what_is_leased_can_be_done(line: Line, state: State) -> None
 async def test_who_presents_another_lease_is_not_done(line: Line) -> None:
     lease = await line.bring_to(State.LEASED)
     with pytest.raises(LeaseLostError):
-        await line.store.done(lease._replace(lease_id="0123456789abcdef"))
+        await line.store.done(replace(lease, lease_id="0123456789abcdef"))
     await line.store.settle(lease, an_answer(line.clock, lease.message))
 
 

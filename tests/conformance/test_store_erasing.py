@@ -39,7 +39,7 @@ async def test_an_erased_message_is_empty_and_says_when_it_was_erased(line: Line
     line.clock.advance(timedelta(seconds=1))
     erased = await line.store.erase(note.id, by=BY)
     assert erased == await line.store.post(note.id)
-    assert erased.message == note._replace(body="", metadata=None, erased_at=line.clock.now())
+    assert erased.message == replace(note, body="", metadata=None, erased_at=line.clock.now())
     assert erased.number == before.number
     assert states(erased) == {"ada": State.CANCELLED}
 
@@ -73,7 +73,7 @@ async def test_an_erased_question_takes_its_answer_along(line: Line) -> None:
     emptied = replace(answer.answer, text="", citations=(), in_place_of=None)
     assert (erased.message.body, erased.answer) == ("", emptied)
     left = (await line.store.post(answer.id)).message
-    assert left == answer._replace(body="", answer=emptied, erased_at=line.clock.now())
+    assert left == replace(answer, body="", answer=emptied, erased_at=line.clock.now())
     assert (await line.store.get(lease.message.id)).answer == emptied
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -99,7 +100,7 @@ async def test_only_who_holds_a_question_can_escalate_it_and_only_to_a_mailbox(l
     with pytest.raises(UnknownMailboxError):
         await escalated(line, lease, UNKNOWN)
     with pytest.raises(LeaseLostError):
-        await escalated(line, lease._replace(lease_id="0123456789abcdef"), OTHER_MAILBOX)
+        await escalated(line, replace(lease, lease_id="0123456789abcdef"), OTHER_MAILBOX)
     assert await line.store.get(lease.message.id) == before
     await escalated(line, lease, OTHER_MAILBOX)
     for verb in (escalated(line, lease, MEMORY_MAILBOX), line.store.release(lease)):
@@ -119,7 +120,7 @@ async def test_an_asker_who_repeats_an_escalated_question_gets_its_ticket(line: 
     question = a_question(line.clock, key="k")
     await line.store.add(question, MEMORY_MAILBOX)
     await escalated(line, await line.lease(), OTHER_MAILBOX)
-    again = await line.store.add(question._replace(id=new_id(line.clock)), MEMORY_MAILBOX)
+    again = await line.store.add(replace(question, id=new_id(line.clock)), MEMORY_MAILBOX)
     assert (again.created, again.question) == (False, await line.store.get(question.id))
     with pytest.raises(IdempotencyConflictError):
-        await line.store.add(question._replace(id=new_id(line.clock)), OTHER_MAILBOX)
+        await line.store.add(replace(question, id=new_id(line.clock)), OTHER_MAILBOX)

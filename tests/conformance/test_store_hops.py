@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from store_cases import (
@@ -30,7 +32,7 @@ from warmline.parties import Credential, StopKind
 async def test_what_a_machine_begins_has_one_hop_in_a_trace_of_its_own(line: Line, ada: Credential) -> None:
     note = a_note(line.clock, ada)
     accepted = await line.store.add(note, ADAS, by=ada)
-    assert accepted.question.message == note._replace(hops=1)
+    assert accepted.question.message == replace(note, hops=1)
     assert await line.store.get(note.id) == accepted.question
 
 
@@ -41,7 +43,7 @@ async def test_what_a_person_begins_has_no_hop(line: Line, person: Credential) -
 
 
 async def test_a_message_without_a_speaker_keeps_trace_and_hops(line: Line) -> None:
-    message = a_question(line.clock)._replace(trace="t", hops=MAX_HOPS * 2)
+    message = replace(a_question(line.clock), trace="t", hops=MAX_HOPS * 2)
     assert (await line.store.add(message, OWNER_MAILBOX)).question.message == message
 
 
@@ -103,7 +105,7 @@ async def test_what_was_held_and_given_back_counts_no_more(line: Line, ada: Cred
 
 
 async def test_a_question_that_is_held_after_its_batch_was_acknowledged_counts(line: Line, bob: Credential) -> None:
-    question = a_question(line.clock)._replace(hops=7)
+    question = replace(a_question(line.clock), hops=7)
     await line.store.add(question, BOBS)
     batch = await line.receive(bob)
     await line.store.acknowledge(batch.token, bob.id)
@@ -171,7 +173,7 @@ async def test_a_refused_message_is_not_there(line: Line, ada: Credential, bob: 
     with pytest.raises(LoopStoppedError):
         await line.store.broadcast(refused, [BOBS], by=ada)
     assert refused.body not in {each.body for each in await notices(line, BOBS)}
-    accepted = await line.store.add(refused._replace(in_reply_to=None), BOBS, by=ada)
+    accepted = await line.store.add(replace(refused, in_reply_to=None), BOBS, by=ada)
     assert (accepted.created, accepted.question.delivery.position) == (True, 1 + MAX_HOPS // 2)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sealing import BY
@@ -71,7 +73,7 @@ async def test_the_owner_of_a_message_in_another_conversation_is_told_there_if_i
     for told in (OWNER_MAILBOX, OWN_OWNER):
         if told == OWN_OWNER:
             await line.store.add_mailbox(OWN_OWNER)
-        message = a_question(line.clock, sender=OWNER)._replace(conversation=TEAM)
+        message = replace(a_question(line.clock, sender=OWNER), conversation=TEAM)
         await line.store.add(message, BOBS)
         await line.store.bury(await line.lease(mailbox=BOBS), "failed")
         assert [notice.in_reply_to for notice in await line.inbox(told)] == [message.id]
@@ -89,7 +91,7 @@ async def test_a_question_that_died_tells_its_asker_once_more_after_a_requeue(
     line: Line, ada: Credential, bob: Credential
 ) -> None:
     assert bob.name == BOBS.name
-    question = a_question(line.clock, sender=ada.name)._replace(conversation=TEAM)
+    question = replace(a_question(line.clock, sender=ada.name), conversation=TEAM)
     await line.store.add(question, BOBS)
     for told in (1, 2):
         await line.store.bury(await line.lease(mailbox=BOBS), "failed")

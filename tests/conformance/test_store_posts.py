@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -60,7 +61,7 @@ async def test_a_post_shows_a_message_as_it_was_said_with_its_delivery(line: Lin
 
 async def test_a_question_keeps_the_memories_it_may_be_answered_from(line: Line) -> None:
     for memories in (None, (), ("notes", "naïve")):
-        question = a_question(line.clock)._replace(memories=memories)
+        question = replace(a_question(line.clock), memories=memories)
         await line.store.add(question, MEMORY_MAILBOX)
         assert (await line.store.post(question.id)).message == question
         assert (await line.lease()).message == question
@@ -88,7 +89,7 @@ async def test_numbers_grow_in_the_order_of_acceptance_whatever_the_ids(line: Li
     ids = [new_id(line.clock) for _ in range(4)]
     numbers = []
     for message_id in reversed(ids):
-        note = a_note(line.clock, ada)._replace(id=message_id)
+        note = replace(a_note(line.clock, ada), id=message_id)
         await line.store.add(note, ADAS)
         numbers.append((await line.store.post(message_id)).number)
     line = await line.reopen()
@@ -109,7 +110,7 @@ async def test_a_broadcast_is_one_message_with_one_delivery_for_each(
     note = a_note(line.clock, ada, deadline_at=line.clock.now() + DEADLINE)
     post = await line.store.broadcast(note, [CLEOS, BOBS], by=ada)
     assert post == await line.store.post(note.id)
-    assert post.message == note._replace(hops=1)
+    assert post.message == replace(note, hops=1)
     assert [delivery.mailbox for delivery in post.deliveries] == [BOBS, CLEOS]
     assert [(each.position, each.state, each.deadline_at) for each in post.deliveries] == [
         (2, State.READY, note.deadline_at),
@@ -138,7 +139,7 @@ async def test_the_leases_of_one_broadcast_are_told_apart(
     await line.store.broadcast(note, [BOBS, CLEOS], by=ada)
     (bobs,), (cleos,) = (await line.receive(bob)).leases, (await line.receive(cleo)).leases
     with pytest.raises(LeaseLostError):
-        await line.store.release(bobs._replace(lease_id=cleos.lease_id))
+        await line.store.release(replace(bobs, lease_id=cleos.lease_id))
     await line.store.release(bobs)
     await line.store.bury(cleos, "not for me")
     assert states(await line.store.post(note.id)) == {"bob": State.READY, "cleo": State.DEAD}
@@ -165,15 +166,15 @@ async def test_the_same_key_gives_the_same_broadcast_whoever_joined_in_between(
     note = a_note(line.clock, ada, idempotency_key="k")
     first = await line.store.broadcast(note, [BOBS], by=ada)
     await line.receive(bob)
-    again = note._replace(id=new_id(line.clock))
+    again = replace(note, id=new_id(line.clock))
     await line.join("cleo")
     repeated = await line.store.broadcast(again, [BOBS, CLEOS], by=ada)
     assert (repeated.message, repeated.number) == (first.message, first.number)
     assert states(repeated) == {"bob": State.LEASED}
     with pytest.raises(IdempotencyConflictError):
-        await line.store.broadcast(again._replace(body="other"), [BOBS], by=ada)
+        await line.store.broadcast(replace(again, body="other"), [BOBS], by=ada)
     with pytest.raises(IdempotencyConflictError):
-        await line.store.broadcast(again._replace(kind=Kind.CONTROL), [BOBS], by=ada)
+        await line.store.broadcast(replace(again, kind=Kind.CONTROL), [BOBS], by=ada)
 
 
 async def test_a_key_of_a_broadcast_is_not_that_of_a_message_to_one(
@@ -183,7 +184,7 @@ async def test_a_key_of_a_broadcast_is_not_that_of_a_message_to_one(
     note = a_note(line.clock, ada, idempotency_key="k")
     await line.store.broadcast(note, [ADAS, BOBS], by=ada)
     with pytest.raises(IdempotencyConflictError):
-        await line.store.add(note._replace(id=new_id(line.clock)), BOBS, by=ada)
+        await line.store.add(replace(note, id=new_id(line.clock)), BOBS, by=ada)
 
 
 async def test_twelve_broadcasts_with_one_key_at_once_are_one(line: Line, ada: Credential, bob: Credential) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -139,8 +140,8 @@ async def test_what_is_refused_charges_nothing(line: Line, busy: Credential, ada
     await line.store.release(batch.leases[0])
     for error, message, mailbox in (
         (LoopStoppedError, deep, BOBS),
-        (IdempotencyConflictError, taken._replace(body="other"), BOBS),
-        (ConflictError, taken._replace(idempotency_key=None), BOBS),
+        (IdempotencyConflictError, replace(taken, body="other"), BOBS),
+        (ConflictError, replace(taken, idempotency_key=None), BOBS),
         (UnknownMailboxError, a_note(line.clock, busy), Mailbox(TEAM, "nobody")),
         (ConversationClosedError, a_note(line.clock, busy), closed),
     ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -81,7 +82,7 @@ async def test_a_filter_by_an_unknown_mailbox_is_refused(line: Line) -> None:
 
 
 async def test_a_note_is_no_question(line: Line) -> None:
-    note = a_question(line.clock)._replace(kind=Kind.NOTE)
+    note = replace(a_question(line.clock), kind=Kind.NOTE)
     await line.store.add(note, OTHER_MAILBOX)
     assert await line.store.questions(EVERYTHING, 100) == []
     assert await line.store.count(EVERYTHING) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -144,7 +145,7 @@ async def test_a_cancelled_asker_leaves_a_whole_question_or_none(line: Line, tur
         await asyncio.sleep(0)
     adding.cancel()
     await end(asyncio.gather(adding, return_exceptions=True))
-    accepted = await line.store.add(message._replace(id=a_question(line.clock).id), MEMORY_MAILBOX)
+    accepted = await line.store.add(replace(message, id=a_question(line.clock).id), MEMORY_MAILBOX)
     assert accepted.question.delivery.position == 1
     assert (await end(line.lease())).message == accepted.question.message
     assert sum((await line.store.tally()).values()) == 1
@@ -332,7 +333,7 @@ async def test_a_verb_that_fails_beside_a_waiting_lease_fails_alone(line: Line) 
 
 
 async def test_who_asked_is_known_until_the_question_ends(line: Line) -> None:
-    question, note = a_question(line.clock), a_question(line.clock)._replace(kind=Kind.NOTE)
+    question, note = a_question(line.clock), replace(a_question(line.clock), kind=Kind.NOTE)
     assert line.store.asker(question.id) is None
     await line.store.add(question, MEMORY_MAILBOX)
     await line.store.add(note, MEMORY_MAILBOX)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -178,13 +178,13 @@ class Story(RuleBasedStateMachine):
     @rule(index=indexes)
     def settle(self, index: int) -> None:
         answer = an_answer(self.clock, self.stores.leases[-1 - index % len(self.stores.leases)][0].message)
-        answer = answer._replace(in_reply_to=None)
+        answer = replace(answer, in_reply_to=None)
 
         async def settle(side: Side, lease: Any) -> None:
             if lease.message.kind is not Kind.QUESTION:  # only these have an answer
                 await side.store.done(lease)
                 return
-            await side.store.settle(lease, answer._replace(in_reply_to=lease.message.id))
+            await side.store.settle(lease, replace(answer, in_reply_to=lease.message.id))
 
         self.stores.with_lease(index, settle)
 

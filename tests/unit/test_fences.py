@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -157,14 +158,14 @@ def test_marks_of_another_prompt_are_text_to_this_one() -> None:
     ("message", "trust"),
     [
         (MESSAGE, Trust.CREDENTIAL),
-        (MESSAGE._replace(sender=OWNER), Trust.OWNER),
-        (MESSAGE._replace(sender=THE_LINE), Trust.CREDENTIAL),
-        (MESSAGE._replace(trace=f"{IMPORTED}{MESSAGE.id}"), Trust.UNKNOWN),
-        (MESSAGE._replace(trace=f"{IMPORTED}01ARZ3NDEKTSV4RRFFQ69G5FAW"), Trust.CREDENTIAL),
-        (MESSAGE._replace(sender=OWNER, is_intact=False), Trust.UNKNOWN),
-        (MESSAGE._replace(answer=Answer(Outcome.ANSWERED, "it", "docs")), Trust.CREDENTIAL),
-        (MESSAGE._replace(answer=Answer(Outcome.ANSWERED, "it", OWNER)), Trust.OWNER),
-        (MESSAGE._replace(answer=Answer(Outcome.ANSWERED, "it", "docs", timings_ms={"answer": 1})), Trust.UNKNOWN),
+        (replace(MESSAGE, sender=OWNER), Trust.OWNER),
+        (replace(MESSAGE, sender=THE_LINE), Trust.CREDENTIAL),
+        (replace(MESSAGE, trace=f"{IMPORTED}{MESSAGE.id}"), Trust.UNKNOWN),
+        (replace(MESSAGE, trace=f"{IMPORTED}01ARZ3NDEKTSV4RRFFQ69G5FAW"), Trust.CREDENTIAL),
+        (replace(MESSAGE, sender=OWNER, is_intact=False), Trust.UNKNOWN),
+        (replace(MESSAGE, answer=Answer(Outcome.ANSWERED, "it", "docs")), Trust.CREDENTIAL),
+        (replace(MESSAGE, answer=Answer(Outcome.ANSWERED, "it", OWNER)), Trust.OWNER),
+        (replace(MESSAGE, answer=Answer(Outcome.ANSWERED, "it", "docs", timings_ms={"answer": 1})), Trust.UNKNOWN),
     ],
 )
 def test_trust_follows_from_who_said_it_and_what_it_rests_on(message: Message, trust: Trust) -> None:

@@ -219,7 +219,7 @@ async def test_an_erased_message_is_in_no_file_and_its_neighbours_stay(shelf: Sh
     assert ".gz" in shelf.holding("swordfish")
     erased = await shelf.store.erase(secret, by=BY)
     assert shelf.holding("swordfish") == set()
-    emptied = before[secret].message._replace(body="", erased_at=shelf.line.clock.now())
+    emptied = replace(before[secret].message, body="", erased_at=shelf.line.clock.now())
     assert erased == replace(before[secret], message=emptied) == await shelf.store.post(secret)
     assert [await shelf.store.post(each) for each in (first, last)] == [before[first], before[last]]
     shelf.line.clock.advance(MONTH)

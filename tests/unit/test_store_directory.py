@@ -108,7 +108,7 @@ async def test_a_closed_conversation_is_closed_when_opened_again(opened: Opened,
 
 
 async def test_what_comes_in_one_batch_behind_the_closing_is_refused(opened: Opened, directory: Directory) -> None:
-    note = a_question(opened.clock)._replace(conversation=TALK, sender="mara", kind=Kind.NOTE)
+    note = replace(a_question(opened.clock), conversation=TALK, sender="mara", kind=Kind.NOTE)
     closing = asyncio.ensure_future(directory.close_conversation(TALK, opened.clock.now(), by=BY))
     adding = asyncio.ensure_future(opened.store.add(note, DOCS))
     await asyncio.wait([closing, adding], timeout=5)
@@ -118,7 +118,7 @@ async def test_what_comes_in_one_batch_behind_the_closing_is_refused(opened: Ope
 
 async def test_what_comes_in_one_batch_behind_a_policy_goes_by_it(opened: Opened, directory: Directory) -> None:
     for _ in range(2):
-        note = a_question(opened.clock)._replace(conversation=TALK, sender="mara", kind=Kind.NOTE)
+        note = replace(a_question(opened.clock), conversation=TALK, sender="mara", kind=Kind.NOTE)
         await opened.store.add(note, DOCS)
     setting = asyncio.ensure_future(directory.set_policy(DOCS, Policy(ordered=True), by=BY))
     reading = asyncio.ensure_future(opened.store.receive(DOCS, opened.a_credential(), 10, timedelta(seconds=30)))
@@ -268,7 +268,7 @@ async def test_what_was_said_takes_the_same_few_statements_for_one_message_and_f
     opened: Opened, directory: Directory
 ) -> None:
     for number in range(20):
-        note = a_question(opened.clock, f"note {number}")._replace(conversation=TALK, sender="mara", kind=Kind.NOTE)
+        note = replace(a_question(opened.clock, f"note {number}"), conversation=TALK, sender="mara", kind=Kind.NOTE)
         await opened.store.add(note, DOCS)
     ran: list[str] = []
     reading = opened.store.database._reading

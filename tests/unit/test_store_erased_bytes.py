@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -45,7 +46,7 @@ def a_mark(number: int) -> str:
 
 
 async def told(store: SqliteStore, clock: ManualClock, number: int, repetitions: int) -> Message:
-    message = a_question(clock, a_mark(number) * repetitions)._replace(metadata=f'{{"file": "{a_mark(number)}"}}')
+    message = replace(a_question(clock, a_mark(number) * repetitions), metadata=f'{{"file": "{a_mark(number)}"}}')
     await store.add(message, MEMORY_MAILBOX)
     return message
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ async def line(tmp_path: Path) -> AsyncIterator[Line]:
 
 
 async def test_a_nul_byte_comes_back_as_it_was_said(line: Line) -> None:
-    question = a_question(line.clock, NUL, key=NUL)._replace(metadata='{"a": "\\u0000"}')
+    question = replace(a_question(line.clock, NUL, key=NUL), metadata='{"a": "\\u0000"}')
     await line.store.add(question, MEMORY_MAILBOX)
     assert (await line.store.get(question.id)).message == question
     assert not (await line.store.add(question, MEMORY_MAILBOX)).created
@@ -76,4 +77,4 @@ async def test_a_number_beyond_64_bits_is_refused(line: Line) -> None:
     with pytest.raises(InvalidInputError, match="63 bits"):
         await line.store.questions(QuestionFilter(), BEYOND)
     with pytest.raises(InvalidInputError, match="63 bits"):
-        await line.store.add(a_question(line.clock)._replace(hops=BEYOND), MEMORY_MAILBOX)
+        await line.store.add(replace(a_question(line.clock), hops=BEYOND), MEMORY_MAILBOX)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from warmline.model import Message
@@ -18,7 +19,7 @@ class Sent(NamedTuple):
 
     def with_trace(self, trace: str, hops: int) -> Sent:
         """Return it as it goes on in a trace."""
-        return Sent(self.message._replace(trace=trace, hops=hops), {**self.values, "trace": trace, "hops": hops})
+        return Sent(replace(self.message, trace=trace, hops=hops), {**self.values, "trace": trace, "hops": hops})
 
 
 def sent(message: Message) -> Sent:

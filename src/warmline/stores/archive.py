@@ -178,7 +178,7 @@ def _without(erased: MessageId, message: Message, post: Post, at: datetime) -> P
 
 
 def _emptied(message: Message, at: datetime) -> Message:
-    return message._replace(body="", metadata=None, erased_at=at, answer=_no_answer(message.answer))
+    return replace(message, body="", metadata=None, erased_at=at, answer=_no_answer(message.answer))
 
 
 def _no_answer(answer: Answer | None) -> Answer | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -202,8 +203,8 @@ class SqliteStore:
     async def extend(self, lease: Lease, duration: timedelta) -> Lease:
         """Extend a lease."""
         box, length = self.database.box(lease.mailbox), duration // _MICROSECOND
-        return lease._replace(
-            lapses_at=await self.database.write(lambda tx: verbs.extend(tx, lease, box, length), synced=False)
+        return replace(
+            lease, lapses_at=await self.database.write(lambda tx: verbs.extend(tx, lease, box, length), synced=False)
         )
 
     def settle(self, lease: Lease, answer: Message) -> asyncio.Future[None]:

@@ -269,7 +269,7 @@ class Records:
         message = self.messages[message_id]
         answer = message.answer and emptied(message.answer)
         at = self.clock.now()
-        self.messages[message_id] = message._replace(body="", answer=answer, metadata=None, erased_at=at)
+        self.messages[message_id] = replace(message, body="", answer=answer, metadata=None, erased_at=at)
 
     def archive(self, before: datetime) -> int:
         """Note which messages left, and forget what only served them; return how many."""

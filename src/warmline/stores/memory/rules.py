@@ -32,7 +32,7 @@ def admitted(records: Records, message: Message, by: Credential) -> Message:
         raise LoopStoppedError(f"this trace holds {max_hops} messages made by machines, the limit: let a person go on")
     if by.limits is not None:
         _charge(records, by, by.limits, message)
-    return message if by.is_person else message._replace(hops=message.hops + 1)
+    return message if by.is_person else replace(message, hops=message.hops + 1)
 
 
 def end_notice(records: Records, entry: Entry) -> None:
@@ -67,8 +67,8 @@ def _inherited(records: Records, message: Message, by: Credential) -> Message:
     if message.in_reply_to is not None and message.in_reply_to in records.messages:
         before.insert(0, records.messages[message.in_reply_to])
     if not before:
-        return message._replace(hops=0)
-    return message._replace(trace=before[0].trace, hops=max(each.hops for each in before))
+        return replace(message, hops=0)
+    return replace(message, trace=before[0].trace, hops=max(each.hops for each in before))
 
 
 def _charge(records: Records, by: Credential, limits: Limits, message: Message) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -210,7 +211,7 @@ class MemoryStore:
                 raise LeaseLostError(f"the lease on {lease.message.id} has lapsed")
             self.records.change(entry, lease_lapses_at=now + duration)
             self.records.timed(now + duration)
-            return lease._replace(lapses_at=now + duration)
+            return replace(lease, lapses_at=now + duration)
 
     def settle(self, lease: Lease, answer: Message) -> asyncio.Future[None]:
         """Write the answer and settle."""
