@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum, unique
 from types import MappingProxyType
-from typing import NamedTuple, NewType
+from typing import NewType
 
 MessageId = NewType("MessageId", str)
 """A ULID: 26 characters of Crockford's base 32, ordered by the time of creation."""
@@ -298,7 +298,8 @@ class Message:
     is_intact: bool = True
 
 
-class Delivery(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Delivery:
     """The mutable half of a message, one a recipient, as it stood at one moment.
 
     position counts from 1 within the mailbox, in the order of acceptance. deliveries only grows: it
@@ -337,7 +338,8 @@ class Post:
     answer: Answer | None = None
 
 
-class Question(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Question:
     """A message that must be answered, with its one delivery and, once settled, its answer."""
 
     message: Message

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from warmline.model import (
     Acknowledged,
@@ -50,7 +50,8 @@ class Service(Protocol):
         """Work. Return only when cancelled, after everything it started has stopped."""
 
 
-class Accepted(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Accepted:
     """The receipt of an `add`: the question, whether this call made it, which kinds of secrets were masked in it."""
 
     question: Question

@@ -223,7 +223,7 @@ async def test_a_closed_conversation_takes_nothing_new(line: Line, ada: Credenti
     for by in (None, ada):
         with pytest.raises(ConversationClosedError):
             await line.store.add(a_note(line.clock, ada), BOBS, by=by)
-    assert await line.store.add(note, BOBS, by=ada) == accepted._replace(created=False)
+    assert await line.store.add(note, BOBS, by=ada) == replace(accepted, created=False)
     assert (await line.store.tally())[State.READY] == 1
     elsewhere = await line.store.add(a_note(line.clock, ada), OWNER_MAILBOX, by=ada)
     assert elsewhere.created

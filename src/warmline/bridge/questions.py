@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from warmline.agents import EMBEDDED
@@ -80,7 +81,7 @@ class Questions:
             memories=_scope(by) if is_memory(to) else None,
         )
         accepted = await self._store.add(question, to, by=by)
-        return accepted._replace(redacted=said.redacted) if said.redacted else accepted
+        return replace(accepted, redacted=said.redacted) if said.redacted else accepted
 
     async def wait(self, by: Credential, message_id: MessageId, patience: timedelta) -> Question:
         """Wait until the question has ended, at most as long as patience; return it as it then stands.

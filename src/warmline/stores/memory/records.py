@@ -260,7 +260,7 @@ class Records:
 
     def change(self, entry: Entry, **values: object) -> None:
         """Change a delivery's values."""
-        entry.delivery = entry.delivery._replace(**values)  # type: ignore[arg-type]
+        entry.delivery = replace(entry.delivery, **values)  # type: ignore[arg-type]
 
     def erase(self, message_id: MessageId) -> None:
         """Leave of a message and its answer only that they were there."""
