@@ -5,7 +5,8 @@ RUN := .venv/bin
 LOCK := $(RUN)/uv pip compile pyproject.toml --quiet --no-config --upgrade --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --annotation-style line \
 	--custom-compile-command 'make lock'
-WITH_AGENTS := tests/with_agents tests/conformance/test_answerer.py
+WITH_AGENTS := tests/with_agents tests/integration/test_claude_code.py \
+	tests/conformance/test_answerer.py tests/conformance/test_warm_answerer.py tests/conformance/test_worker.py
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-18s %s\n", $$1, $$2}'

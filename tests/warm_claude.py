@@ -113,11 +113,12 @@ def a_stand_in(*lacking: str, mode: Mode = Mode.RESIDENT) -> Start:
 
 
 def the_real_one(mode: Mode = Mode.RESIDENT) -> Start:
-    """Return how to start the real program."""
+    """Return how to start the real program; its model hangs where a stand-in is asked to."""
 
     @asynccontextmanager
     async def started(folder: Path) -> AsyncIterator[ClaudeAnswerer]:
-        async with real(folder) as (plan, _), worker(folder, plan, mode) as made:
+        async with real(folder) as (plan, model), worker(folder, plan, mode) as made:
+            await model.ask_for_faults({"kind": "no_headers", "containing": "stand-in: hang"})
             yield made
 
     return started
