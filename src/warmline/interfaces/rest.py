@@ -15,6 +15,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from warmline import __version__
 from warmline.app import Line
@@ -108,7 +110,7 @@ ROUTERS = (
 )
 
 
-def create_api(line: Line, owner: Owner, tcp: Tcp | None, *, closed: int) -> FastAPI:
+def create_api(line: Line, owner: Owner, tcp: Tcp | None, mcp: ASGIApp, *, closed: int) -> FastAPI:
     """Make the ASGI application of a running line. It checks no credential: that is the doors' work.
 
     closed is how many files and folders were closed to others when it started.
@@ -124,6 +126,7 @@ def create_api(line: Line, owner: Owner, tcp: Tcp | None, *, closed: int) -> Fas
     api.state.line, api.state.owner, api.state.tcp, api.state.closed = line, owner, tcp, closed
     for router in ROUTERS:
         api.include_router(router)
+    api.router.routes.append(Route("/mcp", mcp, include_in_schema=False))
     api.add_exception_handler(WarmlineError, _on_error)
     api.add_exception_handler(RequestValidationError, _on_invalid)
     api.add_exception_handler(HTTPException, _on_http)

@@ -25,6 +25,7 @@ from warmline.home import Home
 from warmline.interfaces.certificates import read_certificate
 from warmline.interfaces.doors import Doors
 from warmline.interfaces.entrances import Entrance, Tcp
+from warmline.interfaces.mcp.mount import Mcp
 from warmline.interfaces.refusals import note_refusal
 from warmline.interfaces.rest import create_api
 from warmline.operations.legacy.taking import clear_copies
@@ -107,7 +108,8 @@ async def serve(
         closing.callback(home.socket.unlink, missing_ok=True)
         address = tcp.address if tcp else None
         async with open_line(home, settings, leaving) as line:
-            api = create_api(line, owner, tcp, closed=len(closed))
+            mcp = Mcp(line)
+            api = create_api(line, owner, tcp, mcp, closed=len(closed))
             authenticate, note = line.bridge.credentials.authenticate, partial(note_refusal, line.audit)
             doors = Doors(api, authenticate, note, settings.doors)
             server = _Server(_config(doors), _entrances(unix, tcp, settings.doors))
@@ -115,14 +117,15 @@ async def serve(
             gc.freeze()  # what is there now stays: to look at it again and again holds everybody up
             on_ready(address)
             logger.info("serving", extra={"home": str(home.path), "address": address or "-"})
-            try:
-                await _until_leaving(line, doors, leave_when_idle=leave_when_idle)
-                logger.info("leaving", extra={"waiting": line.bridge.waiting})
-            finally:
-                doors.closed = True
-                await line.leave()
-                server.leaving.set()
-                await serving
+            async with mcp.open():
+                try:
+                    await _until_leaving(line, doors, leave_when_idle=leave_when_idle)
+                    logger.info("leaving", extra={"waiting": line.bridge.waiting})
+                finally:
+                    doors.closed = True
+                    await line.leave()
+                    server.leaving.set()
+                    await serving
     logger.info("left")
 
 

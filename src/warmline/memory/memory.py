@@ -22,8 +22,9 @@ from warmline.errors import (
 )
 from warmline.memory.catalog import Catalog, Root, split_shown, translating
 from warmline.memory.encrypted_index import EncryptedIndex
-from warmline.memory.files import check_root
+from warmline.memory.files import FoundFile, NotTextError, check_root, read_text
 from warmline.memory.indexing import run_indexer
+from warmline.memory.lines import split_lines
 from warmline.memory.passages import answer_passages, line_passages
 from warmline.memory.recall import Found, Searcher
 from warmline.memory.report import IndexReport, IndexRequest, OnProgress
@@ -153,6 +154,26 @@ class Memory:
         within = None if roots is None else frozenset(roots)
         files = await self._on_thread(lambda: self._catalog.all_live(within))
         return await asyncio.to_thread(read_shard, files, max_tokens, self.resolve, self._settings)
+
+    async def paths(self, within: frozenset[str] | None = None) -> Sequence[str]:
+        """List the shown paths of all files, in their order."""
+        return [file.shown for file in await self._on_thread(lambda: self._catalog.all_live(within))]
+
+    async def lines(self, shown: str, first: int, last: int, within: frozenset[str] | None = None) -> str:
+        """Return lines of a file as it is now, from 1, both included, as far as there are so many.
+
+        Secrets in them are not masked. Raises what `resolve` raises, and InvalidInputError for what is no text.
+        """
+        path = self.resolve(shown, within)
+
+        def read() -> str:
+            data, _ = read_text(FoundFile(shown, str(path), 0, 0), self._settings)
+            return b"\n".join(split_lines(data)[first - 1 : last]).decode()
+
+        try:
+            return await asyncio.to_thread(read)
+        except NotTextError as error:
+            raise InvalidInputError(f"{shown!r} cannot be read: {error}") from error
 
     def resolve(self, shown: str, within: frozenset[str] | None = None) -> Path:
         """Return the real path of a shown path, which need not exist.

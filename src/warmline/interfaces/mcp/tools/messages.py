@@ -1,0 +1,126 @@
+"""Tools for messages: send, receive, reply, and what became of them."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from warmline.ids import parse_message_id
+from warmline.interfaces.mcp.offering import Arguments, Call, Offers, offering
+from warmline.interfaces.mcp.texts import batch_text, receipts_text
+from warmline.interfaces.mcp.tools.questions import Wait
+from warmline.interfaces.views.messages import batch_view, receipts_view
+from warmline.model import BatchToken, Claim, Outcome
+
+MESSAGES: Offers = {}
+
+
+class Send(Arguments):
+    """A message."""
+
+    to: Annotated[str | None, Field(description="a participant's name, see who_is_here; absent: all others")] = None
+    message: Annotated[str, Field(description="what to tell them; it is kept until they read it")]
+    in_reply_to: Annotated[str | None, Field(description="the id of the message that this answers")] = None
+
+
+class Receive(Arguments):
+    """What to receive."""
+
+    wait_seconds: Wait = 50
+    limit: Annotated[int, Field(ge=1, le=20, description="messages at most")] = 5
+    done: Annotated[str | None, Field(description="the batch you have finished with: its messages count as read")] = (
+        None
+    )
+
+
+class Cited(Arguments):
+    """Lines of a file in the memory that hold these words; whether they do is checked."""
+
+    path: Annotated[str, Field(description="as the memory shows it")]
+    first_line: Annotated[int, Field(ge=1)]
+    last_line: Annotated[int, Field(ge=1)]
+    quote: str
+
+
+class Reply(Arguments):
+    """An answer to one message of a batch."""
+
+    batch: Annotated[str, Field(description="from receive_messages")]
+    message_id: Annotated[str, Field(description="which message of it")]
+    text: str
+    citations: Annotated[list[Cited], Field(default=[], max_length=50, description="of an answer to a question")]
+    outcome: Annotated[
+        Literal[Outcome.ANSWERED, Outcome.INSUFFICIENT_EVIDENCE, Outcome.REFUSED],
+        Field(description="of an answer to a question; refused: text says why"),
+    ] = Outcome.ANSWERED
+
+
+class Receipts(Arguments):
+    """Of which message."""
+
+    message_id: Annotated[str, Field(description="from send_message or ask")]
+
+
+@offering(MESSAGES, Send)
+async def send_message(call: Call, sent: Send) -> str:
+    """Tell another agent or person something, or all others at once. It is kept until they have read it.
+
+    For a question that wants an answer use `ask` with `to`. The id that you get shows with `receipts` what became of
+    it.
+    """
+    done = await call.bridge.messages.send(
+        call.by,
+        sent.to,
+        sent.message,
+        in_reply_to=parse_message_id(sent.in_reply_to) if sent.in_reply_to else None,
+        idempotency_key=call.key,
+    )
+    masked = f" What looked like a secret was masked ({', '.join(done.redacted)})." if done.redacted else ""
+    return f"Sent; it is kept until it is read. message_id: {done.post.message.id}.{masked}"
+
+
+@offering(MESSAGES, Receive)
+async def receive_messages(call: Call, wanted: Receive) -> str:
+    """Wait for messages and questions to you, and take them as a batch.
+
+    Handle them, answer with `reply`, then call this again with `done` set to the batch: that marks them as read.
+    What is not marked comes again. When nothing comes you are told so: call it again only if you are asked to wait.
+    """
+    waiting = call.bridge.batches.receive(
+        call.by,
+        patience=timedelta(seconds=wanted.wait_seconds),
+        limit=wanted.limit,
+        done=BatchToken(wanted.done) if wanted.done else None,
+        key=call.key,
+    )
+    batch = await call.patiently(waiting, "waiting for messages")
+    return await asyncio.to_thread(lambda: batch_text(batch_view(batch).model_dump(mode="json")))
+
+
+@offering(MESSAGES, Reply)
+async def reply(call: Call, said: Reply) -> str:
+    """Answer one message of a batch: a question's asker gets it as the answer, with citations that are checked."""
+    token, message_id = BatchToken(said.batch), parse_message_id(said.message_id)
+    if said.outcome is Outcome.REFUSED:
+        await call.bridge.batches.refuse(call.by, token, message_id, said.text)
+        return "Refused; the sender is told why."
+    done = await call.bridge.batches.reply(
+        call.by,
+        token,
+        message_id,
+        said.text,
+        claims=[Claim(each.path, each.first_line, each.last_line, each.quote) for each in said.citations],
+        outcome=said.outcome,
+    )
+    checked = [] if done.post.answer is None else [each.status.value for each in done.post.answer.citations]
+    return f"Replied. Citations: {', '.join(checked)}." if checked else "Replied."
+
+
+@offering(MESSAGES, Receipts, reads=True)
+async def receipts(call: Call, wanted: Receipts) -> str:
+    """Tell what became of a message or question of yours at each recipient: accepted, handed, read, answered..."""
+    post = await call.bridge.messages.post(call.by, parse_message_id(wanted.message_id))
+    return receipts_text(receipts_view(post).model_dump(mode="json"))

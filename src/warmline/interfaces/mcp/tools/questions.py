@@ -1,0 +1,68 @@
+"""Tools for questions: ask, and collect an answer later."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import Annotated
+
+from pydantic import Field
+
+from warmline.ids import parse_message_id
+from warmline.interfaces.mcp.offering import Arguments, Call, Offers, offering
+from warmline.interfaces.mcp.texts import question_text
+from warmline.interfaces.views.questions import Places, answer_view
+from warmline.model import MessageId
+
+QUESTIONS: Offers = {}
+
+MAX_WAIT_SECONDS = 50
+"""Below the shortest patience of a client with a silent tool, which is sixty."""
+
+Wait = Annotated[
+    float, Field(ge=0, le=MAX_WAIT_SECONDS, description="how many seconds to wait; later, the ticket has it")
+]
+
+
+class Ask(Arguments):
+    """A question."""
+
+    question: Annotated[str, Field(description="one question, in words of its own: nothing else is seen")]
+    to: Annotated[str | None, Field(description="the name of another agent or person; the memory if absent")] = None
+    agent: Annotated[str | None, Field(description="which agent is to answer from the memory; not beside `to`")] = None
+    wait_seconds: Wait = MAX_WAIT_SECONDS
+
+
+class Collect(Arguments):
+    """Which answer."""
+
+    ticket: Annotated[str, Field(description="from `ask`")]
+    first_character: Annotated[int, Field(ge=0, description="where to go on in a long answer")] = 0
+    wait_seconds: Wait = MAX_WAIT_SECONDS
+
+
+@offering(QUESTIONS, Ask)
+async def ask(call: Call, asked: Ask) -> str:
+    """Ask the project's shared memory (documents, code, decisions, past sessions) or another agent one question.
+
+    Use it before you search files at length, and whenever something may have been written down or decided before.
+    The answer cites the lines it comes from, as `path:first-last`, each checked against the file. If it takes
+    longer, you get a ticket: go on with your work and call get_answer later.
+    """
+    accepted = await call.bridge.questions.ask(
+        call.by, asked.question, mailbox=asked.to, agent=asked.agent, idempotency_key=call.key
+    )
+    return await _answer(call, accepted.question.message.id, asked.wait_seconds)
+
+
+@offering(QUESTIONS, Collect, reads=True)
+async def get_answer(call: Call, asked: Collect) -> str:
+    """Get the answer to a question that was asked before, by its ticket; or more of a long answer."""
+    return await _answer(call, parse_message_id(asked.ticket), asked.wait_seconds, asked.first_character)
+
+
+async def _answer(call: Call, question_id: MessageId, wait_seconds: float, first_character: int = 0) -> str:
+    waiting = call.bridge.questions.wait(call.by, question_id, timedelta(seconds=wait_seconds))
+    question = await call.patiently(waiting, "waiting for the answer")
+    places = Places(partial(call.line.memory.resolve, within=call.by.memories))
+    return question_text(answer_view(question, places).model_dump(mode="json"), first_character)
