@@ -68,6 +68,10 @@ class Home:
         """The owner's credential."""
         return self.path / "owner.token"
 
+    def client_token(self, name: str) -> Path:
+        """The credential of a client program that was connected."""
+        return self.path / "clients" / f"{name}.token"
+
     @property
     def seal_keys(self) -> Path:
         """The keys of the seals."""

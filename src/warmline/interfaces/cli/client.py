@@ -9,6 +9,7 @@ import atexit
 import http.client
 import json
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
@@ -48,9 +49,10 @@ class _Connection(http.client.HTTPConnection):
 class Client:
     """Speaks to the daemon of one home. With start=False it raises DaemonError when none runs."""
 
-    def __init__(self, home: Home, *, start: bool = True) -> None:
+    def __init__(self, home: Home, *, start: bool = True, token: str | None = None) -> None:
         self.home = home
         self._start = start
+        self._token = token
         self._settings = DaemonSettings()
         self._connection: _Connection | None = None
 
@@ -80,16 +82,24 @@ class Client:
                 return answer
 
     def open(
-        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        refusals: bool = True,
     ) -> http.client.HTTPResponse:
         """Make a request and return its answer, to be read as it comes and closed by the caller.
 
-        Raises as `call`; once the answer has begun, nothing is made again.
+        Raises as `call`; once the answer has begun, nothing is made again. Without refusals, an answer that is one
+        is returned like any other, but for the one that the daemon leaves.
         """
 
         def attempt() -> http.client.HTTPResponse:
             response = self._request(method, path, body, headers or {}, LONG_SECONDS)
-            if response.status >= http.client.BAD_REQUEST:
+            is_leaving = response.status == http.client.SERVICE_UNAVAILABLE
+            if is_leaving or (refusals and response.status >= http.client.BAD_REQUEST):
                 _decoded(response.status, response.read())
             return response
 
@@ -193,11 +203,11 @@ class Client:
         return self._connection
 
     def token(self) -> str:
-        """Return the token that says who speaks: the one of WARMLINE_TOKEN, else the owner's.
+        """Return the token that says who speaks: the one handed in, else that of WARMLINE_TOKEN, else the owner's.
 
         Raises InvalidInputError, or DaemonError as `Home.read_token`.
         """
-        token = os.environ.get(TOKEN_VARIABLE)
+        token = os.environ.get(TOKEN_VARIABLE) if self._token is None else self._token
         if token is None:
             return self.home.read_token()
         if not token or not all("!" <= character <= "~" for character in token):
@@ -206,6 +216,11 @@ class Client:
                 f"{TOKEN_VARIABLE} is set and holds no token: give it one, or unset it to speak as the owner"
             )
         return token
+
+    def abandon(self) -> None:
+        """End the connection though another thread waits for its answer, which gets an OSError."""
+        if self._connection is not None and self._connection.sock is not None:
+            self._connection.sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Let go of the connection."""

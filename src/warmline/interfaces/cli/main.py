@@ -23,6 +23,7 @@ from warmline.interfaces.cli import (
     importing,
     inbox,
     mailbox,
+    mcp,
     memory,
     message,
     questions,
@@ -38,7 +39,7 @@ from warmline.interfaces.cli.streams import open_streams, silence
 COMMANDS = (
     *(ask, questions, memory, agents),
     *(message, inbox, conversation, mailbox, credential),
-    *(status, audit, importing, store, redact, serve, bench, demo, completion),
+    *(status, audit, importing, store, redact, serve, mcp, bench, demo, completion),
 )
 """In the order of the help."""
 
