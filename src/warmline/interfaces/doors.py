@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import re
 import time
 from collections.abc import Callable
@@ -18,7 +17,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from warmline.errors import (
     BodyTooLargeError,
     InvalidInputError,
-    RateLimitedError,
     StoreClosedError,
     TooManyRequestsError,
     UnauthorizedError,
@@ -26,8 +24,8 @@ from warmline.errors import (
 )
 from warmline.interfaces.connections import Connection
 from warmline.interfaces.hosts import check_origin
+from warmline.interfaces.problem_responses import problem_response
 from warmline.interfaces.tries import Tries
-from warmline.interfaces.views.problems import problem
 from warmline.parties import Credential
 from warmline.settings import DoorSettings
 
@@ -49,19 +47,6 @@ OWNERS_TOKEN = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 """A digest looks the same: it is a token when it opens the doors."""
 
 TOKEN_IN_URL = "a token in a URL is kept in logs: revoke it, and show one as a bearer token"  # noqa: S105  # a text
-
-
-def problem_response(error: WarmlineError) -> JSONResponse:
-    """Answer with an error's problem document, and with what HTTP wants said beside it."""
-    view = problem(error)
-    headers: dict[str, str] = {}
-    if isinstance(error, UnauthorizedError):
-        headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, RateLimitedError):
-        headers["Retry-After"] = str(math.ceil(error.retry_after))
-    if isinstance(error, TooManyRequestsError):
-        headers["Connection"] = "close"
-    return JSONResponse(view.model_dump(), view.status, headers, media_type="application/problem+json")
 
 
 class Doors:
@@ -177,16 +162,17 @@ class Doors:
         connection: Connection = scope["state"]["connection"]
         is_try = isinstance(refusal, UnauthorizedError) and "shown" in scope["state"]
         if not is_try or connection.client is None:
-            return problem_response(refusal)
+            return problem_response(refusal, scope["path"])
         seconds = self._tries.note(connection.client[0])
         if seconds and self._held_back >= self._limits.delayed_at_once:
-            return problem_response(TooManyRequestsError("too many wrong tokens are being shown: try again later"))
+            crowd = TooManyRequestsError("too many wrong tokens are being shown: try again later")
+            return problem_response(crowd, scope["path"])
         self._held_back += 1
         try:
             await asyncio.sleep(seconds)
         finally:
             self._held_back -= 1
-        return problem_response(refusal)
+        return problem_response(refusal, scope["path"])
 
 
 class _Bounded:

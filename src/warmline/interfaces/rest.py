@@ -12,7 +12,6 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
@@ -23,8 +22,9 @@ from warmline.app import Line
 from warmline.configuration.reading import read
 from warmline.daemon import Owner
 from warmline.errors import WarmlineError
-from warmline.interfaces.doors import problem_response
 from warmline.interfaces.entrances import Tcp
+from warmline.interfaces.openai.rest import openai
+from warmline.interfaces.problem_responses import problem_response, shown
 from warmline.interfaces.refusals import note_refusal
 from warmline.interfaces.rest_agents import agents
 from warmline.interfaces.rest_batches import batches, receiving
@@ -105,6 +105,7 @@ ROUTERS = (
     memory,
     agents,
     legacy,
+    openai,
     store,
     health,
 )
@@ -138,14 +139,14 @@ async def _on_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, WarmlineError)  # noqa: S101  # registered for nothing else
     line: Line = request.app.state.line
     note_refusal(line.audit, request.scope, error)
-    return problem_response(error)
+    return problem_response(error, request.url.path)
 
 
-async def _on_invalid(_: Request, error: Exception) -> Response:
+async def _on_invalid(request: Request, error: Exception) -> Response:
     """Say where the request is not of the operation's form, without echoing what was sent."""
     assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for nothing else
     places = "; ".join(f"{'.'.join(map(_shown, each['loc']))}: {each['msg']}" for each in error.errors()[:5])
-    return _problem(422, "Unprocessable Content", places)
+    return _problem(request, 422, "Unprocessable Content", places)
 
 
 def _shown(part: object) -> str:
@@ -159,11 +160,11 @@ async def _on_http(request: Request, error: Exception) -> Response:
         error.headers = {"Allow": ", ".join(_allowed(request.url.path))}
     title = next((known.phrase for known in HTTPStatus if known == error.status_code), "HTTP error")
     detail = UNREADABLE if error.status_code == HTTPStatus.BAD_REQUEST else str(error.detail)
-    return _problem(error.status_code, title, detail, error.headers)
+    return _problem(request, error.status_code, title, detail, error.headers)
 
 
-async def _on_bug(_: Request, error: Exception) -> Response:  # the server logs it
-    return _problem(500, "Internal Server Error", "that is a mistake of the daemon's: its log tells more")
+async def _on_bug(request: Request, error: Exception) -> Response:  # the server logs it
+    return _problem(request, 500, "Internal Server Error", "that is a mistake of the daemon's: its log tells more")
 
 
 def _allowed(path: str) -> list[str]:
@@ -177,6 +178,7 @@ def _allowed(path: str) -> list[str]:
     return sorted(method for route in fitting if route.path == fitting[0].path for method in route.methods or ())
 
 
-def _problem(status: int, title: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:
-    view = ProblemView(type="about:blank", title=title, status=status, detail=detail)
-    return JSONResponse(view.model_dump(), status, headers, media_type="application/problem+json")
+def _problem(
+    request: Request, status: int, title: str, detail: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    return shown(ProblemView(type="about:blank", title=title, status=status, detail=detail), request.url.path, headers)

@@ -177,7 +177,7 @@ async def listen_to_question(
     question = await bridge.questions.get(by, question_id)
     if question.delivery.state in ENDED and last_event_id == _event_id(question):
         return Response(status_code=204)
-    return event_stream(_until_ended(bridge, by, question_id, places), check)
+    return event_stream(until_ended(bridge, by, question_id, places), check)
 
 
 @questions.delete("/{question_id}", responses=problems(403, 404, 409, 507))
@@ -195,7 +195,7 @@ async def requeue_question(
     return answer_view(await bridge.questions.requeue(by, question_id, deadline_at), places)
 
 
-async def _until_ended(
+async def until_ended(
     bridge: Bridge, by: Credential, question_id: MessageId, places: Places
 ) -> AsyncIterator[Event | None]:
     """Wait for the end of the question, in waits that the daemon can end when it leaves, and tell what is said."""

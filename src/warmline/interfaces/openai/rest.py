@@ -1,0 +1,53 @@
+"""The routes: /v1/models and /v1/chat/completions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.exceptions import HTTPException
+
+from warmline.interfaces.openai.answers import Writing
+from warmline.interfaces.openai.forms import Completion
+from warmline.interfaces.openai.models import asked, models
+from warmline.interfaces.rest_questions import until_ended
+from warmline.interfaces.rest_shared import LIMITS, AnyBridge, AnyLine, AnyPlaces, By, Key, problems, while_connected
+from warmline.interfaces.views.questions import answer_view
+
+openai = APIRouter(prefix="/v1", tags=["openai"])
+
+
+@openai.get("/models", responses=problems(403))
+async def list_models(by: By, line: AnyLine) -> dict[str, Any]:
+    """List the memory, its agents and the mailboxes that the speaker may ask, as models."""
+    data = [{"id": name, "object": "model", "created": 0, "owned_by": "warmline"} for name in await models(line, by)]
+    return {"object": "list", "data": data}
+
+
+@openai.post("/chat/completions", response_model=None, responses=problems(403, 404, 409, 413, 429, 507))
+async def complete_chat(
+    *, request: Request, chat: Completion, by: By, bridge: AnyBridge, places: AnyPlaces, idempotency_key: Key = None
+) -> Response:
+    """Ask the last thing that the user said, wait for the answer, and return it with its sources."""
+    to = asked(chat.model)
+    accepted = await bridge.questions.ask(
+        by, chat.question, mailbox=to.mailbox, agent=to.agent, idempotency_key=idempotency_key
+    )
+    question_id = accepted.question.message.id
+    writing = Writing(question_id, chat.model, accepted.question.message.body)
+    if chat.stream:
+        with_usage = chat.stream_options is not None and chat.stream_options.include_usage
+        steps = until_ended(bridge, by, question_id, places)
+        return StreamingResponse(
+            writing.chunks(steps, with_usage=with_usage),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+    waiting = bridge.questions.wait(by, question_id, LIMITS.max_wait)
+    answer = answer_view(await while_connected(request, waiting), places)
+    if answer.outcome is None:
+        raise HTTPException(504, f"there is no answer yet: the question goes on, under the ticket {answer.id}")
+    if answer.outcome == "failed":
+        raise HTTPException(502, answer.text)
+    return JSONResponse(writing.whole(answer))
