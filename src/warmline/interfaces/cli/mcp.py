@@ -46,7 +46,7 @@ Message = dict[str, Any]
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
-    mcp = commands.add_parser("mcp", help="speak MCP over standard input and output (agents start this)")
+    mcp = commands.add_parser("mcp", help="speak MCP over standard input and output", description=_mcp.__doc__)
     who = mcp.add_mutually_exclusive_group()
     who.add_argument("--as", dest="name", metavar="NAME", help="speak with the credential that `connect` made for it")
     who.add_argument("--token-file", type=Path, metavar="FILE", help="speak with the token in this file")
@@ -54,6 +54,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _mcp(arguments: argparse.Namespace) -> int:
+    """Speak MCP over standard input and output, as the agent that starts this; `warmline connect` has it start so."""
     from warmline.interfaces.cli.client import Client, client_for
 
     home = client_for(arguments.home).home
