@@ -36,7 +36,11 @@ WarmlineError
 │   ├── StoreVersionError       written by a newer version
 │   ├── WrongKeyError           the store is encrypted under another key, or under none, or no key was named
 │   └── StoreClosedError
+├── UnansweredError             a question has no answer; `ticket` names it
+│   ├── PendingError            ... yet: the asker's patience ended first, the answer waits for the ticket
+│   └── FailedError             ... and gets none: it failed, expired or was cancelled
 └── DaemonError                 the daemon could not start or be reached
+    ├── DisconnectedError       the connection to a persistent instance ended, or could not be made
     ├── AlreadyRunningError     another daemon or command owns this home
     ├── UnsafeHomeError         others could have read or changed what lies in the home
     └── UnsafeKeyError          a key that is needed is gone, damaged, or open to others
@@ -196,8 +200,28 @@ class StoreClosedError(StoreError):
     """The store was closed."""
 
 
+class UnansweredError(WarmlineError):
+    """A question has no answer. ticket is its id, by which it can be asked for again."""
+
+    def __init__(self, text: str, ticket: str) -> None:
+        super().__init__(text)
+        self.ticket = ticket
+
+
+class PendingError(UnansweredError):
+    """The asker's patience ended before the question did."""
+
+
+class FailedError(UnansweredError):
+    """The question ended without an answer: it failed, expired or was cancelled."""
+
+
 class DaemonError(WarmlineError):
     """The daemon could not start or be reached."""
+
+
+class DisconnectedError(DaemonError):
+    """The connection to a persistent instance ended, or could not be made. What was accepted is safe."""
 
 
 class AlreadyRunningError(DaemonError):
