@@ -55,7 +55,10 @@ class Ping(NamedTuple):
     data: str | None = None
 
 
-Request = Query | Collect | Cancel | Ping
+Asked = Query | Collect | Cancel
+"""What a desk answers. A ping is answered by the session: it asks whether that lives, and who may speak there."""
+
+Request = Asked | Ping
 
 
 class Response(NamedTuple):

@@ -1,28 +1,19 @@
 """The seams of this part: who answers requests, and what carries bytes.
 
 A connection is an asyncio.Transport on both sides, whatever lies beneath it, and what is said on it is an
-asyncio.Protocol: `get_extra_info("peer")` of a server's transport is a Peer. tests/conformance/test_listener.py holds
-every listener and every channel to what stands here.
+asyncio.Protocol. A listener lets in none but who may come: over what is not TCP, this user's own programs.
+tests/conformance/test_listener.py holds every listener and every channel to what stands here.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from warmline.listen.addresses import Address
-from warmline.listen.messages import Reply, Request
+from warmline.listen.messages import Asked, Reply
 from warmline.parties import Credential
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """Who is at the other end, as far as the system tells. uid of None: anybody on this machine, or beyond."""
-
-    uid: int | None
-    pid: int | None = None
 
 
 class Desk(Protocol):
@@ -31,7 +22,7 @@ class Desk(Protocol):
     def admit(self, token: str | None) -> Credential:
         """Return who speaks: of None, those who need no token. Raises UnauthorizedError."""
 
-    def answer(self, by: Credential, request: Request, say: Callable[[Reply], None]) -> Awaitable[Reply]:
+    def answer(self, by: Credential, request: Asked, say: Callable[[Reply], None]) -> Awaitable[Reply]:
         """Answer: interim replies by say, then the last one. Raises WarmlineError, which the client is told.
 
         A question is durable before anything is said of it. Cancelled, it stops waiting, and the question goes on.
