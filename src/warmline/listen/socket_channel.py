@@ -5,8 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from warmline.endpoints import connect_unix
 from warmline.errors import DisconnectedError
@@ -39,26 +38,26 @@ class SocketChannel:
         """Send all of it."""
         deadline = None if timeout is None else time.monotonic() + timeout
         left = memoryview(data)
-        with _ending():
-            while left:
-                try:
-                    left = left[self._socket.send(left, socket.MSG_DONTWAIT) :]
-                except BlockingIOError:
-                    _wait(self._writable, deadline)
+        while left:
+            try:
+                left = left[self._socket.send(left, socket.MSG_DONTWAIT) :]
+            except BlockingIOError:
+                _wait(self._writable, deadline)
+            except OSError as error:
+                raise _ended(error) from error
 
     def receive(self, timeout: float | None) -> bytes:
         """Return what came; b"" at the end."""
-        if timeout is None:
-            with _ending():
-                return self._socket.recv(READ_BYTES)
-        deadline = time.monotonic() + timeout
+        deadline = None if timeout is None else time.monotonic() + timeout
         while True:
-            _wait(self._readable, deadline)
+            if deadline is not None:
+                _wait(self._readable, deadline)
             try:
-                with _ending():
-                    return self._socket.recv(READ_BYTES, socket.MSG_DONTWAIT)
+                return self._socket.recv(READ_BYTES, 0 if deadline is None else socket.MSG_DONTWAIT)
             except BlockingIOError:
                 continue
+            except OSError as error:
+                raise _ended(error) from error
 
     def close(self) -> None:
         """End the connection, also for a thread that waits on it."""
@@ -70,15 +69,8 @@ class SocketChannel:
         self._socket.close()
 
 
-@contextmanager
-def _ending() -> Iterator[None]:
-    """Say of what the system says of a broken connection that it is one. Not of one that would block."""
-    try:
-        yield
-    except BlockingIOError:
-        raise
-    except OSError as error:
-        raise DisconnectedError(f"the connection ended: {error.strerror}") from error
+def _ended(error: OSError) -> DisconnectedError:
+    return DisconnectedError(f"the connection ended: {error.strerror}")
 
 
 def _wait(event: select.poll, deadline: float | None) -> None:
