@@ -18,6 +18,10 @@ LAST_WORDS_SECONDS = 2.0
 """For what is still to be sent when the instance leaves."""
 
 
+LEAST_ROOM = 16
+"""Connections at a listener, however few descriptors there are."""
+
+
 class Member(Protocol):
     """What is wanted of a session."""
 
@@ -45,6 +49,7 @@ class Crowd:
         self.desk = desk
         self.settings = settings
         self.in_flight = 0
+        self.is_leaving = False
         self.given_up: set[asyncio.Task[None]] = set()
         """Waits that were cancelled, until they have ended."""
 
@@ -75,6 +80,7 @@ class Crowd:
 
     async def leave(self) -> None:
         """End all connections, and return when nothing of them is left. What was accepted goes on."""
+        self.is_leaving = True
         for member in list(self._members):
             member.leave()
         try:
@@ -119,6 +125,8 @@ class Room:
 
     def enter(self, member: Member) -> bool:
         """Let a connection in; where there is no room, for the stranger who came first. Tell whether it is in."""
+        if self.crowd.is_leaving:
+            return False
         if self.connections >= self.crowd.settings.connections or self._are_descriptors_short():
             oldest = next(iter(self._strangers), None)
             if oldest is None:
@@ -131,7 +139,8 @@ class Room:
 
     def welcome(self, member: Member) -> None:
         """Keep a connection when strangers have to leave."""
-        if self._strangers.pop(member, self) is None:
+        if member in self._strangers:
+            del self._strangers[member]
             self._known[member] = None
 
     def left(self, member: Member) -> None:
@@ -147,6 +156,8 @@ class Room:
 
     def _are_descriptors_short(self) -> bool:
         """Tell whether those that are left belong to others. The lowest that is free says how many are taken."""
+        if self.connections < LEAST_ROOM:
+            return False
         most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         try:
             lowest = os.open(os.devnull, os.O_RDONLY)

@@ -15,14 +15,13 @@ from typing import NamedTuple
 from warmline.errors import WarmlineError
 from warmline.listen.crowd import Room
 from warmline.listen.framing import LineReader
-from warmline.listen.messages import Asked, Id, Ping, Pong, Problem, Reply
+from warmline.listen.messages import Asked, Id, Ping, Pong, Problem, Reply, Request
+from warmline.listen.patience import Unread, has_left
 from warmline.listen.problems import INTERNAL, problem_of
 from warmline.listen.protocol import Unreadable, encode_reply, read_request
 from warmline.parties import Credential
 
 logger = logging.getLogger(__name__)
-
-LEAST_SHARE_READ = 0.1
 
 TOO_LONG = Problem("body_too_large", "the line is too long: a question this long is a file, and belongs in the memory")
 NO_ROOM = Problem("too_many_requests", "too many connections are open: try again in a moment", retry_after=1.0)
@@ -30,12 +29,18 @@ TOO_MANY = Problem("too_many_requests", "too many requests are in flight: try ag
 NO_TOKEN = Problem("unauthorized", "show a credential of this line: a `token` in any line says who speaks from then on")
 
 
+class _Admitted(NamedTuple):
+    """A request for the desk, and who speaks."""
+
+    asked: Asked
+    by: Credential
+
+
 class _Todo(NamedTuple):
-    """A line that was understood, or what there is to say against it. size is in bytes."""
+    """What there is to do about a line: hand a request to the desk, or say something. size is in bytes."""
 
     named: Id | None
-    what: Asked | Ping | Problem
-    by: Credential | None
+    what: _Admitted | Pong | Problem
     size: int
 
 
@@ -57,13 +62,16 @@ class Session(asyncio.Protocol):
         self._is_in_turn = False
         self._has_begun = False
         self._is_paused = False
-        self._is_unread = False
+        self._is_clogged = False
         self._is_at_end = False
         self._is_ending = False
+        self._has_parted = False
+        self._is_known = False
         self._token: str | None = None
         self._wrong_tokens = 0
         self._since = self._loop.time()
-        self._unsent: tuple[float, int] | None = None
+        self._sent = 0
+        self._unread = Unread(self._limits.read_patience)
 
     @property
     def held(self) -> int:
@@ -109,12 +117,12 @@ class Session(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Read nothing more of a peer that reads too little."""
-        self._is_unread = True
+        self._is_clogged = True
         self._pace()
 
     def resume_writing(self) -> None:
         """Go on."""
-        self._is_unread = False
+        self._is_clogged = False
         self._advance()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -130,16 +138,20 @@ class Session(asyncio.Protocol):
     def is_overdue(self, now: float) -> bool:
         """Tell whether the peer has used up the patience with it. To be asked again and again."""
         limits, waited = self._limits, now - self._since
-        if self._is_left_unread(now):
+        if self._unread.is_left(now, self._sent, self._transport.get_write_buffer_size()):
             return True
-        if self._work or self._is_paused:
+        if self._is_at_end and has_left(self._transport):
+            return True
+        if self._is_paused:
             return False
-        if self._is_ending or not self._has_begun:
-            return waited > limits.first_line_patience.total_seconds()
         if held := self._reader.held:
             is_slow = held < waited * limits.line_bytes_per_second
-            return is_slow and waited > limits.line_patience.total_seconds()
-        return waited > limits.idle_patience.total_seconds()
+            patience = limits.line_patience if self._has_begun else limits.first_line_patience
+            return waited > patience.total_seconds() and (is_slow or not self._has_begun)
+        if self._work:
+            return False
+        is_awaited = self._is_ending or not self._has_begun
+        return waited > (limits.first_line_patience if is_awaited else limits.idle_patience).total_seconds()
 
     def abort(self) -> None:
         """End the connection at once, whatever was still to be sent."""
@@ -184,7 +196,7 @@ class Session(asyncio.Protocol):
     def _is_full(self) -> bool:
         """Whether nothing more is begun before something has ended, or was read by the peer."""
         count = len(self._work) + len(self._later)
-        return count >= self._limits.in_flight or self._bytes > self._limits.max_line_bytes or self._is_unread
+        return count >= self._limits.in_flight or self._bytes > self._limits.max_line_bytes or self._is_clogged
 
     def _pace(self) -> None:
         """Stop reading while nothing more can begin."""
@@ -202,7 +214,8 @@ class Session(asyncio.Protocol):
         """Close, now that all is said: a peer that still sends is let finish first."""
         if self._is_at_end or not self._transport.can_write_eof():
             self._transport.close()
-        elif not self._transport.is_closing():
+        elif not self._has_parted:
+            self._has_parted = True
             self._transport.write_eof()
 
     def _read(self, line: bytes) -> None:
@@ -212,14 +225,9 @@ class Session(asyncio.Protocol):
             if not (request.is_object or self._has_begun):
                 self.abort()
                 return
-            todo = _Todo(request.id, request.problem, None, len(line))
+            todo = _Todo(request.id, request.problem, len(line))
         else:
-            by = self._admit(request.token)
-            todo = (
-                _Todo(request.id, by, None, len(line))
-                if isinstance(by, Problem)
-                else _Todo(request.id, request, by, len(line))
-            )
+            todo = _Todo(request.id, self._admit(request), len(line))
         self._has_begun = True
         if todo.named is None and self._is_in_turn:
             self._bytes += todo.size
@@ -227,35 +235,35 @@ class Session(asyncio.Protocol):
         else:
             self._begin(todo)
 
-    def _admit(self, token: str | None) -> Credential | Problem:
+    def _admit(self, request: Request) -> _Admitted | Pong | Problem:
         """Find out who speaks; asked anew for each line, since a credential may be revoked between two."""
-        shown = self._token if token is None else token
+        shown = self._token if request.token is None else request.token
         if shown is None and self._room.needs_token:
             return NO_TOKEN
         try:
             by = self._crowd.desk.admit(shown)
         except WarmlineError as error:
-            self._wrong_tokens += token is not None
+            self._wrong_tokens += request.token is not None
             return problem_of(error)
         self._token = shown
-        self._room.welcome(self)
-        return by
+        if not self._is_known:
+            self._is_known = True
+            self._room.welcome(self)
+        return Pong(request.data) if isinstance(request, Ping) else _Admitted(request, by)
 
     def _begin(self, todo: _Todo) -> None:
-        what, by = todo.what, todo.by
-        if isinstance(what, Problem):
+        what = todo.what
+        if not isinstance(what, _Admitted):
             self._say(todo.named, what)
             if self._wrong_tokens >= self._limits.wrong_tokens:
                 self.end(None)
-        elif isinstance(what, Ping) or by is None:
-            self._say(todo.named, Pong(what.data if isinstance(what, Ping) else None))
         elif self._crowd.in_flight >= self._limits.all_in_flight:
             self._say(todo.named, TOO_MANY)
         else:
             self._crowd.in_flight += 1
             self._bytes += todo.size
             self._is_in_turn = self._is_in_turn or todo.named is None
-            self._work[self._loop.create_task(self._answer(todo.named, what, by))] = todo.size
+            self._work[self._loop.create_task(self._answer(todo.named, *what))] = todo.size
 
     async def _answer(self, named: Id | None, asked: Asked, by: Credential) -> None:
         try:
@@ -302,16 +310,6 @@ class Session(asyncio.Protocol):
 
     def _say(self, named: Id | None, reply: Reply) -> None:
         if not self._transport.is_closing():
-            self._transport.write(encode_reply(reply, named))
-
-    def _is_left_unread(self, now: float) -> bool:
-        """Tell whether the peer took in too little of what waits for it, since it last took in enough."""
-        waiting = self._transport.get_write_buffer_size()
-        if waiting == 0:
-            self._unsent = None
-            return False
-        since, was_waiting = self._unsent or (now, waiting)
-        if waiting <= was_waiting * (1 - LEAST_SHARE_READ):
-            since, was_waiting = now, waiting
-        self._unsent = since, was_waiting
-        return now - since > self._limits.read_patience.total_seconds()
+            line = encode_reply(reply, named)
+            self._sent += len(line)
+            self._transport.write(line)

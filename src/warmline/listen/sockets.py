@@ -28,6 +28,9 @@ PROBE_SECONDS = 1.0
 
 PAUSE_SECONDS = 0.01
 
+KEEPALIVE_SECONDS = 60
+"""Of silence, until the system asks whether a peer is still there; it is gone after as long again without an answer."""
+
 CREDENTIALS = struct.Struct("3i")
 """Of a Unix socket's peer: process, user, group."""
 
@@ -94,9 +97,14 @@ class SocketListener:
     async def _greet(self, peer: socket.socket) -> None:
         peer.setblocking(False)
         try:
+            if self._address.via is Via.TCP:
+                _notice_the_lost(peer)
             await self._loop.connect_accepted_socket(self._new_session, peer)
         except OSError:  # the peer has left
             peer.close()
+        except asyncio.CancelledError:
+            peer.close()
+            raise
 
 
 def _bind_tcp(address: Address) -> socket.socket:
@@ -177,3 +185,12 @@ def _may_come_in(peer: socket.socket) -> bool:
         return True
     _, uid, _ = CREDENTIALS.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))
     return bool(uid == os.geteuid())
+
+
+def _notice_the_lost(peer: socket.socket) -> None:
+    """Have the system ask a peer that says nothing whether it is still there: a machine may vanish without a word."""
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if sys.platform == "linux":
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_SECONDS)
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_SECONDS // 4)
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4)
