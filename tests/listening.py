@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import uvloop
+
 from warmline.listen.addresses import Address, Via
 from warmline.listen.seam import Channel
 from warmline.listen.transports import connect_channel, listen_at
@@ -25,6 +27,12 @@ PLACES: Mapping[Via, Callable[[Path], Address]] = {
     Via.UNIX: lambda folder: Address(Via.UNIX, str(folder / "line.sock")),
 }
 """Where a listener of each kind may be opened, in a test that has this folder."""
+
+LOOPS: Mapping[str, Callable[[], asyncio.AbstractEventLoop]] = {
+    "asyncio": asyncio.new_event_loop,
+    "uvloop": uvloop.new_event_loop,
+}
+"""The daemon's event loop, and the one that a client's program usually has."""
 
 T = TypeVar("T")
 

@@ -94,7 +94,7 @@ def read_reply(line: bytes) -> tuple[Reply, Id | None]:
     """
     try:
         said = _object(line)
-        return _reading(said, _REPLIES, "a reply's type")(said), said.get("id")
+        return _reading(said, _REPLIES, "a reply's type")(said), _id(said)
     except (ValueError, KeyError, TypeError) as wrong:
         raise DaemonError("what answers there does not speak as a persistent instance does") from wrong
 

@@ -171,7 +171,7 @@ class Session(asyncio.Protocol):
         self._reader.rest()
         self._lines.clear()
         if problem is not None:
-            self._say(None, problem)
+            self._take(_Todo(None, problem, 0))
         self._advance()
 
     def leave(self) -> None:
@@ -229,6 +229,10 @@ class Session(asyncio.Protocol):
         else:
             todo = _Todo(request.id, self._admit(request), len(line))
         self._has_begun = True
+        self._take(todo)
+
+    def _take(self, todo: _Todo) -> None:
+        """Begin, or have it wait for its turn."""
         if todo.named is None and self._is_in_turn:
             self._bytes += todo.size
             self._later.append(todo)
