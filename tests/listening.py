@@ -7,8 +7,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -165,29 +165,34 @@ def receive_line(channel: Channel) -> bytes:
     return bytes(said)
 
 
-@contextmanager
-def channel_to(address: Address) -> Iterator[Channel]:
-    channel = connect_channel(address, PATIENCE)
+@asynccontextmanager
+async def channel_to(address: Address) -> AsyncIterator[Channel]:
+    """Connect in a thread: over some transports the instance has its part in it, which may be on this loop."""
+    channel = await in_thread(lambda: connect_channel(address, PATIENCE))
     try:
         yield channel
     finally:
         channel.close()
 
 
-@contextmanager
-def program(code: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+@asynccontextmanager
+async def program(code: str, *arguments: str) -> AsyncIterator[subprocess.Popen[bytes]]:
     """A Python process; what it prints first says that it is ready. It is killed at the end."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"}
-    )
+    process = _start(code, *arguments)
     assert process.stdout is not None
     try:
-        assert process.stdout.readline() == b"ready\n"
+        assert await in_thread(process.stdout.readline) == b"ready\n"
         yield process
     finally:
         process.kill()
         process.wait(PATIENCE)
         process.stdout.close()
+
+
+def _start(code: str, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+    )
 
 
 def count_descriptors() -> int:

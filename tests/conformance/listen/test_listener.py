@@ -74,7 +74,7 @@ def bytes_of(size: int) -> bytes:
 @pytest.mark.parametrize("size", SIZES)
 async def test_bytes_come_whole_and_in_order_both_ways(opening: Opening, size: int) -> None:
     house, sent = opening(echoes=True), bytes_of(size)
-    with channel_to(house.address) as channel:
+    async with channel_to(house.address) as channel:
         sending = asyncio.create_task(in_thread(lambda: channel.send(sent, PATIENCE)))
         assert await in_thread(lambda: receive_exactly(channel, size)) == sent
         await sending
@@ -83,7 +83,7 @@ async def test_bytes_come_whole_and_in_order_both_ways(opening: Opening, size: i
 
 async def test_many_small_writes_come_in_order(opening: Opening) -> None:
     house = opening()
-    with channel_to(house.address) as channel:
+    async with channel_to(house.address) as channel:
 
         def send() -> None:
             for number in range(2000):
@@ -127,7 +127,7 @@ async def test_after_a_half_close_the_rest_still_comes(opening: Opening) -> None
 
 async def test_a_client_that_closes_is_noticed_after_all_it_said(opening: Opening) -> None:
     house = opening()
-    with channel_to(house.address) as channel:
+    async with channel_to(house.address) as channel:
         await in_thread(lambda: channel.send(b"goodbye", PATIENCE))
     noted = await house.connection(0)
     await noted.until_event("eof", "lost")
@@ -136,7 +136,7 @@ async def test_a_client_that_closes_is_noticed_after_all_it_said(opening: Openin
 
 async def test_a_client_that_is_killed_is_noticed(opening: Opening) -> None:
     house = opening()
-    with program(SPEAKS_AND_STAYS, str(house.address)) as client:
+    async with program(SPEAKS_AND_STAYS, str(house.address)) as client:
         noted = await house.connection(0)
         await noted.until(lambda each: bytes(each.said) == b"half a li")
         client.kill()
@@ -145,7 +145,7 @@ async def test_a_client_that_is_killed_is_noticed(opening: Opening) -> None:
 
 async def test_a_close_ends_the_clients_stream_after_all_that_was_said(opening: Opening) -> None:
     house, said = opening(), bytes_of(300_000)
-    with channel_to(house.address) as channel:
+    async with channel_to(house.address) as channel:
         noted = await house.connection(0)
         noted.transport.write(said)
         noted.transport.close()
@@ -157,7 +157,7 @@ async def test_a_close_ends_the_clients_stream_after_all_that_was_said(opening: 
 
 async def test_an_abort_is_noticed_by_the_client(opening: Opening) -> None:
     house = opening()
-    with channel_to(house.address) as channel:
+    async with channel_to(house.address) as channel:
         noted = await house.connection(0)
         noted.transport.abort()
         await noted.until_event("lost")
@@ -187,7 +187,7 @@ async def test_two_hundred_clients_at_once_have_streams_of_their_own(opening: Op
 
 async def test_what_a_client_does_not_read_pauses_the_writer_until_it_does(opening: Opening) -> None:
     house, said = opening(), bytes_of(8 * 1024 * 1024)
-    with channel_to(house.address) as channel:
+    async with channel_to(house.address) as channel:
         noted = await house.connection(0)
         noted.transport.write(said)
         await noted.until_event("paused")
@@ -198,7 +198,7 @@ async def test_what_a_client_does_not_read_pauses_the_writer_until_it_does(openi
 
 async def test_what_the_instance_does_not_read_stops_the_client_until_it_does(opening: Opening) -> None:
     house, said = opening(), bytes_of(16 * 1024 * 1024)
-    with channel_to(house.address) as channel:
+    async with channel_to(house.address) as channel:
         noted = await house.connection(0)
         noted.transport.pause_reading()
         with pytest.raises(TimeoutError):
@@ -213,7 +213,7 @@ async def test_connections_leave_no_descriptor_behind(opening: Opening) -> None:
     house = opening(echoes=True)
 
     async def come_and_go(number: int) -> None:
-        with channel_to(house.address) as channel:
+        async with channel_to(house.address) as channel:
             await in_thread(lambda: channel.send(b"ping", PATIENCE))
             assert await in_thread(lambda: receive_exactly(channel, 4)) == b"ping"
         await (await house.connection(number)).until_event("lost")
@@ -228,7 +228,7 @@ async def test_connections_leave_no_descriptor_behind(opening: Opening) -> None:
 
 async def test_a_closed_listener_leaves_its_connections_and_no_place_behind(opening: Opening) -> None:
     house = opening(echoes=True)
-    with channel_to(house.address) as channel:
+    async with channel_to(house.address) as channel:
         await house.connection(0)
         house.listener.close()
         house.listener.close()
@@ -244,7 +244,7 @@ async def test_a_place_that_is_taken_is_refused_and_its_listener_goes_on(opening
     house = opening(echoes=True)
     with pytest.raises(DaemonError):
         listen_at(house.address, ListenSettings())
-    with channel_to(house.address) as channel:
+    async with channel_to(house.address) as channel:
         await in_thread(lambda: channel.send(b"ping", PATIENCE))
         assert await in_thread(lambda: receive_exactly(channel, 4)) == b"ping"
 
@@ -253,16 +253,16 @@ async def test_a_place_is_free_again_once_its_listener_was_closed(opening: Openi
     opening().listener.close()
     house = opening(echoes=True)
     assert house.address.via is place.via
-    with channel_to(house.address) as channel:
+    async with channel_to(house.address) as channel:
         await in_thread(lambda: channel.send(b"ping", PATIENCE))
         assert await in_thread(lambda: receive_exactly(channel, 4)) == b"ping"
 
 
 async def test_what_a_killed_listener_left_is_replaced(opening: Opening, place: Address) -> None:
-    with program(LISTENS_AND_STAYS, str(place)):
+    async with program(LISTENS_AND_STAYS, str(place)):
         pass
     house = opening(echoes=True)
-    with channel_to(house.address) as channel:
+    async with channel_to(house.address) as channel:
         await in_thread(lambda: channel.send(b"ping", PATIENCE))
         assert await in_thread(lambda: receive_exactly(channel, 4)) == b"ping"
 
@@ -303,7 +303,7 @@ async def test_a_path_of_any_length_will_do(place: Address, tmp_path: Path) -> N
     folder = tmp_path.joinpath(*["long" * 30] * 3)
     folder.mkdir(parents=True)
     house = House(PLACES[place.via](folder), echoes=True)
-    with channel_to(house.address) as channel:
+    async with channel_to(house.address) as channel:
         await in_thread(lambda: channel.send(b"ping", PATIENCE))
         assert await in_thread(lambda: receive_exactly(channel, 4)) == b"ping"
     transport, client = await connect_transport(house.address, Noted)
@@ -322,7 +322,7 @@ async def test_nobody_at_the_place_is_a_disconnection(place: Address) -> None:
 
 async def test_patience_with_a_silent_instance_ends(opening: Opening) -> None:
     house = opening()
-    with channel_to(house.address) as channel:
+    async with channel_to(house.address) as channel:
         await house.connection(0)
         with pytest.raises(TimeoutError):
             await in_thread(lambda: channel.receive(0.01))
@@ -332,7 +332,7 @@ async def test_patience_with_a_silent_instance_ends(opening: Opening) -> None:
 
 async def test_a_channel_that_was_closed_says_so(opening: Opening) -> None:
     house = opening()
-    with channel_to(house.address) as channel:
+    async with channel_to(house.address) as channel:
         await house.connection(0)
         channel.close()
         channel.close()
@@ -344,7 +344,7 @@ async def test_a_channel_that_was_closed_says_so(opening: Opening) -> None:
 
 async def test_a_thread_that_waits_for_an_answer_learns_that_its_channel_was_closed(opening: Opening) -> None:
     house = opening()
-    with channel_to(house.address) as channel:
+    async with channel_to(house.address) as channel:
         noted = await house.connection(0)
         waiting = asyncio.create_task(in_thread(lambda: _assert_ended(channel.receive)))
         await in_thread(lambda: channel.send(b"x", PATIENCE))
