@@ -126,7 +126,7 @@ async def test_a_peer_that_reads_nothing_is_ended_and_no_more_is_read_of_it(plac
     limits = ListenSettings(unsent_bytes=100_000, read_patience=SHORT, watch_period=TICK)
     async with instance_of(limits) as instance:
         address = instance.open(place)
-        with channel_to(address) as deaf:
+        async with channel_to(address) as deaf:
             line = json.dumps(query("size 1000000")).encode() + b"\n"
             await in_thread(lambda: deaf.send(line * 50, PATIENCE))
             await instance.until_connections(1)
@@ -138,7 +138,7 @@ async def test_a_peer_that_reads_nothing_is_ended_and_no_more_is_read_of_it(plac
 async def test_a_peer_that_reads_later_gets_all(place: Address) -> None:
     async with instance_of(ListenSettings(unsent_bytes=100_000)) as instance:
         address = instance.open(place)
-        with channel_to(address) as late:
+        async with channel_to(address) as late:
             for number in range(20):
                 late.send(json.dumps(query("size 500000", id=number)).encode() + b"\n", PATIENCE)
             heard = [json.loads(line) for line in await in_thread(lambda: receive_lines(late.receive, 20))]
@@ -201,11 +201,11 @@ async def test_five_thousand_strangers_keep_nobody_out(tcp: Address) -> None:
         served = await instance.connect(address)
         await served.ask({"type": "ping"})
 
-        def come() -> None:
-            with program(COMES_IN_NUMBERS, str(address), "5000"):
+        async def come_and_go() -> None:
+            async with program(COMES_IN_NUMBERS, str(address), "5000"):
                 pass
 
-        coming = asyncio.create_task(in_thread(come))
+        coming = asyncio.create_task(come_and_go())
         asked = 0
         while not coming.done():
             assert (await served.ask(query("echo a")))["answer"] == "a"
@@ -221,11 +221,8 @@ async def test_a_client_that_is_killed_while_it_writes_leaves_nothing(place: Add
     async with instance_of(ListenSettings(max_line_bytes=2**40, held_bytes=2**40)) as instance:
         address = instance.open(place)
 
-        def die() -> None:
-            with program(WRITES_AND_WRITES, str(address)):
-                pass
-
-        await in_thread(die)
+        async with program(WRITES_AND_WRITES, str(address)):
+            pass
         await instance.until_connections(0)
         await assert_serves(instance, address)
 

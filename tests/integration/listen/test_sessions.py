@@ -15,6 +15,7 @@ from asking_desk import TOKEN
 from lines import ONE_READ, Instance, instance_of
 from listening import PATIENCE, PLACES, channel_to, in_thread, receive_line
 from warmline.listen.addresses import Address, Via
+from warmline.listen.transports import connect_channel
 from warmline.settings import ListenSettings
 
 UNKNOWN = "e" * 64
@@ -88,9 +89,11 @@ async def test_an_old_client_reads_once_and_has_all_that_fits(instance: Instance
     line = json.dumps(query(f"size {ONE_READ - 300}")).encode() + b"\n"
 
     def ask() -> bytes:
-        with channel_to(address) as channel:
-            channel.send(line, PATIENCE)
-            return channel.receive(PATIENCE)
+        channel = connect_channel(address, PATIENCE)
+        channel.send(line, PATIENCE)
+        answer = channel.receive(PATIENCE)
+        channel.close()
+        return answer
 
     for _ in range(200):
         assert len(json.loads(await in_thread(ask))["answer"]) == ONE_READ - 300
@@ -215,7 +218,7 @@ async def test_a_client_that_leaves_is_waited_for_no_more(instance: Instance, pl
     wire.transport.abort()
     await instance.desk.until_idle()
     await instance.until_connections(0)
-    with channel_to(instance.listeners.list()[0].address) as channel:
+    async with channel_to(instance.listeners.list()[0].address) as channel:
         channel.send(b'{"type":"ping"}\n', PATIENCE)
         assert await in_thread(lambda: receive_line(channel)) == b'{"type":"pong"}\n'
 
