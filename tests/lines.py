@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from asking_desk import AskingDesk
-from listening import PATIENCE
+from listening import PATIENCE, Noted
 from warmline.listen.addresses import Address
 from warmline.listen.listeners import Listeners, Opened
 from warmline.listen.transports import connect_transport
@@ -22,9 +22,10 @@ ONE_READ = 8192
 class Wire:
     """A client that writes and reads what a test wants, in any order."""
 
-    def __init__(self, transport: asyncio.Transport, reader: asyncio.StreamReader) -> None:
+    def __init__(self, transport: asyncio.Transport, noted: Noted) -> None:
         self.transport = transport
-        self._reader = reader
+        self._noted = noted
+        self._read = 0
 
     def say(self, *said: object) -> None:
         """Say each as a line: bytes as they are."""
@@ -33,9 +34,12 @@ class Wire:
         )
 
     async def hear(self) -> dict[str, Any]:
-        async with asyncio.timeout(PATIENCE):
-            line = await self._reader.readline()
-        assert line.endswith(b"\n"), f"the connection ended: {line!r}"
+        """Read one line."""
+        await self._noted.until(lambda noted: noted.said.find(b"\n", self._read) >= 0 or noted.has_ended)
+        end = self._noted.said.find(b"\n", self._read)
+        assert end >= 0, f"the connection ended: {bytes(self._noted.said[self._read :])!r}"
+        line = self._noted.said[self._read : end]
+        self._read = end + 1
         said: dict[str, Any] = json.loads(line)
         return said
 
@@ -44,11 +48,9 @@ class Wire:
         return await self.hear()
 
     async def rest(self) -> bytes:
-        """Read until the connection ends."""
-        async with asyncio.timeout(PATIENCE):
-            with suppress(ConnectionError):
-                return await self._reader.read()
-        return b""
+        """Read until the connection ends, however it does."""
+        await self._noted.until(lambda noted: noted.has_ended)
+        return bytes(self._noted.said[self._read :])
 
 
 class Instance:
@@ -63,9 +65,7 @@ class Instance:
         return self.listeners.open(address, needs_token=needs_token).address
 
     async def connect(self, address: Address) -> Wire:
-        reader = asyncio.StreamReader(limit=2**26)
-        transport, _ = await connect_transport(address, lambda: asyncio.StreamReaderProtocol(reader))
-        self._wires.append(Wire(transport, reader))
+        self._wires.append(Wire(*await connect_transport(address, Noted)))
         return self._wires[-1]
 
     async def until_connections(self, count: int) -> Opened:

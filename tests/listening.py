@@ -73,6 +73,10 @@ class Noted(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._note("lost")
 
+    @property
+    def has_ended(self) -> bool:
+        return "eof" in self.events or "lost" in self.events
+
     async def until(self, is_so: Callable[[Noted], bool]) -> None:
         async with asyncio.timeout(PATIENCE):
             while not is_so(self):
