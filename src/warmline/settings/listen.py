@@ -66,3 +66,18 @@ class ListenSettings:
 
     slots: int = 32
     """In each of the two rings of one connection: 1 MiB on both, which are taken up only as far as they are used."""
+
+    letters: int = 256
+    """Requests that name a FIFO for their replies which nobody reads yet; the oldest makes room for a newcomer."""
+
+    letter_patience: timedelta = timedelta(seconds=10)
+    """For somebody to read it: a shell sends its question first, and opens the FIFO for the answer then."""
+
+    letter_period: timedelta = timedelta(milliseconds=50)
+    """How often it is tried, while there are such letters: a FIFO does not tell when it is opened."""
+
+    sweep_period: timedelta = timedelta(seconds=10)
+    """How often a listener looks for FIFOs that killed clients have left: a folder is read in microseconds."""
+
+    leftover_age: timedelta = timedelta(seconds=5)
+    """Of a FIFO that nobody holds open, before it is removed: a client opens it just after it made it."""
