@@ -56,6 +56,7 @@ class EchoInstance:
 
     def __init__(self, path: Path, settings: ListenSettings, loop: str, new_session: type[Echo] = Echo) -> None:
         self.path = path
+        self.address = Address(Via.FIFO, str(path))
         self.living: set[Echo] = set()
         self.faults: list[dict[str, object]] = []
         self._runner = asyncio.Runner(loop_factory=LOOPS[loop])
@@ -63,7 +64,7 @@ class EchoInstance:
         self._loop.set_exception_handler(lambda _, context: self.faults.append(context))
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
-        self.listener = FifoListener(Address(Via.FIFO, str(path)), settings)
+        self.listener = FifoListener(self.address, settings)
         self.run(lambda: self.listener.open(lambda: new_session(self.living)))
 
     def run(self, do: Callable[[], T]) -> T:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from warmline.listen.addresses import Address, Via
 from warmline.listen.fifo.channel import FifoChannel
 from warmline.listen.fifo.files import prefix_of
 from warmline.listen.fifo.opening import Opening
@@ -18,32 +19,36 @@ PATIENCE_SECONDS = 60.0
 held: list[object] = []
 
 
+def at(path: Path) -> Address:
+    return Address(Via.FIFO, str(path))
+
+
 def made_one(path: Path) -> None:
     os.mkfifo(path.with_name(f"{prefix_of(path)}half.requests"), 0o600)
 
 
 def made(path: Path) -> None:
-    held.append(Opening(path))
+    held.append(Opening(at(path)))
 
 
 def asked(path: Path) -> None:
-    opening = Opening(path)
+    opening = Opening(at(path))
     held.append(opening)
     opening.advance()
 
 
 def opened(path: Path) -> None:
-    held.append(FifoChannel(path, PATIENCE_SECONDS))
+    held.append(FifoChannel(at(path), PATIENCE_SECONDS))
 
 
 def half_written(path: Path) -> None:
-    channel = FifoChannel(path, PATIENCE_SECONDS)
+    channel = FifoChannel(at(path), PATIENCE_SECONDS)
     held.append(channel)
     channel.send(b'{"type":"que', PATIENCE_SECONDS)
 
 
 def writing(path: Path) -> None:
-    channel = FifoChannel(path, PATIENCE_SECONDS)
+    channel = FifoChannel(at(path), PATIENCE_SECONDS)
     held.append(channel)
     threading.Thread(target=channel.send, args=(bytes(10_000_000), None), daemon=True).start()
 
@@ -56,7 +61,7 @@ def reading(path: Path) -> None:
 
 
 def half_closed(path: Path) -> None:
-    channel = FifoChannel(path, PATIENCE_SECONDS)
+    channel = FifoChannel(at(path), PATIENCE_SECONDS)
     held.append(channel)
     channel.send(bytes(30_000), PATIENCE_SECONDS)
     os.close(channel._requests)
@@ -65,7 +70,7 @@ def half_closed(path: Path) -> None:
 def at_random(path: Path) -> None:
     def ask_for_ever() -> None:
         while True:
-            channel = FifoChannel(path, PATIENCE_SECONDS)
+            channel = FifoChannel(at(path), PATIENCE_SECONDS)
             threading.Thread(target=channel.send, args=(bytes(100_000), None), daemon=True).start()
             channel.receive(PATIENCE_SECONDS)
 
@@ -80,7 +85,7 @@ MOMENTS: dict[str, Callable[[Path], None]] = {
 
 def ask(path: Path, count: int) -> None:
     """Ask so many at once, and check that each hears its own words."""
-    channels = [FifoChannel(path, PATIENCE_SECONDS) for _ in range(count)]
+    channels = [FifoChannel(at(path), PATIENCE_SECONDS) for _ in range(count)]
     words = [b"%d of %d\n" % (number, os.getpid()) * 200 for number in range(count)]
     for channel, word in zip(channels, words, strict=True):
         channel.send(word, PATIENCE_SECONDS)

@@ -39,8 +39,12 @@ def instance(request: pytest.FixtureRequest, path: Path) -> Iterator[EchoInstanc
         yield instance
 
 
+def at(path: Path) -> Address:
+    return Address(Via.FIFO, str(path))
+
+
 def connect(instance: EchoInstance) -> FifoChannel:
-    return FifoChannel(instance.path, PATIENCE_SECONDS)
+    return FifoChannel(instance.address, PATIENCE_SECONDS)
 
 
 def hear(channel: FifoChannel, count: int) -> bytes:
@@ -166,7 +170,7 @@ class Collecting(asyncio.Protocol):
 def test_who_has_said_all_still_hears_the_answer(path: Path, loop: str) -> None:
     async def ask() -> bytes:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            transport, client = await connect_fifo(path, Collecting)
+            transport, client = await connect_fifo(at(path), Collecting)
             transport.write(bytes(200_000))
             transport.write_eof()
             assert await client.lost is None
@@ -182,7 +186,7 @@ def test_a_client_on_a_loop_hears_megabytes_and_the_end(path: Path, loop: str) -
 
     async def talk() -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            transport, client = await connect_fifo(path, Collecting)
+            transport, client = await connect_fifo(at(path), Collecting)
             client.awaited = len(said)
             transport.write(said)
             assert transport.get_write_buffer_size() > 0
@@ -223,19 +227,15 @@ def test_a_client_hears_the_end_when_the_instance_ends_the_connection(instance: 
 def test_a_thread_that_waits_for_words_is_woken_when_another_closes(instance: EchoInstance) -> None:
     before = descriptors_of(instance)
     channel = connect(instance)
-    ended: list[BaseException] = []
-
-    def wait() -> None:
-        try:
-            channel.receive(None)
-        except DisconnectedError as error:
-            ended.append(error)
-
-    waiter = threading.Thread(target=wait)
+    ended: list[bytes] = []
+    waiter = threading.Thread(target=lambda: ended.append(channel.receive(None)))
     waiter.start()
+    until(lambda: channel._inside == 1)
     channel.close()
     waiter.join(PATIENCE_SECONDS)
-    assert ended
+    assert ended == [b""]
+    with pytest.raises(DisconnectedError):
+        channel.send(b"more", PATIENCE_SECONDS)
     assert descriptors_of(instance) == before
 
 
@@ -253,7 +253,7 @@ def test_patience_ends(instance: EchoInstance) -> None:
 def test_nobody_else_can_open_the_rendezvous_whatever_the_umask(path: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
-        listener = FifoListener(Address(Via.FIFO, str(path)), ListenSettings())
+        listener = FifoListener(at(path), ListenSettings())
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -264,7 +264,7 @@ def test_nobody_else_can_open_the_rendezvous_whatever_the_umask(path: Path, umas
 
 def test_a_second_instance_does_not_get_the_place(instance: EchoInstance) -> None:
     with pytest.raises(DaemonError, match="another program listens"):
-        FifoListener(Address(Via.FIFO, str(instance.path)), ListenSettings())
+        FifoListener(instance.address, ListenSettings())
     ping(instance)
 
 
@@ -272,7 +272,7 @@ def test_a_fifo_that_another_program_reads_is_left_to_it(path: Path) -> None:
     os.mkfifo(path, 0o600)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     with pytest.raises(DaemonError, match="another program listens"):
-        FifoListener(Address(Via.FIFO, str(path)), ListenSettings())
+        FifoListener(at(path), ListenSettings())
     os.close(reader)
 
 
@@ -294,7 +294,7 @@ def test_what_no_instance_left_is_left_as_it_is(path: Path, kind: str) -> None:
             _give_away(path)
     before = path.lstat()
     with pytest.raises(DaemonError, match="left as it is"):
-        FifoListener(Address(Via.FIFO, str(path)), ListenSettings())
+        FifoListener(at(path), ListenSettings())
     assert path.lstat().st_ino == before.st_ino
 
 
@@ -320,14 +320,14 @@ def test_a_name_of_full_length_in_a_very_deep_folder_works(tmp_path: Path) -> No
 
 def test_a_client_finds_nobody_where_no_instance_is(path: Path) -> None:
     with pytest.raises(DisconnectedError, match="No such file"):
-        FifoChannel(path, PATIENCE_SECONDS)
+        FifoChannel(at(path), PATIENCE_SECONDS)
     os.mkfifo(path, 0o600)
-    with pytest.raises(DisconnectedError, match="no instance listens"):
-        FifoChannel(path, PATIENCE_SECONDS)
+    with pytest.raises(DisconnectedError, match="nobody reads there"):
+        FifoChannel(at(path), PATIENCE_SECONDS)
     path.unlink()
     path.write_text("")
     with pytest.raises(DisconnectedError, match="no FIFO of yours"):
-        FifoChannel(path, PATIENCE_SECONDS)
+        FifoChannel(at(path), PATIENCE_SECONDS)
     assert names_beside(path) == []
 
 
@@ -336,15 +336,15 @@ def test_a_client_tells_another_users_fifo_nothing(path: Path) -> None:
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     _give_away(path)
     with pytest.raises(DisconnectedError, match="no FIFO of yours"):
-        FifoChannel(path, PATIENCE_SECONDS)
+        FifoChannel(at(path), PATIENCE_SECONDS)
     os.close(reader)
 
 
 def test_a_client_whose_instance_does_not_answer_gives_up_and_leaves_nothing(path: Path) -> None:
-    listener = FifoListener(Address(Via.FIFO, str(path)), ListenSettings())
+    listener = FifoListener(at(path), ListenSettings())
     before = descriptors()
     with pytest.raises(DisconnectedError, match="in time"):
-        FifoChannel(path, 0.01)
+        FifoChannel(at(path), 0.01)
     assert names_beside(path) == []
     assert descriptors() == before
     listener.close()
@@ -355,9 +355,9 @@ def test_a_client_on_a_loop_that_is_cancelled_while_it_connects_leaves_nothing(p
     async def give_up() -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(0.01):
-                await connect_fifo(path, Collecting)
+                await connect_fifo(at(path), Collecting)
 
-    listener = FifoListener(Address(Via.FIFO, str(path)), ListenSettings())
+    listener = FifoListener(at(path), ListenSettings())
     before = descriptors()
     with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
         runner.run(give_up())
@@ -372,9 +372,9 @@ def test_a_client_that_is_just_connecting_notices_that_the_listener_closed(path:
         asyncio.get_running_loop().call_later(0.02, listener.close)
         async with asyncio.timeout(PATIENCE_SECONDS):
             with pytest.raises(DisconnectedError, match="has gone"):
-                await connect_fifo(path, Collecting)
+                await connect_fifo(at(path), Collecting)
 
-    listener = FifoListener(Address(Via.FIFO, str(path)), ListenSettings())
+    listener = FifoListener(at(path), ListenSettings())
     with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
         runner.run(connect_while_it_closes())
     assert names_beside(path) == []
@@ -387,18 +387,6 @@ def test_connections_stay_when_the_listener_closes(instance: EchoInstance) -> No
     channel.send(b"still here", PATIENCE_SECONDS)
     assert hear(channel, 10) == b"still here"
     channel.close()
-
-
-def test_beyond_the_most_connections_a_client_is_told_so(path: Path) -> None:
-    with echoing(path, replace(SWEEPING, connections=2)) as instance:
-        channels = [connect(instance), connect(instance)]
-        with pytest.raises(DisconnectedError, match="as many connections as there may be"):
-            connect(instance)
-        assert names_beside(path) == []
-        channels.pop().close()
-        until(lambda: len(instance.living) == 1)
-        ping(instance)
-        channels.pop().close()
 
 
 # Whatever is written there

@@ -24,7 +24,11 @@ def listen_at(address: Address, settings: ListenSettings) -> Listener:
             from warmline.listen.sockets import SocketListener  # noqa: PLC0415
 
             return SocketListener(address, settings)
-        case Via.FIFO | Via.SHM:
+        case Via.FIFO:
+            from warmline.listen.fifo.listener import FifoListener  # noqa: PLC0415
+
+            return FifoListener(address, settings)
+        case Via.SHM:
             raise _unknown(address)
 
 
@@ -35,7 +39,11 @@ def connect_channel(address: Address, timeout: float | None) -> Channel:
             from warmline.listen.socket_channel import SocketChannel  # noqa: PLC0415
 
             return SocketChannel(address, timeout)
-        case Via.FIFO | Via.SHM:
+        case Via.FIFO:
+            from warmline.listen.fifo.channel import FifoChannel  # noqa: PLC0415
+
+            return FifoChannel(address, timeout)
+        case Via.SHM:
             raise _unknown(address)
 
 
@@ -46,7 +54,11 @@ async def connect_transport(address: Address, new_protocol: Callable[[], P]) -> 
             from warmline.listen.socket_transport import connect_socket  # noqa: PLC0415
 
             return await connect_socket(address, new_protocol)
-        case Via.FIFO | Via.SHM:
+        case Via.FIFO:
+            from warmline.listen.fifo.connecting import connect_fifo  # noqa: PLC0415
+
+            return await connect_fifo(address, new_protocol)
+        case Via.SHM:
             raise _unknown(address)
 
 

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from threading import Lock
 
 from warmline.errors import DisconnectedError
+from warmline.listen.addresses import Address
 from warmline.listen.fifo.opening import Ends, Opening
+from warmline.listen.transports import unreachable
 
 READ_BYTES = 64 * 1024
 """All that a pipe holds, as Linux makes it."""
 
+CLOSED = "the connection was closed"
+
 
 class FifoChannel:
-    """See seam.Channel. A thread that waits in it is woken when another closes it, and hears that it ended."""
+    """See seam.Channel. A thread that waits in it when another closes it hears the end."""
 
-    def __init__(self, path: Path, timeout: float | None) -> None:
-        """Connect within so many seconds. Raises DisconnectedError, TimeoutError."""
-        ends = _open(path, _deadline(timeout))
+    def __init__(self, address: Address, timeout: float | None) -> None:
+        """Connect within so many seconds. Raises DisconnectedError."""
+        ends = _open(address, _deadline(timeout))
         self._begun = ends.begun
         self._replies, self._requests = ends.replies, ends.requests
         self._woken, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if hasattr(os, "pipe2") else os.pipe()
@@ -46,6 +50,8 @@ class FifoChannel:
                     rest = rest[os.write(self._requests, rest) :]
                 except BlockingIOError:
                     self._wait(self._writable, deadline)
+                    if self._closed:
+                        raise DisconnectedError(CLOSED) from None
                 except BrokenPipeError as error:
                     raise DisconnectedError("the instance has ended the connection") from error
 
@@ -58,22 +64,22 @@ class FifoChannel:
                 return data
             while True:
                 self._wait(self._readable, deadline)
+                if self._closed:
+                    return b""
                 with suppress(BlockingIOError):
                     return os.read(self._replies, READ_BYTES)
 
     def _wait(self, ready: select.poll, deadline: float | None) -> None:
         left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
         if not ready.poll(left):
-            raise TimeoutError("the instance neither took nor said anything in time")
-        if self._closed:
-            raise DisconnectedError("the connection was closed")
+            raise TimeoutError("the other end took too long")
 
     @contextmanager
     def _use(self) -> Iterator[None]:
         """Keep the descriptors while a thread is inside: their numbers would soon be those of others."""
         with self._lock:
             if self._closed:
-                raise DisconnectedError("the connection was closed")
+                raise DisconnectedError(CLOSED)
             self._inside += 1
         try:
             yield
@@ -102,15 +108,15 @@ def _deadline(timeout: float | None) -> float | None:
     return None if timeout is None else time.monotonic() + timeout
 
 
-def _open(path: Path, deadline: float | None) -> Ends:
-    opening = Opening(path)
+def _open(address: Address, deadline: float | None) -> Ends:
+    opening = Opening(address)
     try:
         while (ends := opening.advance()) is None:
             poll = select.poll()
             poll.register(opening.rendezvous, select.POLLOUT if opening.waits_to_write else 0)
             poll.register(opening.replies, select.POLLIN)
             if not poll.poll(None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000):
-                raise DisconnectedError(f"the instance at {path} did not open a connection in time")
+                raise unreachable(address, TimeoutError(errno.ETIMEDOUT, "it opened no connection in time"))
     finally:
         opening.close()
     return ends

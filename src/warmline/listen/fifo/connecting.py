@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
+from warmline.listen.addresses import Address
 from warmline.listen.fifo.opening import Ends, Opening
 from warmline.listen.fifo.transport import FifoTransport
 
 P = TypeVar("P", bound=asyncio.Protocol)
 
 
-async def connect_fifo(path: Path, new_protocol: Callable[[], P]) -> tuple[FifoTransport, P]:
+async def connect_fifo(address: Address, new_protocol: Callable[[], P]) -> tuple[FifoTransport, P]:
     """Connect; cancelled, it leaves nothing. Raises DisconnectedError. There is no time limit but the caller's."""
     loop = asyncio.get_running_loop()
-    opening = Opening(path)
+    opening = Opening(address)
     try:
         while (ends := opening.advance()) is None:
             await _until_it_may_advance(loop, opening)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import json
 import logging
 import os
 from collections import deque
@@ -17,6 +16,8 @@ from warmline.listen.addresses import Address
 from warmline.listen.fifo.files import Rendezvous
 from warmline.listen.fifo.lines import OPENED, Letter, Lines, Open, read_line
 from warmline.listen.fifo.transport import FifoTransport
+from warmline.listen.messages import Problem
+from warmline.listen.protocol import encode_reply
 from warmline.settings import ListenSettings
 
 logger = logging.getLogger(__name__)
@@ -26,8 +27,7 @@ READ_BYTES = 16 * 1024
 
 OVERLOADED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
 
-FULL = "there are as many connections as there may be: try again in a moment"
-OPEN_TO_OTHERS = "others may open the FIFO for replies: make it with `mkfifo -m 600`"
+OPEN_TO_OTHERS = Problem("unsafe_path", "others may open the FIFO for replies: make it with `mkfifo -m 600`")
 
 
 class Held(NamedTuple):
@@ -48,7 +48,6 @@ class FifoListener:
         self._lines = Lines()
         self._waiting: deque[bytes] = deque()
         self._held: deque[Held] = deque()
-        self._connections: set[FifoTransport] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._closed = False
 
@@ -126,13 +125,11 @@ class FifoListener:
             raise
         self._rendezvous.unlink(requests)
         self._rendezvous.unlink(replies)
-        if len(self._connections) >= self._settings.connections:
-            _say_and_close(writing, _problem("too_many_requests", FULL))
-            os.close(reading)
-        elif _say(writing, OPENED):
+        if _say(writing, OPENED):
             self._begin(reading, writing, b"")
         else:
             os.close(reading)
+            os.close(writing)
 
     def _open_private(self, name: str, flags: int) -> int:
         descriptor, private = self._rendezvous.open_checked(name, flags)
@@ -142,8 +139,7 @@ class FifoListener:
         return descriptor
 
     def _begin(self, reading: int | None, writing: int, begun: bytes) -> None:
-        transport = FifoTransport(self._loop, self._new_session(), reading, writing, on_lost=self._connections.discard)
-        self._connections.add(transport)
+        transport = FifoTransport(self._loop, self._new_session(), reading, writing)
         self._loop.call_soon(transport.begin, begun)
 
     # Letters
@@ -156,12 +152,11 @@ class FifoListener:
             if error.errno == errno.ENXIO:
                 return False
             raise
-        if not private:
-            _say_and_close(writing, _problem("unsafe_path", OPEN_TO_OTHERS))
-        elif len(self._connections) >= self._settings.connections:
-            _say_and_close(writing, _problem("too_many_requests", FULL))
-        else:
+        if private:
             self._begin(None, writing, letter.line)
+        else:
+            _say(writing, encode_reply(OPEN_TO_OTHERS))
+            os.close(writing)
         return True
 
     def _hold(self, letter: Letter) -> None:
@@ -200,21 +195,9 @@ class FifoListener:
         do()
 
 
-def _problem(code: str, error: str) -> bytes:
-    return json.dumps({"type": "error", "code": code, "error": error}).encode() + b"\n"
-
-
 def _say(writing: int, line: bytes) -> bool:
-    """Say a line to a client that has just been opened; False, and closed: it has gone, or its FIFO is full."""
+    """Say a line to who has just been opened; False: it has gone, or has filled its own FIFO."""
     try:
-        if os.write(writing, line) == len(line):
-            return True
+        return os.write(writing, line) == len(line)
     except (BrokenPipeError, BlockingIOError):
-        pass  # who fills a FIFO of its own cannot be told
-    os.close(writing)
-    return False
-
-
-def _say_and_close(writing: int, line: bytes) -> None:
-    if _say(writing, line):
-        os.close(writing)
+        return False

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from warmline.errors import DisconnectedError
+from warmline.listen.addresses import Address
 from warmline.listen.fifo.files import FLAGS, prefix_of
 from warmline.listen.fifo.lines import refusal_in, write_open
+from warmline.listen.transports import unreachable
 
 READ_BYTES = 4096
 
@@ -33,23 +35,24 @@ class Opening:
     the caller's, and there is nothing to close.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        path = address.path
         self._names: list[Path] = []
         self._held: list[int] = []
         self._heard = b""
         try:
-            self.rendezvous = self._hold(_knock(path))
+            self.rendezvous = self._hold(_knock(address))
             stem = f"{prefix_of(path)}{secrets.token_hex(8)}"
             self._requests = self._make(path.with_name(f"{stem}.requests"), os.O_WRONLY)
             self.replies = self._make(path.with_name(f"{stem}.replies"), os.O_RDONLY)
             self._unsaid = write_open(f"{stem}.requests", f"{stem}.replies")
         except OSError as error:
             self.close()
-            raise DisconnectedError(f"cannot connect to {path}: {error.strerror}") from error
+            raise unreachable(address, error) from error
         except BaseException:
             self.close()
             raise
-        self._path = path
 
     def _make(self, path: Path, flags: int) -> int:
         os.mkfifo(path, 0o600)
@@ -81,7 +84,7 @@ class Opening:
         if ended:
             return self._finish(line, begun)
         if gone:
-            raise DisconnectedError(f"the instance at {self._path} has gone")
+            raise DisconnectedError(f"the instance at {self._address} has gone")
         return None
 
     def _say(self) -> None:
@@ -89,7 +92,7 @@ class Opening:
             try:
                 os.write(self.rendezvous, self._unsaid)  # all or nothing: it is shorter than PIPE_BUF
             except BrokenPipeError as error:
-                raise DisconnectedError(f"the instance at {self._path} has gone") from error
+                raise DisconnectedError(f"the instance at {self._address} has gone") from error
             self._unsaid = b""
 
     def _instance_is_gone(self) -> bool:
@@ -99,7 +102,7 @@ class Opening:
 
     def _finish(self, line: bytes, begun: bytes) -> Ends:
         if (refusal := refusal_in(line)) is not None:
-            raise DisconnectedError(f"the instance at {self._path} opened no connection: {refusal}")
+            raise DisconnectedError(f"the instance at {self._address} opened no connection: {refusal}")
         self._held = [descriptor for descriptor in self._held if descriptor not in {self.replies, self._requests}]
         self._names.clear()  # the instance took them away before it said so
         self.close()
@@ -115,16 +118,16 @@ class Opening:
         self._held.clear()
 
 
-def _knock(path: Path) -> int:
+def _knock(address: Address) -> int:
     """Open the rendezvous to write to. Raises OSError, DisconnectedError."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | FLAGS)
+        descriptor = os.open(address.path, os.O_WRONLY | FLAGS)
     except OSError as error:
         if error.errno == errno.ENXIO:
-            raise DisconnectedError(f"no instance listens at {path}: its daemon has ended") from error
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "nobody reads there") from error
         raise
     found = os.fstat(descriptor)
     if not (stat.S_ISFIFO(found.st_mode) and found.st_uid == os.geteuid()):
         os.close(descriptor)
-        raise DisconnectedError(f"{path} is no FIFO of yours: no instance listens there")
+        raise DisconnectedError(f"no instance answers at {address}: it is no FIFO of yours")
     return descriptor

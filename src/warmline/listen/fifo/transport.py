@@ -31,15 +31,12 @@ class FifoTransport(asyncio.Transport):
         protocol: asyncio.BaseProtocol,
         reading: int | None,
         writing: int,
-        *,
-        on_lost: Callable[[FifoTransport], object] | None = None,
     ) -> None:
         super().__init__()
         self._loop = loop
         self.set_protocol(protocol)
         self._reading = reading
         self._writing: int | None = writing
-        self._on_lost = on_lost
         self._unsent = bytearray()
         self._low, self._high = HIGH_WATER_BYTES // 4, HIGH_WATER_BYTES
         self._paused = self._told_to_pause = False
@@ -225,12 +222,7 @@ class FifoTransport(asyncio.Transport):
         self._ended_out = True
         self._stop_reading()
         self._end_output()
-        self._loop.call_soon(self._say_lost, error)
-
-    def _say_lost(self, error: Exception | None) -> None:
-        if self._on_lost is not None:
-            self._on_lost(self)
-        self._protocol.connection_lost(error)
+        self._loop.call_soon(self._protocol.connection_lost, error)
 
     def close(self) -> None:
         """See asyncio: what is written already still goes out."""
