@@ -32,6 +32,7 @@ class Echo(asyncio.Protocol):
 
     def __init__(self, living: set[Echo]) -> None:
         self._living = living
+        self.count = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -39,6 +40,7 @@ class Echo(asyncio.Protocol):
         self._living.add(self)
 
     def data_received(self, data: bytes) -> None:
+        self.count += len(data)
         self.transport.write(data)
 
     def pause_writing(self) -> None:

@@ -134,8 +134,6 @@ def test_an_instance_that_nobody_hears_stops_reading_and_one_that_is_not_read_st
 class Counting(Echo):
     """Answers when the peer has ended: with how much it had said."""
 
-    count = 0
-
     def data_received(self, data: bytes) -> None:
         self.count += len(data)
 
@@ -195,6 +193,28 @@ def test_a_client_on_a_loop_hears_megabytes_and_the_end(path: Path, loop: str) -
             echo.run(echo.hang_up)
             assert await client.lost is None
             assert transport.is_closing()
+
+    with echoing(path, loop=loop) as echo, asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+        runner.run(talk())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_client_that_reads_slowly_hears_all_though_the_instance_has_closed(path: Path, loop: str) -> None:
+    said = os.urandom(60_000)  # a pipe holds them
+
+    async def talk() -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            transport, client = await connect_fifo(at(path), Collecting)
+            transport.pause_reading()
+            transport.write(said)
+            await asyncio.to_thread(
+                until, lambda: echo.run(lambda: sum(each.count for each in echo.living)) == len(said)
+            )
+            echo.run(echo.hang_up)
+            await asyncio.to_thread(until, lambda: transport._writing is None)
+            transport.resume_reading()
+            assert await client.lost is None
+            assert client.heard == said
 
     with echoing(path, loop=loop) as echo, asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
         runner.run(talk())

@@ -26,10 +26,15 @@ class FifoChannel:
 
     def __init__(self, address: Address, timeout: float | None) -> None:
         """Connect within so many seconds. Raises DisconnectedError."""
-        ends = _open(address, _deadline(timeout))
+        self._woken, self._wake = os.pipe()
+        try:
+            ends = _open(address, _deadline(timeout))
+        except BaseException:
+            os.close(self._woken)
+            os.close(self._wake)
+            raise
         self._begun = ends.begun
         self._replies, self._requests = ends.replies, ends.requests
-        self._woken, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if hasattr(os, "pipe2") else os.pipe()
         self._lock = Lock()
         self._inside = 0
         self._closed = False

@@ -26,7 +26,7 @@ async def connect_fifo(address: Address, new_protocol: Callable[[], P]) -> tuple
 
 
 def _transport_over(loop: asyncio.AbstractEventLoop, ends: Ends, protocol: P) -> tuple[FifoTransport, P]:
-    transport = FifoTransport(loop, protocol, ends.replies, ends.requests)
+    transport = FifoTransport(loop, protocol, ends.replies, ends.requests, hears_out=True)
     transport.begin(ends.begun)
     return transport, protocol
 

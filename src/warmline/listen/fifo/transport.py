@@ -21,8 +21,8 @@ class FifoTransport(asyncio.Transport):
     """Two streams of bytes. Owns the descriptors, which do not block, and closes them before connection_lost.
 
     Without a descriptor to read from, the stream in ends after what `begin` is given. write_eof closes the stream out
-    and goes on reading. When the peer's reading end is gone, what it had said before is still handed on, unless reading
-    is paused, and then the connection is lost.
+    and goes on reading. When the peer has gone, what it had said before is still handed on, and then the connection is
+    lost; while reading is paused, it is lost at once, or, to who hears_out, when all was read after all.
     """
 
     def __init__(
@@ -31,12 +31,15 @@ class FifoTransport(asyncio.Transport):
         protocol: asyncio.BaseProtocol,
         reading: int | None,
         writing: int,
+        *,
+        hears_out: bool = False,
     ) -> None:
         super().__init__()
         self._loop = loop
         self.set_protocol(protocol)
         self._reading = reading
         self._writing: int | None = writing
+        self._hears_out = hears_out
         self._unsent = bytearray()
         self._low, self._high = HIGH_WATER_BYTES // 4, HIGH_WATER_BYTES
         self._paused = self._told_to_pause = False
@@ -76,7 +79,7 @@ class FifoTransport(asyncio.Transport):
     def _end_of_input(self) -> None:
         self._stop_reading()
         goes_on = self._tell(self._protocol.eof_received)
-        if not goes_on or self._ended_out:
+        if not goes_on or self._writing is None:
             self.close()
 
     def _stop_reading(self) -> None:
@@ -204,15 +207,25 @@ class FifoTransport(asyncio.Transport):
         """Hand on what the peer had said before it went, then end."""
         if self._lost or self._writing is None:
             return
-        unsent = bool(self._unsent)
+        error = ConnectionResetError("the peer has gone") if self._unsent else None
         self._unsent.clear()
         self._loop.remove_reader(self._writing)
         self._loop.remove_writer(self._writing)
+        self._hear_last_words()
+        if self._paused and self._hears_out and self._reading is not None:
+            self._end_output()
+        else:
+            self._lose(error)
+
+    def _hear_last_words(self) -> None:
         for _ in range(LAST_READS):
-            if not self.is_reading() or not (data := self._take()):
-                break
+            if not self.is_reading() or (data := self._take()) is None:
+                return
+            if not data:
+                self._stop_reading()
+                self._tell(self._protocol.eof_received)
+                return
             self._tell(self._protocol.data_received, data)
-        self._lose(ConnectionResetError("the peer has gone") if unsent else None)
 
     def _lose(self, error: Exception | None) -> None:
         if self._lost:
