@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -12,9 +13,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
 import uvloop
 
+from talk import until
 from warmline.listen.addresses import Address, Via
+from warmline.listen.fifo.channel import FifoChannel
 from warmline.listen.fifo.listener import FifoListener
 from warmline.settings import ListenSettings
 
@@ -106,6 +110,77 @@ def echoing(
     finally:
         instance.close()
     assert not instance.faults
+
+
+def at(path: Path) -> Address:
+    return Address(Via.FIFO, str(path))
+
+
+def connect(instance: EchoInstance) -> FifoChannel:
+    return FifoChannel(instance.address, PATIENCE_SECONDS)
+
+
+def hear(channel: FifoChannel, count: int) -> bytes:
+    heard = b""
+    while len(heard) < count:
+        piece = channel.receive(PATIENCE_SECONDS)
+        assert piece, "the connection ended before it had said all"
+        heard += piece
+    return heard
+
+
+def ping(instance: EchoInstance, data: bytes = b"ping\n") -> None:
+    """Be served, as ever."""
+    channel = connect(instance)
+    channel.send(data, PATIENCE_SECONDS)
+    assert hear(channel, len(data)) == data
+    channel.close()
+
+
+def names_beside(path: Path) -> list[str]:
+    return sorted(each.name for each in path.parent.iterdir() if each != path)
+
+
+def descriptors() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def descriptors_of(instance: EchoInstance) -> int:
+    """Count them when all connections have ended, and while it does nothing else."""
+    until(lambda: not instance.living)
+    return instance.run(descriptors)
+
+
+def write_at(path: Path, data: bytes) -> None:
+    """Write to the rendezvous as anything may, in as many pieces as it takes."""
+    with path.open("wb", buffering=0) as rendezvous:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[rendezvous.write(rest) :]
+
+
+class Collecting(asyncio.Protocol):
+    """A client that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.heard = bytearray()
+        self.awaited = 0
+        self.all_heard = asyncio.Event()
+        self.lost: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+
+    def data_received(self, data: bytes) -> None:
+        self.heard += data
+        if len(self.heard) >= self.awaited:
+            self.all_heard.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost.set_result(exc)
+
+
+def give_away(path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root makes files of other users")
+    os.chown(path, 12345, 12345, follow_symlinks=False)
 
 
 async def _serve(path: Path) -> None:

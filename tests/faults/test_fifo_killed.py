@@ -14,10 +14,9 @@ import pytest
 
 import echo_instance
 import fifo_caller
-from echo_instance import LOOPS, PATIENCE_SECONDS, EchoInstance, echoing
+from echo_instance import LOOPS, PATIENCE_SECONDS, at, descriptors_of, echoing, names_beside
 from talk import until
 from warmline.errors import DisconnectedError
-from warmline.listen.addresses import Address, Via
 from warmline.listen.fifo.channel import FifoChannel
 
 KILLS_AT_RANDOM = 12
@@ -43,24 +42,11 @@ def program(module: object, *words: str) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-def at(path: Path) -> Address:
-    return Address(Via.FIFO, str(path))
-
-
 def ping(path: Path) -> None:
     channel = FifoChannel(at(path), PATIENCE_SECONDS)
     channel.send(b"ping", PATIENCE_SECONDS)
     assert channel.receive(PATIENCE_SECONDS) == b"ping"
     channel.close()
-
-
-def descriptors_of(instance: EchoInstance) -> int:
-    until(lambda: not instance.living)
-    return instance.run(lambda: sum(1 for _ in Path("/proc/self/fd").iterdir()))
-
-
-def names_beside(path: Path) -> list[str]:
-    return [each.name for each in path.parent.iterdir() if each != path]
 
 
 @pytest.mark.parametrize("loop", LOOPS)

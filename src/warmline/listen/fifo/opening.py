@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import select
 import stat
 from contextlib import suppress
@@ -43,7 +42,7 @@ class Opening:
         self._heard = b""
         try:
             self.rendezvous = self._hold(_knock(address))
-            stem = f"{prefix_of(path)}{secrets.token_hex(8)}"
+            stem = f"{prefix_of(path)}{os.urandom(8).hex()}"
             self._requests = self._make(path.with_name(f"{stem}.requests"), os.O_WRONLY)
             self.replies = self._make(path.with_name(f"{stem}.replies"), os.O_RDONLY)
             self._unsaid = write_open(f"{stem}.requests", f"{stem}.replies")
