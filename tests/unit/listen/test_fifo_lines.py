@@ -30,6 +30,7 @@ def test_a_line_longer_than_the_system_writes_at_once_is_left_out_and_the_next_i
     assert lines.feed(b"x" * PIPE_BUF) == []
     assert lines.feed(b"x") == []
     assert lines.feed(b"x" * 1_000_000) == []
+    assert len(lines._rest) == PIPE_BUF + 1
     assert lines.feed(b"\nnext\n") == [b"next"]
 
 
