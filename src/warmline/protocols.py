@@ -96,7 +96,7 @@ class Store(Protocol):
         """Accept a message with one delivery, at the next position of the mailbox.
 
         A message whose (conversation, sender, idempotency_key) was accepted before is that message
-        again when body, kind and the mailbox it was sent to are the same, wherever it was escalated since;
+        again when body, kind, memories and the mailbox it was sent to are the same, wherever it was escalated since;
         otherwise IdempotencyConflictError. A repeat is under no rule, costs nothing, and settles nothing.
         With `by`, the speaker's rules hold, in the same transaction: it inherits the trace of in_reply_to, or
         else of what `by` holds from any mailbox (of several, the one with most hops), and one hop more than the most
