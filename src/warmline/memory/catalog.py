@@ -120,15 +120,15 @@ def split_shown(shown: str) -> tuple[str, str]:
     return root, relative
 
 
-def _bounds(shown: str) -> tuple[str, str, str, str]:
-    """Return the root, and where beneath it a file or folder begins and ends: `0` is what comes after `/`.
+def _bounds(shown: str) -> dict[str, str]:
+    """Return the root, the path beneath it, and between what all lies beneath that: `0` is what comes after `/`.
 
-    What is no such path, whatever it is, has an empty root.
+    What is no such path, whatever it is, has no root.
     """
     root, relative = split_shown(shown)
-    if not relative or "\0" in shown or _SURROGATE.search(shown):
-        root, relative = "", "."
-    return root, relative, f"{relative}/", f"{relative}0"
+    if not relative or _SURROGATE.search(shown):
+        root = relative = ""
+    return {"root": root, "at": relative, "above": f"{relative}/", "below": f"{relative}0"}
 
 
 class Catalog:
@@ -176,8 +176,8 @@ class Catalog:
         """Return a file, or a folder with all beneath it, as if it were a root; None when nothing is indexed there."""
         rows = self._connection.execute(
             "select path, count(id), sum(lines), sum(size) from files join roots on name = root"
-            " where root = ? and (relative = ? or relative >= ? and relative < ?) group by path",
-            _bounds(shown),
+            " where id in (select value from json_each(?)) group by path",
+            (json.dumps(self.numbers(shown)),),
         )
         for path, files, lines, size in rows:
             return Root(shown, Path(path, split_shown(shown)[1]), files, lines, size)
@@ -186,7 +186,9 @@ class Catalog:
     def numbers(self, shown: str) -> list[int]:
         """Return the numbers of a file, or of all files beneath a folder."""
         rows = self._connection.execute(
-            "select id from files where root = ? and (relative = ? or relative >= ? and relative < ?)", _bounds(shown)
+            "select id from files where root = :root and relative = :at union all"
+            " select id from files where root = :root and relative > :above and relative < :below",
+            _bounds(shown),
         )
         return [row[0] for row in rows]
 

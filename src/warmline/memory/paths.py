@@ -34,7 +34,7 @@ def real_path(roots: Mapping[str, Path], shown: str, within: Scope | None = None
     try:
         real = root.joinpath(*parts).resolve()
     except (OSError, RuntimeError, ValueError) as error:
-        raise UnsafePathError(f"{told(shown)} cannot be followed: {error}") from error
+        raise UnsafePathError(f"{told(shown)} cannot be followed; name a file below its root") from error
     if not real.is_relative_to(root):
         raise UnsafePathError(f"{told(shown)} leads out of its root by a link; name a file below it")
     if within is not None and not reaches(within, _shown_in(name, root, real)):
