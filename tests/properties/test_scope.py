@@ -23,7 +23,18 @@ from warmline.settings import MemorySettings
 NAMES = ["a", "A", "a-2", "a.md", "a b", "ab", "ä", "*", "a OR b", "\\", "root:a", "-a", '"']
 """That begin alike, differ by case, or would mean something to a query."""
 
-FILES = ["notes.md", "a/notes.md", "a/b/notes.md", "a-2/notes.md", "A/notes.md", "a.md", "*/%.md", "ä/_.md"]
+FILES = [
+    "notes.md",
+    "ab/notes.md",
+    "a0.md",
+    "a/notes.md",
+    "a/b/notes.md",
+    "a-2/notes.md",
+    "A/notes.md",
+    "a.md",
+    "*/%.md",
+    "ä/_.md",
+]
 
 names = st.sampled_from(NAMES)
 paths = st.builds("{}/{}".format, names, st.sampled_from([*FILES, "a", "a/b", "*", "ä", "b", "notes", "a/notes.md/x"]))

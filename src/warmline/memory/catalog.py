@@ -297,4 +297,8 @@ class Catalog:
             number: LiveFile(root, relative, f"{path}/{relative}" if relative else path, size, mtime_ns, kind)
             for number, root, path, relative, size, mtime_ns, kind in rows
         }
-        return {number: file for number, file in files.items() if within is None or reaches(within, file.shown)}
+        return {
+            number: file
+            for number, file in files.items()
+            if within is None or file.root in within or reaches(within, file.shown)
+        }
