@@ -97,6 +97,7 @@ def test_a_scope_finds_the_lines_that_it_reaches_and_no_other(
 
 
 @settings(max_examples=40, deadline=None)
+@example({"a": dict.fromkeys(FILES, "port")}, frozenset({"a/a", "a/*", "A"}))
 @given(roots_of_files, scopes)
 def test_counts_of_parts_are_those_of_the_files_that_they_reach(
     roots: dict[str, dict[str, str]], within: frozenset[str]
