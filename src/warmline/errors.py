@@ -14,7 +14,8 @@ WarmlineError
 │   ├── UnknownCredentialError
 │   ├── UnknownBatchError       no such hand-over to this reader
 │   ├── UnknownAgentError       no agent of that name is configured
-│   └── UnknownRootError        a memory has no root of that name
+│   ├── UnknownRootError        a memory has no root of that name
+│   └── UnknownFileError        ... or no such file, for who asks
 ├── ConflictError               the thing is in a state that does not allow this
 │   ├── IdempotencyConflictError
 │   ├── LeaseLostError          the lease was settled, lapsed or given to another
@@ -110,6 +111,10 @@ class UnknownAgentError(NotFoundError):
 
 class UnknownRootError(NotFoundError):
     """The memory has no root with this name."""
+
+
+class UnknownFileError(NotFoundError):
+    """The memory holds no such file, or the speaker's scope does not reach it: nothing tells the two apart."""
 
 
 class ConflictError(WarmlineError):

@@ -151,6 +151,9 @@ class MemorySettings:
     max_line_bytes: int = 1024 * 1024
     """A longer line is not one that a person could be shown; its file is skipped."""
 
+    max_path_bytes: int = 8 * 1024
+    """Of a path that somebody names, in UTF-8: twice what a system takes, which a root's name may stand before."""
+
     max_depth: int = 100
     """Folders below a root: deeper trees are made by accident, such as by a tool that copied into itself."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import secrets
 import sys
 import time
@@ -11,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from warmline.errors import DaemonError, ForbiddenError, StoreError
 from warmline.interfaces.cli.answers import show_answer
-from warmline.interfaces.cli.arguments import add_fenced, add_json, duration, is_fenced, message_id, moment, spoken
+from warmline.interfaces.cli.arguments import (
+    absolute_path,
+    add_fenced,
+    add_json,
+    duration,
+    is_fenced,
+    message_id,
+    moment,
+    spoken,
+)
 from warmline.interfaces.cli.output import complain, hint, one_line, tell_masked
 
 if TYPE_CHECKING:
@@ -41,6 +51,11 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     whom = ask.add_mutually_exclusive_group()
     whom.add_argument("--to", metavar="NAME", help="the mailbox to ask; `mailbox list` shows which there are (memory)")
     whom.add_argument("--agent", metavar="NAME", help="who is to answer from the memory, and nobody else (any agent)")
+    ask.add_argument(
+        "--file",
+        metavar="PATH",
+        help="a file of the memory to answer from, and from nothing else: where it lies, or as answers cite it",
+    )
     ask.add_argument("--conversation", metavar="ID", help="whose mailbox, where several have that name")
     ask.add_argument("--key", help="idempotency key: the same key and question are the same ticket")
     add_fenced(ask)
@@ -63,7 +78,12 @@ def _ask(options: argparse.Namespace) -> int:
     """
     from warmline.interfaces.cli.client import client_for
 
-    named = {"to": options.to, "agent": options.agent, "conversation": options.conversation}
+    named = {
+        "to": options.to,
+        "agent": options.agent,
+        "conversation": options.conversation,
+        "file": options.file if options.file is None else _whole(options.file),
+    }
     body = {"question": spoken(options.question), **{name: each for name, each in named.items() if each is not None}}
     if options.deadline:
         body["deadline_at"] = options.deadline.isoformat()
@@ -90,6 +110,15 @@ def _ticket(options: argparse.Namespace) -> int:
 
     answer = client_for(options.home).wait(question_path(options.id), options.wait)
     return show_answer(answer, as_json=options.json, fenced=is_fenced(options))
+
+
+def _whole(path: str) -> str:
+    """Return an absolute path for one that is there from where the person stands; else it is as answers cite it.
+
+    Raises InvalidInputError.
+    """
+    is_here = path.startswith((".", "~")) or os.path.lexists(path)
+    return absolute_path(path) if is_here else path
 
 
 def _writing(options: argparse.Namespace) -> Writing | None:
