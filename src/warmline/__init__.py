@@ -5,8 +5,6 @@ For programs: `connect` and `connect_async` reach a running instance, and are im
 
 from __future__ import annotations
 
-from importlib import import_module
-
 __version__ = "0.1.0"
 
 __all__ = ["AsyncLineClient", "LineClient", "Response", "__version__", "connect", "connect_async"]
@@ -16,22 +14,23 @@ if TYPE_CHECKING:
     from warmline.listen.async_client import AsyncLineClient, connect_async
     from warmline.listen.client import LineClient, connect
     from warmline.listen.messages import Response
+else:
+    _PLACES = {
+        "AsyncLineClient": "warmline.listen.async_client",
+        "LineClient": "warmline.listen.client",
+        "Response": "warmline.listen.messages",
+        "connect": "warmline.listen.client",
+        "connect_async": "warmline.listen.async_client",
+    }
 
-_PLACES = {
-    "AsyncLineClient": "warmline.listen.async_client",
-    "LineClient": "warmline.listen.client",
-    "Response": "warmline.listen.messages",
-    "connect": "warmline.listen.client",
-    "connect_async": "warmline.listen.async_client",
-}
+    def __getattr__(name: str) -> object:
+        if name not in _PLACES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module  # noqa: PLC0415 - only who asks for a client pays for it
 
-
-def __getattr__(name: str) -> object:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(_PLACES[name]), name)
-    globals()[name] = found
-    return found
+        found = getattr(import_module(_PLACES[name]), name)
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:

@@ -19,6 +19,7 @@ from places import KINDS, place
 from serving_desk import LIMIT_SECONDS, ServingDesk
 from warmline import connect, connect_async
 from warmline.errors import DisconnectedError, InvalidInputError, PendingError
+from warmline.listen.messages import Progress, Text
 
 BRIEF = 0.2
 """In seconds: a silence that a test can wait for."""
@@ -38,7 +39,8 @@ def free(url: str, name: str) -> None:
 
 
 def test_a_question_outlives_a_killed_instance_and_is_answered_once(desk: ServingDesk) -> None:
-    accepted, heard = threading.Event(), []
+    accepted = threading.Event()
+    heard: list[Text] = []
     with connect(desk.url) as line, ThreadPoolExecutor(1) as pool:
         held = pool.submit(line.ask, "hold door", wait=30, on_text=heard.append, on_progress=lambda _: accepted.set())
         assert accepted.wait(LIMIT_SECONDS)
@@ -68,13 +70,11 @@ def test_all_threads_of_a_client_outlive_a_killed_instance(desk: ServingDesk) ->
 
 
 async def test_all_coroutines_of_a_client_outlive_a_killed_instance(desk: ServingDesk) -> None:
-    accepted = [asyncio.Event() for _ in range(8)]
+    accepted: asyncio.Queue[Progress] = asyncio.Queue()
     async with connect_async(desk.url) as line, asyncio.timeout(30):
-        held = [
-            asyncio.create_task(line.ask(f"hold {number}", on_progress=lambda _, number=number: accepted[number].set()))
-            for number in range(8)
-        ]
-        await asyncio.gather(*(event.wait() for event in accepted))
+        held = [asyncio.create_task(line.ask(f"hold {number}", on_progress=accepted.put_nowait)) for number in range(8)]
+        for _ in held:
+            await accepted.get()
         desk.kill()
         desk.start()
         for number in range(8):

@@ -65,8 +65,8 @@ def test_what_is_said_is_understood_or_a_lost_connection(said: list[Any]) -> Non
             elif isinstance(reply, Text):
                 assert type(reply.offset) is int
             response_of(reply)
-    except WarmlineError as error:
-        assert str(error) is not None
+    except WarmlineError:
+        return
 
 
 @given(st.binary(max_size=200), st.integers(1, 20))
