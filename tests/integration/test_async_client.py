@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from places import KINDS, place
+from listening import PLACES
 from serving_desk import LIMIT_SECONDS, ServingDesk
 from warmline import AsyncLineClient, connect_async
 from warmline.errors import ConflictError, DisconnectedError, FailedError, InvalidInputError, PendingError
 from warmline.listen.messages import Text
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=PLACES)
 def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServingDesk]:
-    serving = ServingDesk(place(request.param, tmp_path), tmp_path)
+    serving = ServingDesk(str(PLACES[request.param](tmp_path)), tmp_path)
     serving.start()
     yield serving
     serving.close()

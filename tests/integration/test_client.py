@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from desk_process import CITATION
-from places import KINDS, place
+from listening import PLACES
 from serving_desk import LIMIT_SECONDS, ServingDesk
 from warmline import LineClient, connect
 from warmline.errors import (
@@ -27,15 +27,16 @@ from warmline.errors import (
     UnknownMessageError,
     WarmlineError,
 )
+from warmline.listen.addresses import Via
 from warmline.listen.messages import Progress, Text
 from warmline.model import Outcome, State
 
 TOKEN = "wl_" + "5e" * 24
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=PLACES)
 def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServingDesk]:
-    serving = ServingDesk(place(request.param, tmp_path), tmp_path)
+    serving = ServingDesk(str(PLACES[request.param](tmp_path)), tmp_path)
     serving.start()
     yield serving
     serving.close()
@@ -208,7 +209,7 @@ def test_a_closed_client_says_so_and_whoever_waits_is_told(line: LineClient) -> 
 
 
 def test_a_token_says_who_speaks_and_is_shown_nowhere(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    serving = ServingDesk(place("unix", tmp_path), tmp_path, TOKEN)
+    serving = ServingDesk(str(PLACES[Via.UNIX](tmp_path)), tmp_path, TOKEN)
     serving.start()
     try:
         with connect(serving.url, token=TOKEN) as line:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from places import KINDS, place
+from listening import PLACES
 from serving_desk import LIMIT_SECONDS, ServingDesk
 from warmline import connect, connect_async
 from warmline.errors import DisconnectedError, InvalidInputError, PendingError
@@ -25,9 +25,9 @@ BRIEF = 0.2
 """In seconds: a silence that a test can wait for."""
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=PLACES)
 def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServingDesk]:
-    serving = ServingDesk(place(request.param, tmp_path), tmp_path)
+    serving = ServingDesk(str(PLACES[request.param](tmp_path)), tmp_path)
     serving.start()
     yield serving
     serving.close()
