@@ -54,7 +54,7 @@ from __future__ import annotations
 
 
 class WarmlineError(Exception):
-    """The base of all; never raised itself."""
+    """The base of all; raised itself only for an error of a newer instance, which this version cannot know."""
 
 
 class InvalidInputError(WarmlineError):

@@ -95,7 +95,7 @@ def read_reply(line: bytes) -> tuple[Reply, Id | None]:
     try:
         said = _object(line)
         return _reading(said, _REPLIES, "a reply's type")(said), _id(said)
-    except (ValueError, KeyError, TypeError) as wrong:
+    except ValueError as wrong:
         raise DaemonError("what answers there does not speak as a persistent instance does") from wrong
 
 
@@ -273,28 +273,60 @@ _SAYING: Mapping[type[Reply], Callable[[Any], dict[str, Any]]] = {
 
 def _hear_response(said: Said) -> Response:
     return Response(
-        said["answer"],
-        said["ticket"],
-        Outcome(said["outcome"]),
-        said["author"],
-        tuple(said["sources"]),
-        tuple(_hear_citation(each) for each in said["citations"]),
-        said.get("in_place_of"),
-        tuple(said.get("redacted", ())),
+        _needed(said, "answer"),
+        _needed(said, "ticket"),
+        Outcome(_needed(said, "outcome")),
+        _needed(said, "author"),
+        _texts(said, "sources"),
+        tuple(_hear_citation(each) for each in _list(said, "citations")),
+        _text(said, "in_place_of"),
+        _texts(said, "redacted"),
     )
 
 
-def _hear_citation(said: Said) -> Citation:
-    status = CitationStatus(said["status"])
-    return Citation(said["path"], said["first_line"], said["last_line"], said["quote"], status)
+def _hear_citation(said: object) -> Citation:
+    if not isinstance(said, dict):
+        raise _WrongError("a citation is an object")
+    lines = _count(said, "first_line"), _count(said, "last_line")
+    return Citation(_needed(said, "path"), *lines, _needed(said, "quote"), CitationStatus(_needed(said, "status")))
+
+
+def _hear_problem(said: Said) -> Problem:
+    retry_after = _seconds(said, "retry_after")
+    return Problem(_needed(said, "code"), _needed(said, "error"), _text(said, "ticket"), retry_after)
+
+
+def _list(said: Said, name: str) -> list[Any]:
+    found = said.get(name)
+    if found is None:
+        return []
+    if not isinstance(found, list):
+        raise _WrongError(f"`{name}` must be a list")
+    return found
+
+
+def _texts(said: Said, name: str) -> tuple[str, ...]:
+    found = tuple(_list(said, name))
+    if not all(isinstance(each, str) for each in found):
+        raise _WrongError(f"`{name}` must hold text")
+    return found
+
+
+def _count(said: Said, name: str) -> int:
+    count = said.get(name)
+    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+        raise _WrongError(f"`{name}` must be a whole number")
+    return count
 
 
 _REPLIES: Mapping[str, Callable[[Said], Reply]] = {
     "response": _hear_response,
-    "ticket": lambda said: Ticket(said["ticket"], State(said["state"])),
-    "progress": lambda said: Progress(said["ticket"], State(said["state"])),
-    "text": lambda said: Text(said["ticket"], said["delivery"], said["offset"], said["text"]),
-    "cancelled": lambda said: Cancelled(said["ticket"]),
-    "pong": lambda said: Pong(said.get("data")),
-    "error": lambda said: Problem(said["code"], said["error"], said.get("ticket"), said.get("retry_after")),
+    "ticket": lambda said: Ticket(_needed(said, "ticket"), State(_needed(said, "state"))),
+    "progress": lambda said: Progress(_needed(said, "ticket"), State(_needed(said, "state"))),
+    "text": lambda said: Text(
+        _needed(said, "ticket"), _count(said, "delivery"), _count(said, "offset"), _needed(said, "text")
+    ),
+    "cancelled": lambda said: Cancelled(_needed(said, "ticket")),
+    "pong": lambda said: Pong(_text(said, "data")),
+    "error": _hear_problem,
 }
