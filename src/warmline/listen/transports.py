@@ -24,7 +24,11 @@ def listen_at(address: Address, settings: ListenSettings) -> Listener:
             from warmline.listen.sockets import SocketListener  # noqa: PLC0415
 
             return SocketListener(address, settings)
-        case Via.FIFO | Via.SHM:
+        case Via.SHM:
+            from warmline.listen.shared_memory.listener import ShmListener  # noqa: PLC0415
+
+            return ShmListener(address, settings)
+        case Via.FIFO:
             raise _unknown(address)
 
 
@@ -35,7 +39,11 @@ def connect_channel(address: Address, timeout: float | None) -> Channel:
             from warmline.listen.socket_channel import SocketChannel  # noqa: PLC0415
 
             return SocketChannel(address, timeout)
-        case Via.FIFO | Via.SHM:
+        case Via.SHM:
+            from warmline.listen.shared_memory.channel import ShmChannel  # noqa: PLC0415
+
+            return ShmChannel(address, timeout)
+        case Via.FIFO:
             raise _unknown(address)
 
 
@@ -46,7 +54,11 @@ async def connect_transport(address: Address, new_protocol: Callable[[], P]) -> 
             from warmline.listen.socket_transport import connect_socket  # noqa: PLC0415
 
             return await connect_socket(address, new_protocol)
-        case Via.FIFO | Via.SHM:
+        case Via.SHM:
+            from warmline.listen.shared_memory.transport import connect_shm  # noqa: PLC0415
+
+            return await connect_shm(address, new_protocol)
+        case Via.FIFO:
             raise _unknown(address)
 
 
