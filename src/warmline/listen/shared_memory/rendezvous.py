@@ -152,6 +152,7 @@ def _take_memory(connection: socket.socket) -> SharedRings:
         _, descriptors, _, _ = socket.recv_fds(connection, len(STROKE), 1, socket.MSG_CMSG_CLOEXEC)
         if not descriptors:
             raise DisconnectedError("the instance ended the connection before it had begun")
+        connection.setblocking(False)  # with a timeout, Python would wait where the bell must not
         try:
             return map_rings(descriptors[0])
         finally:
