@@ -8,6 +8,7 @@ import os
 import resource
 import socket
 import stat
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -389,3 +390,8 @@ async def test_the_marks_of_a_transport_say_when_its_protocol_is_told_to_pause()
         await client.until_event("resumed")
         transport.close()
         await client.until_event("lost")
+
+
+def test_a_blocking_client_does_not_pay_for_an_event_loop() -> None:
+    code = "import sys, warmline.listen.shared_memory.channel; sys.exit('asyncio' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=PATIENCE).returncode == 0

@@ -7,7 +7,6 @@ done in it, so that what was checked is what is used, and its name may be of any
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import os
 import socket
@@ -29,14 +28,11 @@ LOCK_SECONDS = 1.0
 
 LOCK_PAUSE_SECONDS = 0.01
 
-GREETING_SECONDS = 10.0
-"""For the instance to pass the memory; it does so at once."""
-
 
 def refuse_elsewhere() -> None:
     """Raise DaemonError unless this is Linux: memory without a name, sealed, and passed on is there alone."""
     if sys.platform != "linux":
-        raise DaemonError("shared memory needs Linux: use unix://PATH, which is nearly as fast")
+        raise DaemonError("shared memory needs Linux: use unix://PATH")
 
 
 def runtime_folder() -> Path:
@@ -105,35 +101,16 @@ class Rendezvous:
 
 def meet(address: Address, timeout: float | None) -> tuple[socket.socket, SharedRings]:
     """Connect, blocking at most so many seconds; who calls owns both. Raises DisconnectedError, DaemonError."""
-    connection = _connect(address, timeout)
+    connection = reach(address, timeout)
     try:
-        return connection, _take_memory(connection)
+        return connection, take_memory(connection)
     except BaseException:
         connection.close()
         raise
 
 
-async def meet_on_loop(address: Address) -> tuple[socket.socket, SharedRings]:
-    """Connect; who calls owns both. Raises DisconnectedError, DaemonError."""
-    connection = _connect(address, 0.0)  # over a Unix socket this never takes time: it is done, or refused
-    loop = asyncio.get_running_loop()
-    passed = asyncio.Event()
-    try:
-        loop.add_reader(connection, passed.set)
-        try:
-            async with asyncio.timeout(GREETING_SECONDS):
-                await passed.wait()
-        except TimeoutError as error:
-            raise DisconnectedError(f"the instance at {address} does not answer") from error
-        finally:
-            loop.remove_reader(connection)
-        return connection, _take_memory(connection)
-    except BaseException:
-        connection.close()
-        raise
-
-
-def _connect(address: Address, timeout: float | None) -> socket.socket:
+def reach(address: Address, timeout: float | None) -> socket.socket:
+    """Connect to the socket alone. Raises DisconnectedError, DaemonError."""
     refuse_elsewhere()
     try:
         with opened_folder() as folder:
@@ -145,7 +122,8 @@ def _connect(address: Address, timeout: float | None) -> socket.socket:
         raise DisconnectedError(f"{address} cannot be reached now: {error}") from error
 
 
-def _take_memory(connection: socket.socket) -> SharedRings:
+def take_memory(connection: socket.socket) -> SharedRings:
+    """Take what the instance passes; the socket does not block from then on. Raises DisconnectedError."""
     try:
         if not is_ours(connection):
             raise DisconnectedError("another user's program listens there")

@@ -11,9 +11,12 @@ from warmline.errors import DisconnectedError
 from warmline.listen.addresses import Address
 from warmline.listen.shared_memory.bell import hear_bell, ring_bell
 from warmline.listen.shared_memory.memory import SharedRings
-from warmline.listen.shared_memory.rendezvous import meet_on_loop
+from warmline.listen.shared_memory.rendezvous import reach, take_memory
 
 P = TypeVar("P", bound=asyncio.Protocol)
+
+GREETING_SECONDS = 10.0
+"""For the instance to pass the memory; it does so at once."""
 
 HIGH_BYTES = 64 * 1024
 """asyncio's own default."""
@@ -242,8 +245,27 @@ class ShmTransport(asyncio.Transport):
 
 async def connect_shm(address: Address, new_protocol: Callable[[], P]) -> tuple[asyncio.Transport, P]:
     """Connect on the running loop. Raises DisconnectedError."""
-    connection, rings = await meet_on_loop(address)
+    loop = asyncio.get_running_loop()
+    connection = reach(address, 0.0)  # a Unix socket never takes time: it is connected, or refused
+    try:
+        await _until_greeted(loop, connection, address)
+        rings = take_memory(connection)
+    except BaseException:
+        connection.close()
+        raise
     protocol = new_protocol()
-    transport = ShmTransport(asyncio.get_running_loop(), connection, rings, protocol)
+    transport = ShmTransport(loop, connection, rings, protocol)
     transport.start()
     return transport, protocol
+
+
+async def _until_greeted(loop: asyncio.AbstractEventLoop, connection: socket.socket, address: Address) -> None:
+    greeted = asyncio.Event()
+    loop.add_reader(connection, greeted.set)
+    try:
+        async with asyncio.timeout(GREETING_SECONDS):
+            await greeted.wait()
+    except TimeoutError as error:
+        raise DisconnectedError(f"the instance at {address} does not answer") from error
+    finally:
+        loop.remove_reader(connection)
