@@ -23,7 +23,7 @@ from warmline.listen.shared_memory.listener import ShmListener
 from warmline.listen.shared_memory.memory import make_rings, map_rings
 from warmline.listen.shared_memory.rendezvous import runtime_folder
 from warmline.listen.shared_memory.ring import HEAD_BYTES, Shape
-from warmline.listen.shared_memory.transport import connect_shm
+from warmline.listen.shared_memory.transport import ShmTransport, connect_shm
 from warmline.listen.transports import connect_channel, connect_transport
 from warmline.settings import ListenSettings
 
@@ -286,6 +286,16 @@ async def test_a_client_that_rings_without_end_and_never_listens_keeps_nobody_wa
         assert await in_thread(lambda: receive_exactly(channel, 4)) == b"ping"
         await in_thread(lambda: loud.send(b"last", PATIENCE))
         assert await in_thread(lambda: receive_exactly(loud, 4)) == b"last"
+
+
+async def test_an_instance_that_has_not_heard_the_bell_yet_is_not_gone() -> None:
+    async with Instance() as instance, channel_to(PLACE) as channel:
+        told = await instance.connection()
+        transport = told.transport
+        assert isinstance(transport, ShmTransport)
+        for _ in range(1000):  # more strokes than the socket takes, while the loop hears none
+            channel.send(b"note", PATIENCE)
+            assert transport._rings.reader.read() == b"note"
 
 
 def _ring_until_full(connection: socket.socket) -> None:
