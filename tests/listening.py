@@ -26,6 +26,7 @@ PLACES: Mapping[Via, Callable[[Path], Address]] = {
     Via.TCP: lambda _: Address(Via.TCP, "127.0.0.1:0"),
     Via.UNIX: lambda folder: Address(Via.UNIX, str(folder / "line.sock")),
     Via.FIFO: lambda folder: Address(Via.FIFO, str(folder / "line.fifo")),
+    Via.SHM: lambda folder: Address(Via.SHM, f"line-{folder.name[-40:]}"),
 }
 """Where a listener of each kind may be opened, in a test that has this folder."""
 

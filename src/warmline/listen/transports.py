@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from warmline.errors import DaemonError, DisconnectedError
+from warmline.errors import DisconnectedError
 from warmline.listen.addresses import Address, Via
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ def listen_at(address: Address, settings: ListenSettings) -> Listener:
 
             return FifoListener(address, settings)
         case Via.SHM:
-            raise _unknown(address)
+            from warmline.listen.shared_memory.listener import ShmListener  # noqa: PLC0415
+
+            return ShmListener(address, settings)
 
 
 def connect_channel(address: Address, timeout: float | None) -> Channel:
@@ -44,7 +46,9 @@ def connect_channel(address: Address, timeout: float | None) -> Channel:
 
             return FifoChannel(address, timeout)
         case Via.SHM:
-            raise _unknown(address)
+            from warmline.listen.shared_memory.channel import ShmChannel  # noqa: PLC0415
+
+            return ShmChannel(address, timeout)
 
 
 async def connect_transport(address: Address, new_protocol: Callable[[], P]) -> tuple[asyncio.Transport, P]:
@@ -59,13 +63,11 @@ async def connect_transport(address: Address, new_protocol: Callable[[], P]) -> 
 
             return await connect_fifo(address, new_protocol)
         case Via.SHM:
-            raise _unknown(address)
+            from warmline.listen.shared_memory.transport import connect_shm  # noqa: PLC0415
+
+            return await connect_shm(address, new_protocol)
 
 
 def unreachable(address: Address, error: OSError) -> DisconnectedError:
     """Return the error to raise when nobody could be reached at the address."""
     return DisconnectedError(f"no instance answers at {address} ({error.strerror or error}): is it open?")
-
-
-def _unknown(address: Address) -> DaemonError:
-    return DaemonError(f"this version does not speak over {address.via}")

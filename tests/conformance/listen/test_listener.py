@@ -49,7 +49,8 @@ Opening = Callable[..., House]
 
 
 @pytest.fixture(params=list(PLACES))
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Address:
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Address:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))  # shared memory has its place there
     return PLACES[request.param](tmp_path)
 
 
