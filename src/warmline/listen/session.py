@@ -127,9 +127,7 @@ class Session(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting for its answers. Its questions go on."""
-        self._is_ending = True
-        self._crowd.hold(-self._reader.held)
-        self._reader.rest()
+        self._read_no_more()
         self._give_up()
         self._room.left(self)
 
@@ -155,7 +153,7 @@ class Session(asyncio.Protocol):
 
     def abort(self) -> None:
         """End the connection at once, whatever was still to be sent."""
-        self._is_ending = True
+        self._read_no_more()
         self._transport.abort()
 
     def end(self, problem: Problem | None) -> None:
@@ -165,18 +163,15 @@ class Session(asyncio.Protocol):
         """
         if self._is_ending:
             return
-        self._is_ending = True
+        self._read_no_more()
         self._since = self._loop.time()
-        self._crowd.hold(-self._reader.held)
-        self._reader.rest()
-        self._lines.clear()
         if problem is not None:
             self._take(_Todo(None, problem, 0))
         self._advance()
 
     def leave(self) -> None:
         """Wait for nothing more, and close when what was said is sent."""
-        self._is_ending = True
+        self._read_no_more()
         self._give_up()
         self._transport.close()
 
@@ -218,6 +213,13 @@ class Session(asyncio.Protocol):
             self._has_parted = True
             self._transport.write_eof()
 
+    def _read_no_more(self) -> None:
+        """Forget what was not begun, whole or not, and whatever still comes."""
+        self._is_ending = True
+        self._lines.clear()
+        self._crowd.hold(-self._reader.held)
+        self._reader.rest()
+
     def _read(self, line: bytes) -> None:
         self._room.requests += 1
         request = read_request(line)
@@ -230,6 +232,8 @@ class Session(asyncio.Protocol):
             todo = _Todo(request.id, self._admit(request), len(line))
         self._has_begun = True
         self._take(todo)
+        if self._wrong_tokens >= self._limits.wrong_tokens:
+            self.end(None)
 
     def _take(self, todo: _Todo) -> None:
         """Begin, or have it wait for its turn."""
@@ -259,8 +263,6 @@ class Session(asyncio.Protocol):
         what = todo.what
         if not isinstance(what, _Admitted):
             self._say(todo.named, what)
-            if self._wrong_tokens >= self._limits.wrong_tokens:
-                self.end(None)
         elif self._crowd.in_flight >= self._limits.all_in_flight:
             self._say(todo.named, TOO_MANY)
         else:
@@ -271,14 +273,14 @@ class Session(asyncio.Protocol):
 
     async def _answer(self, named: Id | None, asked: Asked, by: Credential) -> None:
         try:
-            reply = await self._crowd.desk.answer(by, asked, partial(self._say, named))
+            self._say(named, await self._crowd.desk.answer(by, asked, partial(self._say, named)))
         except WarmlineError as error:
-            reply = problem_of(error)
+            self._say(named, problem_of(error))
         except Exception as bug:  # the edge around one request: its neighbours go on
             logger.exception("a request failed for a reason of our own", exc_info=bug)
-            reply = INTERNAL
-        self._say(named, reply)
-        self._release(named)
+            self._say(named, INTERNAL)
+        finally:
+            self._release(named)
 
     def _release(self, named: Id | None) -> None:
         """Count a request as ended, and go on."""
@@ -303,7 +305,6 @@ class Session(asyncio.Protocol):
 
     def _give_up(self) -> None:
         """Stop waiting for all that is in flight."""
-        self._lines.clear()
         self._later.clear()
         self._crowd.in_flight -= len(self._work)
         for task in self._work:

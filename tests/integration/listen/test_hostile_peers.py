@@ -147,12 +147,11 @@ async def test_a_peer_that_reads_later_gets_all(place: Address) -> None:
 
 
 def receive_lines(receive: Callable[[float | None], bytes], count: int) -> list[bytes]:
-    said = bytearray()
-    while said.count(b"\n") < count:
-        piece = receive(PATIENCE)
-        assert piece
-        said += piece
-    return bytes(said).splitlines()
+    said: list[bytes] = []
+    while sum(piece.count(b"\n") for piece in said) < count:
+        said.append(receive(PATIENCE))
+        assert said[-1]
+    return b"".join(said).splitlines()
 
 
 async def test_who_holds_most_of_half_written_lines_is_ended_when_it_is_too_much(place: Address) -> None:

@@ -168,6 +168,27 @@ async def test_who_begins_with_something_else_hears_nothing(instance: Instance, 
     assert await wire.rest() == b""
 
 
+async def test_nothing_is_asked_that_stands_behind_a_first_line_which_is_none(
+    instance: Instance, place: Address
+) -> None:
+    wire = await instance.connect(instance.open(place))
+    wire.say(b"{not json\n", query("echo a"), query("echo b", id="b"))
+    assert await wire.rest() == b""
+    await instance.until_connections(0)
+    assert instance.desk.asked == []
+
+
+async def test_wrong_tokens_count_also_behind_a_question_that_is_worked_on(instance: Instance, place: Address) -> None:
+    wire = await instance.connect(instance.open(place))
+    wire.say(query("hold a"), *[{"type": "ping", "token": UNKNOWN}] * 50, query("echo b", id="b"))
+    await instance.desk.until_asked(1)
+    instance.desk.let_go("a")
+    first, *refused = (await wire.rest()).splitlines()
+    assert json.loads(first)["answer"] == "a"
+    assert len(refused) <= ListenSettings().wrong_tokens
+    assert len(instance.desk.asked) == 1
+
+
 async def test_a_fault_of_ours_is_told_as_one_and_its_neighbours_go_on(
     instance: Instance, place: Address, caplog: pytest.LogCaptureFixture
 ) -> None:
