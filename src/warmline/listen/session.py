@@ -123,6 +123,7 @@ class Session(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Go on."""
         self._is_clogged = False
+        self._begin_later()
         self._advance()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -237,7 +238,7 @@ class Session(asyncio.Protocol):
 
     def _take(self, todo: _Todo) -> None:
         """Begin, or have it wait for its turn."""
-        if todo.named is None and self._is_in_turn:
+        if todo.named is None and (self._is_in_turn or self._later):
             self._bytes += todo.size
             self._later.append(todo)
         else:
@@ -298,7 +299,7 @@ class Session(asyncio.Protocol):
         self._advance()
 
     def _begin_later(self) -> None:
-        while self._later and not self._is_in_turn:
+        while self._later and not (self._is_in_turn or self._is_clogged):
             todo = self._later.popleft()
             self._bytes -= todo.size
             self._begin(todo)

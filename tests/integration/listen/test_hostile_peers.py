@@ -131,7 +131,7 @@ async def test_a_peer_that_reads_nothing_is_ended_and_no_more_is_read_of_it(plac
             await in_thread(lambda: deaf.send(line * 50, PATIENCE))
             await instance.until_connections(1)
             await instance.until_connections(0)
-        assert len(instance.desk.asked) < 50
+        assert len(instance.desk.asked) <= 10  # as many as the system's own buffers hold, and one more
         await assert_serves(instance, address)
 
 

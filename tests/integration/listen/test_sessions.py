@@ -174,7 +174,8 @@ async def test_nothing_is_asked_that_stands_behind_a_first_line_which_is_none(
     wire = await instance.connect(instance.open(place))
     wire.say(b"{not json\n", query("echo a"), query("echo b", id="b"))
     assert await wire.rest() == b""
-    await instance.until_connections(0)
+    opened = await instance.until_connections(0)
+    assert opened.requests == 1
     assert instance.desk.asked == []
 
 
