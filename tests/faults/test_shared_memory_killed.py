@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+import signal
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from warmline.listen.shared_memory.channel import ShmChannel
 from warmline.listen.transports import connect_channel
 
 CLIENT = """
-import os, socket, sys
+import os, signal, socket, sys
 from warmline.listen.addresses import parse_address
 from warmline.listen.shared_memory import rendezvous
 from warmline.listen.shared_memory.channel import ShmChannel
@@ -23,7 +24,8 @@ from warmline.listen.transports import connect_channel
 address = parse_address("shm://line")
 def stay():
     print("ready")
-    sys.stdin.read()
+    while True:
+        signal.pause()
 """
 
 STEPS = {
@@ -84,6 +86,7 @@ async def test_a_client_that_is_killed_gives_all_back(step: str, paused: bool) -
             if paused and step == "half closed":
                 told.transport.resume_reading()  # what it had said to its end waits for a reader, even now
             await told.until_event("lost")
+            assert client.wait(PATIENCE) == -signal.SIGKILL  # and did not end by itself before
         assert held() == before
 
 
@@ -97,6 +100,7 @@ async def test_a_client_that_is_killed_with_unread_answers_gives_all_back() -> N
             client.kill()
             await told.until_event("lost")
             assert isinstance(told.reason, DisconnectedError)
+            assert client.wait(PATIENCE) == -signal.SIGKILL
         assert held() == before
 
 
@@ -105,8 +109,9 @@ async def test_twenty_killed_clients_leave_the_others_served() -> None:
         await instance.connection()
         before = held()
         for _ in range(20):
-            async with program(CLIENT + STEPS["in the middle of a line"]):
+            async with program(CLIENT + STEPS["in the middle of a line"]) as client:
                 told = await instance.connection()
+            assert client.returncode == -signal.SIGKILL
             await told.until_event("lost")
             await in_thread(lambda: channel.send(b"ping", PATIENCE))
             assert await in_thread(lambda: receive_exactly(channel, 4)) == b"ping"
