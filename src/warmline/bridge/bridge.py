@@ -14,6 +14,7 @@ from warmline.bridge.addresses import Addresses
 from warmline.bridge.batches import Batches
 from warmline.bridge.conversations import Conversations
 from warmline.bridge.credentials import Credentials
+from warmline.bridge.guests import Guests
 from warmline.bridge.hearings import Hearings
 from warmline.bridge.legacy import Legacy
 from warmline.bridge.messages import Messages
@@ -38,6 +39,7 @@ class Bridge:
     batches: Batches
     conversations: Conversations
     credentials: Credentials
+    guests: Guests
     legacy: Legacy
     parts: Parts
 
@@ -119,6 +121,7 @@ def open_bridge(  # noqa: PLR0913  # it joins as many parts
         batches=batches,
         conversations=conversations,
         credentials=credentials,
+        guests=Guests(parts, credentials),
         legacy=Legacy(parts, credentials, conversations, messages, batches),
         parts=parts,
     )
