@@ -61,6 +61,9 @@ class ListenSettings:
     default_wait: timedelta = timedelta(minutes=30)
     """For an answer, when the request names no `wait`: longer than the deadline of most questions."""
 
+    progress_period: timedelta = timedelta(seconds=1)
+    """How late a change of a question's state is told to who asked for that: each such look reads the store."""
+
     slot_bytes: int = 16 * 1024
     """Of one slot of a ring in shared memory: a usual question and its answer fit one."""
 
