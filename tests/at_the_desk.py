@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from bridge_cases import NoMemory, Scene, directory_of, join
@@ -14,7 +14,7 @@ from warmline.bridge.credentials import THE_OWNER
 from warmline.ids import new_message_id
 from warmline.interfaces.desk import LineDesk
 from warmline.listen.messages import Asked, Query, Reply
-from warmline.model import MEMORY_MAILBOX, Answer, Citation, Kind, Lease, Message, Outcome
+from warmline.model import MEMORY_MAILBOX, Answer, Citation, Kind, Lease, Message, MessageId, Outcome, Question
 from warmline.parties import Credential
 from warmline.settings import BridgeSettings, Settings, StoreSettings
 from warmline.stores.memory import MemoryStore
@@ -22,6 +22,17 @@ from warmline.stores.memory.audit import MemoryAuditLog
 
 LIMIT_SECONDS = 5
 LEASE = timedelta(seconds=30)
+HOUR = timedelta(hours=1)
+
+
+class LookedAt(MemoryStore):
+    """A store that counts how often somebody looks at a question."""
+
+    looks = 0
+
+    async def get(self, message_id: MessageId) -> Question:
+        self.looks += 1
+        return await super().get(message_id)
 
 
 @dataclass
@@ -29,6 +40,7 @@ class AtTheDesk:
     """A desk, and what was said by it in between."""
 
     scene: Scene
+    store: LookedAt
     desk: LineDesk
     audit: MemoryAuditLog
     guest: Credential
@@ -49,6 +61,13 @@ class AtTheDesk:
         finally:
             asking.cancel()
             await asyncio.wait({asking})
+
+    async def until_looked(self, times: int) -> None:
+        """Wait until somebody looked at a question so many times more."""
+        enough = self.store.looks + times
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while self.store.looks < enough:  # noqa: ASYNC110
+                await asyncio.sleep(0)
 
     async def lease(self) -> Lease:
         async with asyncio.timeout(LIMIT_SECONDS):
@@ -83,16 +102,17 @@ def an_answer(text: str = "It listens on 9187.", outcome: Outcome = Outcome.ANSW
 
 
 @asynccontextmanager
-async def at_the_desk() -> AsyncIterator[AtTheDesk]:
-    """Open a line where guests are let in."""
+async def at_the_desk(max_wait: timedelta = HOUR) -> AsyncIterator[AtTheDesk]:
+    """Open a line where guests are let in, and one wait is no longer than max_wait."""
     clock = ManualClock()
-    store = MemoryStore(StoreSettings(), clock)
+    store = LookedAt(StoreSettings(), clock)
     directory = directory_of(store)
     agents: list[str] = []
+    settings = Settings(bridge=replace(BridgeSettings(), max_wait=max_wait))
     bridge = join(store, directory, NoMemory(), clock, lambda: agents)
     await store.open()
     await bridge.guests.invite(THE_OWNER, again=False)
     audit = MemoryAuditLog()
-    desk = LineDesk(bridge, audit, clock, Settings(bridge=BridgeSettings()))
-    yield AtTheDesk(Scene(bridge, store, directory, clock, agents), desk, audit, desk.admit(None))
+    desk = LineDesk(bridge, audit, clock, settings)
+    yield AtTheDesk(Scene(bridge, store, directory, clock, agents), store, desk, audit, desk.admit(None))
     await store.close()

@@ -257,6 +257,21 @@ async def test_a_patience_and_a_deadline_of_any_size_are_taken(at: AtTheDesk) ->
         assert isinstance(await asking, Response)
 
 
+async def test_a_patience_longer_than_one_wait_goes_on_without_a_word() -> None:
+    async with at_the_desk(max_wait=timedelta(milliseconds=1)) as at, at.asking(QUESTION) as asking:
+        lease = await at.lease()
+        await at.until_looked(3)
+        await at.settle(lease, an_answer())
+        assert isinstance(await asking, Response)
+        assert at.said == []
+
+
+async def test_one_that_leaves_ends_a_patience_of_many_waits() -> None:
+    async with at_the_desk(max_wait=timedelta(milliseconds=1)) as at, at.asking(QUESTION) as asking:
+        at.scene.bridge.end_waits()
+        assert isinstance(await asking, Ticket)
+
+
 async def test_an_answered_question_cannot_be_cancelled(at: AtTheDesk) -> None:
     reply = await at.answered(QUESTION, an_answer())
     assert isinstance(reply, Response)
