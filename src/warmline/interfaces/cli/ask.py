@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import secrets
 import sys
 import time
@@ -13,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from warmline.errors import DaemonError, ForbiddenError, StoreError
 from warmline.interfaces.cli.answers import show_answer
 from warmline.interfaces.cli.arguments import (
-    absolute_path,
     add_fenced,
     add_json,
     duration,
     is_fenced,
+    memory_path,
     message_id,
     moment,
     spoken,
@@ -82,7 +81,7 @@ def _ask(options: argparse.Namespace) -> int:
         "to": options.to,
         "agent": options.agent,
         "conversation": options.conversation,
-        "file": options.file if options.file is None else _whole(options.file),
+        "file": options.file if options.file is None else memory_path(options.file),
     }
     body = {"question": spoken(options.question), **{name: each for name, each in named.items() if each is not None}}
     if options.deadline:
@@ -91,7 +90,7 @@ def _ask(options: argparse.Namespace) -> int:
     key = secrets.token_hex(16) if options.key is None else options.key
     asked = answer = client.call("POST", "/v1/questions", body, key=key)
     tell_masked(asked["redacted"])
-    writing, began = _writing(options), time.monotonic()
+    writing, began = writing_for(options), time.monotonic()
     if answer["outcome"] is None and options.wait:
         answer = {**_wait(client, asked, options.wait, writing), "redacted": asked["redacted"]}
     shown = writing.shown if writing else ""
@@ -112,16 +111,7 @@ def _ticket(options: argparse.Namespace) -> int:
     return show_answer(answer, as_json=options.json, fenced=is_fenced(options))
 
 
-def _whole(path: str) -> str:
-    """Return an absolute path for one that is there from where the person stands; else it is as answers cite it.
-
-    Raises InvalidInputError.
-    """
-    is_here = path.startswith((".", "~")) or os.path.lexists(path)
-    return absolute_path(path) if is_here else path
-
-
-def _writing(options: argparse.Namespace) -> Writing | None:
+def writing_for(options: argparse.Namespace) -> Writing | None:
     """Return where to show the answer as it is written: a person watches, and the output is for nobody else."""
     if options.json or is_fenced(options) or not sys.stdout.isatty():
         return None
