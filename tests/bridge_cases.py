@@ -9,12 +9,12 @@ from datetime import timedelta
 
 from manual_clock import ManualClock
 from warmline.agents import EMBEDDED
-from warmline.bridge.bridge import Bridge, no_agents, open_bridge
+from warmline.bridge.bridge import Bridge, no_agents, no_files, open_bridge
 from warmline.bridge.credentials import THE_OWNER, Grant
 from warmline.directory import Directory
 from warmline.model import Batch, BatchToken, Citation, Claim, ConversationId, Lease, MessageId, Post, agent_mailbox
 from warmline.parties import Credential
-from warmline.protocols import Clock, Store, Verifier
+from warmline.protocols import Clock, Shown, Store, Verifier
 from warmline.settings import BridgeSettings
 from warmline.stores.directory import SqliteDirectory
 from warmline.stores.memory import MemoryDirectory, MemoryStore
@@ -48,9 +48,18 @@ def join(
     verifier: Verifier,
     clock: Clock,
     agents: Callable[[], Sequence[str]] = no_agents,
+    *,
+    shown: Shown = no_files,
 ) -> Bridge:
     return open_bridge(
-        store, directory, verifier, clock, settings=BridgeSettings(), owner_token=OWNER_TOKEN, agents=agents
+        store,
+        directory,
+        verifier,
+        clock,
+        settings=BridgeSettings(),
+        owner_token=OWNER_TOKEN,
+        agents=agents,
+        shown=shown,
     )
 
 

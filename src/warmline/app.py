@@ -134,6 +134,7 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
             owner_token=home.read_token(),
             hearings=hearings,
             agents=lambda: dispatchers.names,
+            shown=memory.shown,
         )
         reload_agents = _reloading(home, crew, dispatchers)
         await reload_agents()

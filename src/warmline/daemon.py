@@ -23,12 +23,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from warmline.endpoints import bind_tcp, bind_unix, connect_unix, resolve_tcp
 from warmline.errors import AlreadyRunningError, DaemonError
 from warmline.home import Home
 from warmline.settings import DaemonSettings
-
-MAX_SOCKET_PATH_BYTES = 100
-"""sun_path holds 108 bytes on Linux and 104 on macOS, with a closing NUL."""
 
 PASSED_ON = (
     *("HOME", "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME"),
@@ -37,9 +35,6 @@ PASSED_ON = (
 """All of the starter's environment that a started daemon sees."""
 
 READY = b"ready\n"
-
-BACKLOG = 4096
-"""Connections that wait to be accepted: what Linux allows. Those beyond would come again a second later."""
 
 PAUSE_SECONDS = 0.02
 PROBE_SECONDS = 0.5
@@ -160,15 +155,7 @@ def connect(home: Home, timeout_seconds: float | None) -> socket.socket:
 
     Raises OSError (FileNotFoundError, ConnectionRefusedError) when none listens.
     """
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.settimeout(timeout_seconds)
-    try:
-        with _short_path(home.socket) as path:
-            connection.connect(path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    return connect_unix(home.socket, timeout_seconds)
 
 
 def listen_unix(home: Home) -> socket.socket:
@@ -176,20 +163,9 @@ def listen_unix(home: Home) -> socket.socket:
 
     Raises DaemonError when the home's file system has no place for one.
     """
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)
-    try:
-        with home.usable(), _short_path(home.socket) as path:
-            home.socket.unlink(missing_ok=True)
-            listener.bind(path)
-    except DaemonError:
-        listener.close()
-        raise
-    finally:
-        os.umask(before)
-    listener.listen(BACKLOG)
-    listener.setblocking(False)
-    return listener
+    with home.usable():
+        home.socket.unlink(missing_ok=True)
+        return bind_unix(home.socket)
 
 
 def listen_tcp(settings: DaemonSettings) -> socket.socket | None:
@@ -199,29 +175,19 @@ def listen_tcp(settings: DaemonSettings) -> socket.socket | None:
     address of this machine, or one that others reach while nothing says how: by a certificate or unencrypted.
     """
     try:
-        family, kind, _, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-    except (socket.gaierror, UnicodeError) as error:
+        place = resolve_tcp(settings.host, settings.port)
+    except OSError as error:
         raise DaemonError(f"cannot listen on {settings.host!a}: there is no address of that name") from error
-    if not (is_loopback(str(address[0])) or settings.tls_cert or settings.unencrypted):
+    if not (is_loopback(place.host) or settings.tls_cert or settings.unencrypted):
         raise DaemonError(
             f"other machines reach {settings.host}: give --tls-cert and --tls-key, or say --unencrypted as well"
         )
-    listener = socket.socket(family, kind)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if family == socket.AF_INET6:
-        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     try:
-        listener.bind(address)
-        listener.listen(BACKLOG)
+        return bind_tcp(place)
     except OSError as error:
-        listener.close()
         if error.errno in {errno.EADDRINUSE, errno.EACCES}:
             return None
         raise DaemonError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
-    listener.setblocking(False)
-    return listener
 
 
 def is_loopback(address: str) -> bool:
@@ -349,27 +315,6 @@ def _lock_within(file: IO[str], limit_seconds: float) -> None:
             time.sleep(PAUSE_SECONDS)
         else:
             return
-
-
-@contextmanager
-def _short_path(path: Path) -> Iterator[str]:
-    """Name the path within sun_path's length: by a descriptor of its folder, or from within it."""
-    if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
-        yield str(path)
-        return
-    if Path("/proc/self/fd").is_dir():
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            yield f"/proc/self/fd/{folder}/{path.name}"
-        finally:
-            os.close(folder)
-        return
-    before = Path.cwd()  # without /proc (macOS): a relative name, for the moment of the call
-    os.chdir(path.parent)
-    try:
-        yield path.name
-    finally:
-        os.chdir(before)
 
 
 def _open_private(home: Home, path: Path) -> IO[str]:

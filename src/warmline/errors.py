@@ -14,7 +14,8 @@ WarmlineError
 │   ├── UnknownCredentialError
 │   ├── UnknownBatchError       no such hand-over to this reader
 │   ├── UnknownAgentError       no agent of that name is configured
-│   └── UnknownRootError        a memory has no root of that name
+│   ├── UnknownRootError        a memory has no root of that name
+│   └── UnknownFileError        ... or no such file, for who asks
 ├── ConflictError               the thing is in a state that does not allow this
 │   ├── IdempotencyConflictError
 │   ├── LeaseLostError          the lease was settled, lapsed or given to another
@@ -36,7 +37,11 @@ WarmlineError
 │   ├── StoreVersionError       written by a newer version
 │   ├── WrongKeyError           the store is encrypted under another key, or under none, or no key was named
 │   └── StoreClosedError
+├── UnansweredError             a question has no answer; `ticket` names it
+│   ├── PendingError            ... yet: the asker's patience ended first, the answer waits for the ticket
+│   └── FailedError             ... and gets none: it failed, expired or was cancelled
 └── DaemonError                 the daemon could not start or be reached
+    ├── DisconnectedError       the connection to a persistent instance ended, or could not be made
     ├── AlreadyRunningError     another daemon or command owns this home
     ├── UnsafeHomeError         others could have read or changed what lies in the home
     └── UnsafeKeyError          a key that is needed is gone, damaged, or open to others
@@ -49,7 +54,7 @@ from __future__ import annotations
 
 
 class WarmlineError(Exception):
-    """The base of all; never raised itself."""
+    """The base of all; raised itself only for an error of a newer instance, which this version cannot know."""
 
 
 class InvalidInputError(WarmlineError):
@@ -106,6 +111,10 @@ class UnknownAgentError(NotFoundError):
 
 class UnknownRootError(NotFoundError):
     """The memory has no root with this name."""
+
+
+class UnknownFileError(NotFoundError):
+    """The memory holds no such file, or the speaker's scope does not reach it: nothing tells the two apart."""
 
 
 class ConflictError(WarmlineError):
@@ -196,8 +205,28 @@ class StoreClosedError(StoreError):
     """The store was closed."""
 
 
+class UnansweredError(WarmlineError):
+    """A question has no answer. ticket is its id, by which it can be asked for again."""
+
+    def __init__(self, text: str, ticket: str) -> None:
+        super().__init__(text)
+        self.ticket = ticket
+
+
+class PendingError(UnansweredError):
+    """The asker's patience ended before the question did."""
+
+
+class FailedError(UnansweredError):
+    """The question ended without an answer: it failed, expired or was cancelled."""
+
+
 class DaemonError(WarmlineError):
     """The daemon could not start or be reached."""
+
+
+class DisconnectedError(DaemonError):
+    """The connection to a persistent instance ended, or could not be made. What was accepted is safe."""
 
 
 class AlreadyRunningError(DaemonError):

@@ -273,11 +273,11 @@ class Message:
 
     conversation is the sender's. body is at most settings.max_body_bytes of UTF-8. answer is set exactly when
     kind is ANSWER, and body is then the answer's text. hops counts the machine-made messages in its trace,
-    this one included. deadline_at is what the sender asked for. memories names the roots that a question
-    may be answered from; None is all. metadata is a small JSON object of the sender's, as text. Erased, body
-    is empty and metadata None. is_intact is False when the store holds something else than the line wrote
-    there: body, metadata and answer are then withheld, and nobody is handed it. The trace is the id of the message that
-    it began with, after IMPORTED for one from an old bridge. All times are aware and in UTC.
+    this one included. deadline_at is what the sender asked for. memories names the roots, and paths beneath
+    them, that a question may be answered from; None is all. metadata is a small JSON object of the sender's, as
+    text. Erased, body is empty and metadata None. is_intact is False when the store holds something else than the
+    line wrote there: body, metadata and answer are then withheld, and nobody is handed it. The trace is the id of the
+    message that it began with, after IMPORTED for one from an old bridge. All times are aware and in UTC.
     """
 
     id: MessageId

@@ -51,8 +51,8 @@ class Credential:
     """Who speaks: the participant `name` of a conversation, with rights and scope. Its token is nowhere in here.
 
     mailboxes names those it may ask and send to, None all of its conversation and the memory's; reads names
-    those it may receive from beside its own; memories names the roots it may be answered from, None all of
-    them. limits of None: exempt. It speaks until expires_at has come, or it was revoked.
+    those it may receive from beside its own; memories names the roots, and paths beneath them, that it may be
+    answered from, None all. limits of None: exempt. It speaks until expires_at has come, or it was revoked.
     """
 
     id: CredentialId

@@ -6,7 +6,7 @@ To change a protocol that has a contract suite in tests/conformance is to change
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -96,7 +96,7 @@ class Store(Protocol):
         """Accept a message with one delivery, at the next position of the mailbox.
 
         A message whose (conversation, sender, idempotency_key) was accepted before is that message
-        again when body, kind and the mailbox it was sent to are the same, wherever it was escalated since;
+        again when body, kind, memories and the mailbox it was sent to are the same, wherever it was escalated since;
         otherwise IdempotencyConflictError. A repeat is under no rule, costs nothing, and settles nothing.
         With `by`, the speaker's rules hold, in the same transaction: it inherits the trace of in_reply_to, or
         else of what `by` holds from any mailbox (of several, the one with most hops), and one hop more than the most
@@ -305,8 +305,8 @@ class Recall(Protocol):
     async def passages(self, question: str, limit: int, within: frozenset[str] | None = None) -> Recollection:
         """Return at most limit passages, best first, whose lines stand in the files now.
 
-        within names the roots to search, None all. What stands in others is neither returned nor takes a
-        place in the ranking; a name that is no root's, or none at all, finds nothing.
+        within names what to search, roots and paths beneath them, None all. What stands elsewhere is neither
+        returned nor takes a place in the ranking; a name of nothing, or none at all, finds nothing.
         """
 
 
@@ -316,9 +316,17 @@ class Verifier(Protocol):
     async def verify(self, claims: Sequence[Claim], within: frozenset[str] | None = None) -> Sequence[Citation]:
         """Check each claim against its file; one citation a claim, in the same order. Never raises for a claim.
 
-        within names the roots to look into, None all: what lies in another is cited as if it were not there.
+        within names where to look, roots and paths beneath them, None everywhere: what lies elsewhere is cited as if
+        it were not there.
         """
 
+
+Shown = Callable[[str, frozenset[str] | None], Awaitable[str]]
+"""From a path as people write it, absolute or `<root name>/<relative>`, to the one by which a memory shows the file.
+
+The file is one of the memory's, within the scope that is named (None: all of it). Raises UnsafePathError,
+UnknownRootError or UnknownFileError.
+"""
 
 Said = Callable[[str], None]
 """Hears the next piece of an answer's text while it is written; the pieces joined are the draft's text, or less."""

@@ -67,6 +67,16 @@ async def test_a_question_keeps_the_memories_it_may_be_answered_from(line: Line)
         assert (await line.lease()).message == question
 
 
+async def test_the_same_key_with_other_memories_is_refused(line: Line) -> None:
+    question = replace(a_question(line.clock, key="k"), memories=("notes",))
+    await line.store.add(question, MEMORY_MAILBOX)
+    for memories in (None, (), ("notes", "code")):
+        with pytest.raises(IdempotencyConflictError):
+            await line.store.add(replace(a_question(line.clock, key="k"), memories=memories), MEMORY_MAILBOX)
+    again = await line.store.add(replace(a_question(line.clock, key="k"), memories=("notes",)), MEMORY_MAILBOX)
+    assert (again.created, again.question.message) == (False, question)
+
+
 async def test_a_post_shows_the_answer_of_a_settled_question_and_answers_are_posts_without_deliveries(
     line: Line,
 ) -> None:

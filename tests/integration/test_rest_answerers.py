@@ -194,6 +194,32 @@ def test_the_memorys_answer_cites_only_what_the_credential_may_see(owner: Speake
     assert cited[()] == set()
 
 
+def test_a_question_about_a_file_is_answered_from_it_alone_and_never_from_more_than_the_credential_may_see(
+    owner: Speaker, tmp_path: Path
+) -> None:
+    papers, safe = tmp_path / "papers", tmp_path / "safe"
+    for folder, port in ((papers, 9187), (safe, 9999)):
+        folder.mkdir()
+        for name in ("exporter.md", "garden.md"):
+            (folder / name).write_text(f"# The exporter\n\nThe exporter listens on port {port}.\n", encoding="utf-8")
+    owner.ok_lines("POST", "/v1/memory/roots", {"paths": [str(papers), str(safe)]})
+    scoped = {"name": "of-papers", "memories": ["papers/exporter.md", "papers/nowhere.md"]}
+    agent = Speaker(owner.home, owner.ok("POST", "/v1/credentials", scoped)["token"])
+    for file in ("papers/exporter.md", str(papers / "exporter.md")):
+        asked = agent.ok("POST", "/v1/questions", {"question": QUESTION, "file": file})["id"]
+        answer = agent.ok("GET", f"/v1/questions/{asked}?wait=5")
+        assert {each["path"] for each in answer["citations"]} == {"papers/exporter.md"}
+    refused = [
+        agent.call("POST", "/v1/questions", {"question": QUESTION, "file": file})
+        for file in (str(safe / "exporter.md"), str(safe / "no"), "safe/exporter.md", "safe/no", "papers/garden.md")
+    ]
+    assert {each.status for each in refused} == {404}
+    assert agent.call("POST", "/v1/questions", {"question": QUESTION, "file": "papers/../x"}).status == 400
+    assert [each["name"] for each in agent.ok("GET", "/v1/memory/roots")["roots"]] == ["papers/exporter.md"]
+    found = agent.ok("GET", "/v1/memory/search?q=exporter")["passages"]
+    assert {each["path"] for each in found} == {"papers/exporter.md"}
+
+
 def test_an_answerer_cannot_cite_a_memory_out_of_its_scope(owner: Speaker, begin: Begin, notes: Path) -> None:
     owner.ok_lines("POST", "/v1/memory/roots", {"paths": [str(notes)]})
     ann, _ = begin("ann", "bob")

@@ -14,6 +14,7 @@ from warmline.bridge.addresses import Addresses
 from warmline.bridge.batches import Batches
 from warmline.bridge.conversations import Conversations
 from warmline.bridge.credentials import Credentials
+from warmline.bridge.guests import Guests
 from warmline.bridge.hearings import Hearings
 from warmline.bridge.legacy import Legacy
 from warmline.bridge.messages import Messages
@@ -21,8 +22,9 @@ from warmline.bridge.parts import Parts
 from warmline.bridge.questions import Questions
 from warmline.bridge.waits import Waits
 from warmline.directory import Directory
+from warmline.errors import UnknownFileError
 from warmline.model import DEFAULT_CONVERSATION, is_memory
-from warmline.protocols import Clock, Store, Verifier
+from warmline.protocols import Clock, Shown, Store, Verifier
 from warmline.security.masking import Redact
 from warmline.security.redaction import redact_aside
 from warmline.settings import BridgeSettings
@@ -37,6 +39,7 @@ class Bridge:
     batches: Batches
     conversations: Conversations
     credentials: Credentials
+    guests: Guests
     legacy: Legacy
     parts: Parts
 
@@ -72,6 +75,11 @@ def no_agents() -> Sequence[str]:
     return ()
 
 
+async def no_files(shown: str, _within: frozenset[str] | None) -> str:
+    """Know none. Raises UnknownFileError."""
+    raise UnknownFileError(f"there is no memory here that could hold {shown!a}")
+
+
 def open_bridge(  # noqa: PLR0913  # it joins as many parts
     store: Store,
     directory: Directory,
@@ -83,16 +91,19 @@ def open_bridge(  # noqa: PLR0913  # it joins as many parts
     redact: Redact = redact_aside,
     hearings: Hearings | None = None,
     agents: Callable[[], Sequence[str]] = no_agents,
+    shown: Shown = no_files,
 ) -> Bridge:
     """Join the verbs over an open store and directory. owner_token is the secret of the person at the shell.
 
     redact masks the secrets of every text before anything of it is kept. hearings is where the dispatchers say what is
-    written; agents names who can be asked by name at this moment: each has a mailbox, `agent_mailbox`.
+    written; agents names who can be asked by name at this moment: each has a mailbox, `agent_mailbox`. shown says by
+    which path the memory shows a file.
     """
     parts = Parts(
         store=store,
         directory=directory,
         verifier=verifier,
+        shown=shown,
         clock=clock,
         settings=settings,
         addresses=Addresses(directory),
@@ -110,6 +121,7 @@ def open_bridge(  # noqa: PLR0913  # it joins as many parts
         batches=batches,
         conversations=conversations,
         credentials=credentials,
+        guests=Guests(parts, credentials),
         legacy=Legacy(parts, credentials, conversations, messages, batches),
         parts=parts,
     )

@@ -66,7 +66,7 @@ def hash_token(token: str) -> bytes:
 
 
 class Credentials:
-    """The verbs on credentials, all of which but `authenticate` want the right to administer."""
+    """The verbs on credentials, which want the right to administer; to tell who speaks, it takes none."""
 
     def __init__(self, parts: Parts, owner_token: str) -> None:
         self._directory = parts.directory
@@ -82,6 +82,10 @@ class Credentials:
         credential = self._directory.credential_of(token_hash)
         if credential is None:
             raise UnauthorizedError("that is no credential of this line")
+        return self.in_force(credential)
+
+    def in_force(self, credential: Credential) -> Credential:
+        """Return a credential that speaks now. Raises UnauthorizedError for one that does not any more."""
         now = self._clock.now()
         if credential.revoked_at is not None:  # whatever the clock says: it may have been set back
             raise UnauthorizedError("that credential was revoked: let the owner make another")

@@ -48,24 +48,27 @@ class Questions:
         mailbox: str | None = None,
         conversation: ConversationId | None = None,
         agent: str | None = None,
+        context_file: str | None = None,
         idempotency_key: str | None = None,
         deadline_at: datetime | None = None,
     ) -> Accepted:
         """Put a question on the line; it is durable when this returns.
 
-        mailbox of None is the memory, which agent says is to be asked of that one and of no other.
+        mailbox of None is the memory, which agent says is to be asked of that one and of no other. context_file names
+        one file of the memory, as people write paths: the question is answered from that one alone.
 
         Secrets are masked before anything is kept; the receipt says which kinds. The same key with the same body
-        is the same question again, whatever its state: bodies are compared as they are kept. Raises
-        InvalidInputError, BodyTooLargeError, ForbiddenError, IdempotencyConflictError, UnknownMailboxError,
-        UnknownAgentError, AmbiguousMailboxError, RateLimitedError, LoopStoppedError, ConversationClosedError or
-        StoreError.
+        is the same question again, whatever its state: bodies are compared as they are kept, and what it may be
+        answered from is. Raises InvalidInputError, BodyTooLargeError, UnsafePathError, ForbiddenError,
+        IdempotencyConflictError, UnknownMailboxError, UnknownAgentError, UnknownRootError, UnknownFileError,
+        AmbiguousMailboxError, RateLimitedError, LoopStoppedError, ConversationClosedError or StoreError.
         """
         rights.check(by, Right.ASK)
         said = Saying(self._parts)
         body = await said.body(body, "question")
         rules.check_key(idempotency_key, self._settings)
         to = await self._asked(by, mailbox, conversation, agent)
+        memories = _scope(by, to) if context_file is None else await self._file(by, to, context_file)
         now = self._parts.clock.now()
         message_id = new_message_id(now)
         question = Message(
@@ -78,7 +81,7 @@ class Questions:
             trace=message_id,
             idempotency_key=idempotency_key,
             deadline_at=rules.checked_deadline(deadline_at, now, self._settings) or now + self._patience(to),
-            memories=_scope(by) if is_memory(to) else None,
+            memories=memories,
         )
         accepted = await self._store.add(question, to, by=by)
         return replace(accepted, redacted=said.redacted) if said.redacted else accepted
@@ -190,6 +193,12 @@ class Questions:
         rights.check_reach(by, (MEMORY_MAILBOX if agent is None else agent_mailbox(agent)).name)
         return MEMORY_MAILBOX if agent is None else self._mailbox_of(agent)
 
+    async def _file(self, by: Credential, to: Mailbox, context_file: str) -> tuple[str, ...]:
+        """Return the scope of one file, which lies in the speaker's own."""
+        if not is_memory(to):
+            raise InvalidInputError("a file is for the memory to answer from: leave it out, or ask the memory")
+        return (await self._parts.shown(context_file, by.memories),)
+
     def _mailbox_of(self, agent: str) -> Mailbox:
         """Return where that agent is asked. Without agents, the embedded answerer is who answers `memory`."""
         known = self._parts.agents()
@@ -214,5 +223,5 @@ def _asked_for(found: Question) -> Question:
     return found
 
 
-def _scope(by: Credential) -> tuple[str, ...] | None:
-    return None if by.memories is None else tuple(sorted(by.memories))
+def _scope(by: Credential, to: Mailbox) -> tuple[str, ...] | None:
+    return tuple(sorted(by.memories)) if by.memories is not None and is_memory(to) else None

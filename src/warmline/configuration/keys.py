@@ -71,7 +71,8 @@ def check_name(name: str) -> None:
         raise ValueError("the name holds what looks like a secret: choose another")
 
 
-def _text(said: object) -> str:
+def read_line(said: object) -> str:
+    """Read a text on one line. Raises ValueError."""
     if not isinstance(said, str) or not 1 <= len(said) <= MAX_TEXT_CHARACTERS or not said.isprintable():
         raise ValueError('write a text on one line, such as "..."')
     return said
@@ -79,13 +80,13 @@ def _text(said: object) -> str:
 
 def _open_text(said: object) -> str:
     """Read what is shown and handed on as it is."""
-    if find_secrets(text := _text(said)):
+    if find_secrets(text := read_line(said)):
         raise ValueError("this looks like a secret: put it into a file of mode 0600, and name that as key_file")
     return text
 
 
 def _path(said: object) -> Path:
-    path = Path(_text(said))
+    path = Path(read_line(said))
     if not path.is_absolute():
         raise ValueError("write an absolute path, which begins with /")
     return path

@@ -22,6 +22,8 @@ OTHERS_ENTER = stat.S_IXGRP | stat.S_IXOTH
 
 AGENTS = "agents"
 FALLBACK = "fallback"
+LISTEN = "listen"
+"""What listening.py reads."""
 
 
 def read(path: Path) -> Configuration:
@@ -55,13 +57,9 @@ def read_text(path: Path) -> str:
 
 
 def parse(text: str) -> Configuration:
-    """Read what stands in a file. Raises ConfigurationError, with line and column, when it is no TOML."""
-    try:
-        document = tomllib.loads(text)
-    except RecursionError as error:
-        raise ConfigurationError("this is nested too deeply: see docs/agents.md for what may stand here") from error
-    except ValueError as error:
-        raise ConfigurationError(f"this is no TOML: {' '.join(str(error).split())[:MAX_REASON_CHARACTERS]}") from error
+    """Read which agents stand in a file. Raises ConfigurationError as `document_of`."""
+    document = document_of(text)
+    document.pop(LISTEN, None)
     tables = document.pop(AGENTS, {})
     if not isinstance(tables, dict):
         raise ConfigurationError("`agents`: write a table for each agent, such as [agents.claude]")
@@ -78,6 +76,16 @@ def parse(text: str) -> Configuration:
     return Configuration(agents=tuple(plans.values()), fallback=fallback, problems=problems)
 
 
+def document_of(text: str) -> dict[str, object]:
+    """Read TOML. Raises ConfigurationError, with line and column, when it is none."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise ConfigurationError("this is nested too deeply: see docs/agents.md for what may stand here") from error
+    except ValueError as error:
+        raise ConfigurationError(f"this is no TOML: {' '.join(str(error).split())[:MAX_REASON_CHARACTERS]}") from error
+
+
 def _fallback(document: dict[str, object], problems: dict[str, str]) -> bool:
     """Read what stands outside of agents' tables; what is wrong there is no agent's problem, and keeps its own name."""
     fallback = False
@@ -86,7 +94,9 @@ def _fallback(document: dict[str, object], problems: dict[str, str]) -> bool:
     except ValueError as error:
         problems[FALLBACK] = f"`{FALLBACK}`: {error}"
     for key in map(shown, document):
-        problems[key] = f"`{key}`: there is no such key; there are `{FALLBACK}` and tables such as [agents.claude]"
+        problems[key] = (
+            f"`{key}`: there is no such key; there are `{FALLBACK}`, [listen] and tables such as [agents.claude]"
+        )
     return fallback
 
 

@@ -17,7 +17,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from warmline.agents import AgentPlan, Configuration
 from warmline.configuration.keys import KEYS
-from warmline.configuration.reading import AGENTS, FALLBACK, parse, read_text
+from warmline.configuration.reading import AGENTS, FALLBACK, LISTEN, document_of, parse, read_text
 from warmline.durable import put_in_place, sync, writing_durably
 from warmline.errors import ConfigurationError, ConflictError, UnknownAgentError
 
@@ -182,9 +182,11 @@ def _rendered(plan: AgentPlan) -> str:
 def _write(path: Path, text: str, wanted: Configuration) -> None:
     """Write the file, if it then says what is wanted, of every agent. Raises ConfigurationError."""
     try:
-        said = parse(text)
+        said, listens = parse(text), document_of(text).get(LISTEN)
     except ConfigurationError as error:
         raise ConfigurationError(f"{path} {NOT_BY_PROGRAM}") from error
+    if listens != document_of(read_text(path)).get(LISTEN):  # a key that was added may have got into its table
+        raise ConfigurationError(f"{path} {NOT_BY_PROGRAM}")
     # One that could not be used beside what is gone now may be there as well.
     agents = {name: plan for name, plan in _by_name(said).items() if name not in wanted.problems}
     if agents != _by_name(wanted) or said.fallback is not wanted.fallback:

@@ -21,6 +21,7 @@ from warmline.crew.timers import Timers
 from warmline.errors import AgentError, AnswererError, WarmlineError, WorkerError
 from warmline.model import Draft, Message, Passage, Recollection
 from warmline.protocols import Said
+from warmline.scopes import reaches
 from warmline.settings import AgentSettings
 from warmline.workers import WarmAnswerer
 
@@ -132,7 +133,7 @@ def _allowed(plan: AgentPlan, recollection: Recollection) -> Recollection:
     room = plan.passages_bytes
     for each in recollection.passages:
         size = len(each.text.encode())
-        if size <= room and (plan.memories is None or each.path.partition("/")[0] in plan.memories):
+        if size <= room and reaches(plan.memories, each.path):
             passages.append(each)
             room -= size
     return replace(recollection, passages=tuple(passages))

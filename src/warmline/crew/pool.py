@@ -12,6 +12,7 @@ from typing import NewType
 from warmline.agents import AgentPlan, Mode, WorkerReport
 from warmline.crew.timers import Timer
 from warmline.crew.waiting import Ticket
+from warmline.scopes import covers
 from warmline.settings import AgentSettings
 from warmline.workers import WarmAnswerer
 
@@ -121,7 +122,7 @@ class Pool:
         scope = ticket.question.memories
         if scope is None or self.plan.mode is Mode.RECALLED:
             return self.mode is self.plan.mode
-        is_inside = self.plan.memories is not None and set(self.plan.memories) <= set(scope)
+        is_inside = self.plan.memories is not None and covers(scope, self.plan.memories)
         return is_inside is (self.mode is Mode.RESIDENT)
 
     def use(self, now: datetime) -> None:

@@ -23,6 +23,7 @@ from warmline.configuration.reading import read
 from warmline.daemon import Owner
 from warmline.errors import WarmlineError
 from warmline.interfaces.entrances import Tcp
+from warmline.interfaces.instance import Instance
 from warmline.interfaces.openai.rest import openai
 from warmline.interfaces.problem_responses import problem_response, shown
 from warmline.interfaces.refusals import note_refusal
@@ -31,6 +32,7 @@ from warmline.interfaces.rest_batches import batches, receiving
 from warmline.interfaces.rest_conversations import conversations, mailboxes
 from warmline.interfaces.rest_credentials import credentials
 from warmline.interfaces.rest_legacy import legacy
+from warmline.interfaces.rest_listeners import listeners
 from warmline.interfaces.rest_memory import memory
 from warmline.interfaces.rest_messages import messages
 from warmline.interfaces.rest_questions import questions
@@ -38,6 +40,7 @@ from warmline.interfaces.rest_shared import AnyLine, By, problems
 from warmline.interfaces.rest_store import store
 from warmline.interfaces.views.agents import agent_view
 from warmline.interfaces.views.daemon import HealthView, StatusView, stop_view
+from warmline.interfaces.views.listeners import listener_view
 from warmline.interfaces.views.problems import ProblemView
 from warmline.operations.resident import resident_bytes
 from warmline.security.redaction import redact
@@ -66,6 +69,7 @@ async def status(request: Request, by: By, line: AnyLine) -> StatusView:
     """Tell how the daemon, its line and its memory stand. Wants the right to administer."""
     owner: Owner = request.app.state.owner
     tcp: Tcp | None = request.app.state.tcp
+    instance: Instance = request.app.state.instance
     since = datetime.now(UTC) - STOPS_SHOWN
     stops = await line.bridge.conversations.stops(by, since)
     stats = await line.memory.stats()
@@ -79,6 +83,8 @@ async def status(request: Request, by: By, line: AnyLine) -> StatusView:
         address=tcp.address if tcp else None,
         tls=tcp is not None and tcp.tls is not None,
         exposed=tcp is not None and tcp.is_exposed,
+        listeners=[listener_view(each) for each in instance.listeners],
+        listener_problems=len(instance.problems),
         closed_at_start=request.app.state.closed,
         messages=await line.bridge.questions.tally(),
         waiting=line.bridge.waiting,
@@ -104,6 +110,7 @@ ROUTERS = (
     credentials,
     memory,
     agents,
+    listeners,
     legacy,
     openai,
     store,
@@ -111,7 +118,7 @@ ROUTERS = (
 )
 
 
-def create_api(line: Line, owner: Owner, tcp: Tcp | None, mcp: ASGIApp, *, closed: int) -> FastAPI:
+def create_api(line: Line, owner: Owner, tcp: Tcp | None, instance: Instance, mcp: ASGIApp, *, closed: int) -> FastAPI:
     """Make the ASGI application of a running line. It checks no credential: that is the doors' work.
 
     closed is how many files and folders were closed to others when it started.
@@ -125,6 +132,7 @@ def create_api(line: Line, owner: Owner, tcp: Tcp | None, mcp: ASGIApp, *, close
         redoc_url=None,
     )
     api.state.line, api.state.owner, api.state.tcp, api.state.closed = line, owner, tcp, closed
+    api.state.instance = instance
     for router in ROUTERS:
         api.include_router(router)
     api.router.routes.append(Route("/mcp", mcp, include_in_schema=False))

@@ -11,6 +11,7 @@ from warmline.bridge.credentials import USUAL, Grant
 from warmline.interfaces.rest_shared import (
     LIMITS,
     MAX_ID_CHARACTERS,
+    MAX_PATH_CHARACTERS,
     NUMBER,
     WRITES,
     AnyBridge,
@@ -38,7 +39,7 @@ MAX_RATE = 1_000_000_000
 MAX_NAMES = 1000
 """In one scope."""
 
-RootName = Annotated[str, Field(min_length=1, max_length=1000)]
+Place = Annotated[str, Field(min_length=1, max_length=MAX_PATH_CHARACTERS)]
 Rate = Annotated[int, Field(ge=1, le=MAX_RATE), NUMBER]
 
 
@@ -53,8 +54,10 @@ class Made(Form):
     ] = None
     reads: list[Name] = Field(default=[], max_length=MAX_NAMES, description="that it may receive from, beside its own")
     memories: Annotated[
-        list[RootName] | None,
-        Field(max_length=MAX_NAMES, description="roots it may be answered from; all if absent"),
+        list[Place] | None,
+        Field(
+            max_length=MAX_NAMES, description="roots, and paths beneath them, it may be answered from; all if absent"
+        ),
     ] = None
     person: Annotated[bool, Field(strict=True)] = False
     expires_at: When | None = None

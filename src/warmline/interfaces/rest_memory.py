@@ -104,7 +104,7 @@ async def search(
 
 @memory.get("/roots", responses=problems())
 async def list_roots(by: By, line: AnyLine) -> RootsView:
-    """List the memory's roots, those of the speaker's scope."""
+    """List the memory's roots, those of the speaker's scope: a path in that is as a root of that name."""
     return RootsView(roots=[root_view(root) for root in await line.memory.roots(by.memories)])
 
 

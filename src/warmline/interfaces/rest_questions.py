@@ -23,6 +23,7 @@ from warmline.interfaces.rest_shared import (
     By,
     Check,
     Deadline,
+    FileOfMemory,
     Form,
     InConversation,
     Key,
@@ -69,6 +70,10 @@ class Asked(Form):
     agent: Annotated[
         Name | None, Field(description="who is to answer from the memory, and nobody else; not beside `to`")
     ] = None
+    file: Annotated[
+        FileOfMemory | None,
+        Field(description="a file of the memory, from which alone it is answered: absolute, or `ROOT/PATH`"),
+    ] = None
     deadline_at: Deadline = None
 
 
@@ -101,6 +106,7 @@ async def ask(
         mailbox=asked.to,
         conversation=ConversationId(asked.conversation) if asked.conversation else None,
         agent=asked.agent,
+        context_file=asked.file,
         idempotency_key=idempotency_key,
         deadline_at=asked.deadline_at,
     )

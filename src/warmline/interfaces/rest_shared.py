@@ -201,6 +201,9 @@ MAX_PATH_CHARACTERS = 4096
 AbsolutePath = Annotated[str, Field(json_schema_extra={"pattern": r"^/[^\x00]*$", "maxLength": MAX_PATH_CHARACTERS})]
 """On the daemon's machine; see `absolute`."""
 
+FileOfMemory = Annotated[str, Field(json_schema_extra={"pattern": r"^[^\x00]+$", "maxLength": MAX_PATH_CHARACTERS})]
+"""See `Memory.shown`."""
+
 MessageIdInBody = Annotated[str, Field(json_schema_extra=_ID)]
 Name = Annotated[str, Field(min_length=1, max_length=LIMITS.max_name_characters, json_schema_extra=NAME)]
 InConversation = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARACTERS)]

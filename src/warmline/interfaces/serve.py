@@ -1,7 +1,7 @@
 """Serve a home: open its line, open its doors, work until told to leave, and leave in order.
 
-The order of leaving: waits return, answers in progress get the drain, the rest is released, the
-doors close, the store closes.
+The order of leaving: the listeners close, waits return, answers in progress get the drain, the rest is released, the
+doors close, who is connected to a listener is let go, the store closes.
 """
 
 from __future__ import annotations
@@ -12,22 +12,26 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 
 import uvicorn
 
 from warmline import daemon
 from warmline.app import Line, open_line
+from warmline.configuration.listening import read
 from warmline.daemon import Owner
 from warmline.home import Home
 from warmline.interfaces.certificates import read_certificate
+from warmline.interfaces.desk import LineDesk
 from warmline.interfaces.doors import Doors
 from warmline.interfaces.entrances import Entrance, Tcp
-from warmline.interfaces.mcp.mount import Mcp
+from warmline.interfaces.instance import Instance
+from warmline.interfaces.mcp.mount import mounted
 from warmline.interfaces.refusals import note_refusal
 from warmline.interfaces.rest import create_api
+from warmline.listen.listeners import Listeners
 from warmline.operations.legacy.taking import clear_copies
 from warmline.operations.turning import finish
 from warmline.security import load as load_trust
@@ -107,9 +111,8 @@ async def serve(
         unix = closing.enter_context(daemon.listen_unix(home))
         closing.callback(home.socket.unlink, missing_ok=True)
         address = tcp.address if tcp else None
-        async with open_line(home, settings, leaving) as line:
-            mcp = Mcp(line)
-            api = create_api(line, owner, tcp, mcp, closed=len(closed))
+        async with open_line(home, settings, leaving) as line, _instance(line) as instance, mounted(line) as mcp:
+            api = create_api(line, owner, tcp, instance, mcp, closed=len(closed))
             authenticate, note = line.bridge.credentials.authenticate, partial(note_refusal, line.audit)
             doors = Doors(api, authenticate, note, settings.doors)
             server = _Server(_config(doors), _entrances(unix, tcp, settings.doors))
@@ -117,26 +120,44 @@ async def serve(
             gc.freeze()  # what is there now stays: to look at it again and again holds everybody up
             on_ready(address)
             logger.info("serving", extra={"home": str(home.path), "address": address or "-"})
-            async with mcp.open():
-                try:
-                    await _until_leaving(line, doors, leave_when_idle=leave_when_idle)
-                    logger.info("leaving", extra={"waiting": line.bridge.waiting})
-                finally:
-                    doors.closed = True
-                    await line.leave()
-                    server.leaving.set()
-                    await serving
+            try:
+                await _until_leaving(line, doors, instance, leave_when_idle=leave_when_idle)
+                logger.info("leaving", extra={"waiting": line.bridge.waiting})
+            finally:
+                doors.closed = True
+                instance.leave()
+                await line.leave()
+                server.leaving.set()
+                await serving
     logger.info("left")
 
 
-async def _until_leaving(line: Line, doors: Doors, *, leave_when_idle: bool) -> None:
+@asynccontextmanager
+async def _instance(line: Line) -> AsyncIterator[Instance]:
+    """Listen where the home's file says, and where the owner wants later, until the block ends.
+
+    Who still waits for answers then is let go, after the line has let all waits return.
+    """
+    desk = LineDesk(line.bridge, line.audit, line.clock, line.settings)
+    listeners = Listeners(desk, line.settings.listen)
+    instance = Instance(line, listeners)
+    listening = asyncio.create_task(listeners.run(), name="listeners")
+    try:
+        await instance.open_planned(await asyncio.to_thread(read, line.home.configuration))
+        yield instance
+    finally:
+        listening.cancel()
+        await asyncio.wait({listening})
+
+
+async def _until_leaving(line: Line, doors: Doors, instance: Instance, *, leave_when_idle: bool) -> None:
     if not leave_when_idle:
         await line.leaving.wait()
         return
     patience = line.settings.daemon.idle_leave.total_seconds()
     while not line.leaving.is_set():
         quiet = time.monotonic() - doors.last_left if doors.inside == 0 else 0.0
-        if quiet >= patience and await line.is_idle() and doors.inside == 0:
+        if quiet >= patience and not instance.listeners and await line.is_idle() and doors.inside == 0:
             logger.info("idle")
             return
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -18,11 +19,14 @@ from pathlib import Path
 import apsw
 
 from warmline.errors import StoreDamagedError, StoreError, StoreFullError, StoreVersionError, UnknownRootError
+from warmline.scopes import reaches
 from warmline.security.databases import open_database
 
 VERSION = 1
 
 CATALOG = "catalog.sqlite"
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 SCHEMA = f"""
 create table roots (
@@ -116,6 +120,17 @@ def split_shown(shown: str) -> tuple[str, str]:
     return root, relative
 
 
+def _bounds(shown: str) -> dict[str, str]:
+    """Return the root, the path beneath it, and between what all lies beneath that: `0` is what comes after `/`.
+
+    What is no such path, whatever it is, has no root.
+    """
+    root, relative = split_shown(shown)
+    if not relative or _SURROGATE.search(shown):
+        root = relative = ""
+    return {"root": root, "at": relative, "above": f"{relative}/", "below": f"{relative}0"}
+
+
 class Catalog:
     """The open catalog of a memory folder, encrypted under a key. Made when it is not there. Raises WrongKeyError."""
 
@@ -156,6 +171,33 @@ class Catalog:
             " from roots left join files on root = name group by name order by name"
         )
         return [Root(name, Path(path), files, lines, size) for name, path, files, lines, size in rows]
+
+    def part(self, shown: str) -> Root | None:
+        """Return a file, or a folder with all beneath it, as if it were a root; None when nothing is indexed there."""
+        rows = self._connection.execute(
+            "select path, count(id), sum(lines), sum(size) from files join roots on name = root"
+            " where id in (select value from json_each(?)) group by path",
+            (json.dumps(self.numbers(shown)),),
+        )
+        for path, files, lines, size in rows:
+            return Root(shown, Path(path, split_shown(shown)[1]), files, lines, size)
+        return None
+
+    def numbers(self, shown: str) -> list[int]:
+        """Return the numbers of a file, or of all files beneath a folder."""
+        rows = self._connection.execute(
+            "select id from files where root = :root and relative = :at union all"
+            " select id from files where root = :root and relative > :above and relative < :below",
+            _bounds(shown),
+        )
+        return [row[0] for row in rows]
+
+    def holds(self, shown: str) -> bool:
+        """Tell whether this is the path of a file that is indexed."""
+        if _SURROGATE.search(shown):
+            return False
+        found = self._connection.execute("select 1 from files where root = ? and relative = ?", split_shown(shown))
+        return any(True for _ in found)
 
     def root_paths(self) -> dict[str, Path]:
         """Return the real path of every root by its name."""
@@ -230,29 +272,33 @@ class Catalog:
             self._connection.execute("delete from files; delete from garbage")
 
     def all_live(self, within: frozenset[str] | None) -> list[LiveFile]:
-        """Return every file of these roots (None: of all), in the order of the shown paths."""
+        """Return every file within (None: all), in the order of the shown paths."""
         rows = self._connection.execute(
             "select root, path, relative, size, mtime_ns, kind from files join roots on name = root"
         )
         files = [
             LiveFile(root, relative, f"{path}/{relative}" if relative else path, size, mtime_ns, kind)
             for root, path, relative, size, mtime_ns, kind in rows
-            if within is None or root in within
         ]
+        files = [file for file in files if reaches(within, file.shown)]
         return sorted(files, key=lambda file: file.shown)
 
     def live(self, ids: Iterable[int], within: frozenset[str] | None = None) -> dict[int, LiveFile]:
-        """Return those of the file numbers that are part of the memory now, in these roots (None: in any).
+        """Return those of the file numbers that are part of the memory now, and lie within (None: anywhere).
 
-        A number can have passed to a file of another root since the index was read.
+        A number can have passed to another file since the index was read.
         """
         rows = self._connection.execute(
             "select id, root, path, relative, size, mtime_ns, kind from files join roots on name = root"
             " where id in (select value from json_each(?))",
             (json.dumps(list(ids)),),
         )
-        return {
+        files = {
             number: LiveFile(root, relative, f"{path}/{relative}" if relative else path, size, mtime_ns, kind)
             for number, root, path, relative, size, mtime_ns, kind in rows
-            if within is None or root in within
+        }
+        return {
+            number: file
+            for number, file in files.items()
+            if within is None or file.root in within or reaches(within, file.shown)
         }

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from warmline.errors import UnknownRootError, UnsafePathError
+from warmline.errors import NotFoundError, UnsafePathError
 from warmline.memory.quote_search import CLOSE_SCORE, closest, windows
 from warmline.memory.quotes import (
     MIN_PIECE_CHARACTERS,
@@ -41,9 +41,9 @@ from warmline.model import Citation, CitationStatus, Claim
 from warmline.settings import MemorySettings
 
 Resolve = Callable[[str, frozenset[str] | None], Path]
-"""From a shown path to the real one, under its root, which is one of the names given (None: any).
+"""From a shown path to the real one, under its root, and within the scope given (None: all of the memory).
 
-Raises UnsafePathError and UnknownRootError.
+Raises UnsafePathError, UnknownRootError and UnknownFileError.
 """
 
 _MAX_LINE_NUMBER = 2**31 - 1
@@ -70,7 +70,7 @@ class FileVerifier:
     async def verify(self, claims: Sequence[Claim], within: frozenset[str] | None = None) -> Sequence[Citation]:
         """Check each claim against its file; one citation a claim, in the same order.
 
-        A claim on a root that within (None: all) does not name is unsupported, as if there were no such root.
+        A claim on what within (None: all) does not reach is unsupported, as if there were no such file.
         Never raises for a claim. What no store could hold of a claim (NUL, lone surrogates, line
         numbers beyond 31 bits) is replaced or cut in its citation, which is then unsupported.
         """
@@ -103,7 +103,7 @@ class FileVerifier:
         for index in checkable:
             try:
                 groups[self._resolve(claims[index].path, within)].append(index)
-            except (UnsafePathError, UnknownRootError, OSError, RuntimeError):
+            except (UnsafePathError, NotFoundError, OSError, RuntimeError):
                 continue  # a RuntimeError is what Path.resolve raises for a loop of links before Python 3.13
         return groups
 

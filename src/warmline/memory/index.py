@@ -34,6 +34,14 @@ class Hit:
     score: float
 
 
+@dataclass(frozen=True, slots=True)
+class Among:
+    """Where to look: whole roots, by name, and single files, by number."""
+
+    roots: Collection[str]
+    files: Collection[int] = ()
+
+
 def _schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     for name in ("body", "heading"):
@@ -118,10 +126,10 @@ class Snapshot:
         """In how many blocks the term stands; blocks of replaced files may count for a while."""
         return int(self._searcher.doc_freq("body", term))
 
-    def search(self, terms: Sequence[str], limit: int, roots: Collection[str] | None = None) -> list[Hit]:
+    def search(self, terms: Sequence[str], limit: int, among: Among | None = None) -> list[Hit]:
         """Return at most limit blocks that hold any of the terms, best first, equals in no certain order.
 
-        Only blocks of these roots (None: of any) are looked at; how rare a term is counts in all of them.
+        Only blocks among these (None: any) are looked at; how rare a term is counts in all of them.
         """
         if not terms:
             return []
@@ -132,17 +140,19 @@ class Snapshot:
                 query = tantivy.Query.term_query(self._schema, field, term, index_option="freq")
                 parts.append((should, query if boost == 1.0 else tantivy.Query.boost_query(query, boost)))
         wanted = tantivy.Query.boolean_query(parts)
-        if roots is not None:
+        if among is not None:
             must = tantivy.Occur.Must
-            wanted = tantivy.Query.boolean_query([(must, self._standing_in(roots)), (must, wanted)])
+            wanted = tantivy.Query.boolean_query([(must, self._standing_in(among)), (must, wanted)])
         found = self._searcher.search(wanted, limit, count=False).hits
         addresses = [address for _, address in found]
         columns = [self._searcher.fast_field_values(name, addresses) for name in PLACE_FIELDS]
         scores = [score for score, _ in found]
         return [Hit(*values) for values in zip(*columns, scores, strict=True)]
 
-    def _standing_in(self, roots: Collection[str]) -> tantivy.Query:
-        """Return what holds for the blocks of these roots, and adds nothing to their scores."""
-        named = [tantivy.Query.term_query(self._schema, "root", root, index_option="basic") for root in roots]
+    def _standing_in(self, among: Among) -> tantivy.Query:
+        """Return what holds for the blocks among these, and adds nothing to their scores."""
+        named = [tantivy.Query.term_query(self._schema, "root", root, index_option="basic") for root in among.roots]
+        if among.files:
+            named.append(tantivy.Query.term_set_query(self._schema, "file", list(among.files)))
         any_of = tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in named])
         return tantivy.Query.const_score_query(any_of, 0.0)

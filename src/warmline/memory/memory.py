@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from warmline.errors import (
@@ -17,20 +18,21 @@ from warmline.errors import (
     StoreDamagedError,
     StoreError,
     StoreFullError,
-    UnknownRootError,
     UnsafePathError,
 )
-from warmline.memory.catalog import Catalog, Root, split_shown, translating
+from warmline.memory.catalog import Catalog, Root, translating
 from warmline.memory.encrypted_index import EncryptedIndex
 from warmline.memory.files import FoundFile, NotTextError, check_root, read_text
 from warmline.memory.indexing import run_indexer
 from warmline.memory.lines import split_lines
 from warmline.memory.passages import answer_passages, line_passages
+from warmline.memory.paths import check_root_name, followed, real_path, shown_paths, unknown_file
 from warmline.memory.recall import Found, Searcher
 from warmline.memory.report import IndexReport, IndexRequest, OnProgress
 from warmline.memory.shards import read_shard
 from warmline.memory.writing import INDEX_FOLDER
 from warmline.model import Recollection, Shard
+from warmline.scopes import outermost, reaches
 from warmline.settings import MemorySettings
 
 logger = logging.getLogger(__name__)
@@ -59,8 +61,9 @@ class Memory:
     happens on one thread of its own, writing in one process at a time; searches go on meanwhile.
     A root's name is the last part of its path, with a number when that is taken. Passages are shown
     as `<root name>/<relative path>`, or `<root name>` when the root is a file. `private` names
-    folders, such as the home of the line, that never become part of the memory. Where a reader names roots
-    by `within`, the memory is to it as if it had no others, but for how rare a word counts as; None: all.
+    folders, such as the home of the line, that never become part of the memory. Where a reader names roots, or
+    paths beneath them, by `within`, the memory is to it as if it held nothing else, but for how rare a word counts as;
+    None: all.
     With `encrypted` catalog and index are encrypted under its key; the index is unpacked at the first use.
     Raises StoreDamagedError, StoreVersionError or WrongKeyError when the catalog cannot be used.
     """
@@ -115,9 +118,17 @@ class Memory:
             return await self._index(IndexRequest(remove=(self._known(name),)), _ignore_progress)
 
     async def roots(self, within: frozenset[str] | None = None) -> Sequence[Root]:
-        """List the roots by name, with counts of what is indexed."""
-        roots = await self._on_thread(self._catalog.roots)
-        return [root for root in roots if within is None or root.name in within]
+        """List the roots by name, with counts of what is indexed. A path in within is as a root of that name."""
+
+        def listed() -> Sequence[Root]:
+            roots = self._catalog.roots()
+            if within is None:
+                return roots
+            named = {root.name: root for root in roots}
+            found = [named.get(path) or self._catalog.part(path) for path in sorted(outermost(within))]
+            return [root for root in found if root is not None]
+
+        return await self._on_thread(listed)
 
     async def stats(self, within: frozenset[str] | None = None) -> MemoryStats:
         """Count what is indexed."""
@@ -162,9 +173,9 @@ class Memory:
     async def lines(self, shown: str, first: int, last: int, within: frozenset[str] | None = None) -> str:
         """Return lines of a file as it is now, from 1, both included, as far as there are so many.
 
-        Secrets in them are not masked. Raises what `resolve` raises, and InvalidInputError for what is no text.
+        Secrets in them are not masked. Raises as `shown`, and InvalidInputError for what is no text any more.
         """
-        path = self.resolve(shown, within)
+        path = self.resolve(await self.shown(shown, within), within)
 
         def read() -> str:
             data, _ = read_text(FoundFile(shown, str(path), 0, 0), self._settings)
@@ -175,31 +186,34 @@ class Memory:
         except NotTextError as error:
             raise InvalidInputError(f"{shown!r} cannot be read: {error}") from error
 
+    async def shown(self, path: str, within: frozenset[str] | None = None) -> str:
+        """Return the path by which passages of this file are shown. It is absolute, or a shown path already.
+
+        The file is there, indexed, and its real path within. Whether there is anything beyond that is not told.
+        Raises UnknownFileError, and of a shown path as `resolve`.
+        """
+        if not path or "\0" in path or len(path.encode(errors="replace")) > self._settings.max_path_bytes:
+            raise UnsafePathError(
+                "a path is neither empty nor overlong, and has no NUL byte: name a file of the memory"
+            )
+        real = await asyncio.to_thread(followed if path.startswith("/") else partial(self.resolve, within=within), path)
+        places = [shown for shown in shown_paths(self._roots, real, path) if reaches(within, shown)]
+        held = await self._on_thread(lambda: next(filter(self._catalog.holds, places), None))
+        if held is None or not await asyncio.to_thread(_is_file, real):
+            raise unknown_file(path)
+        return held
+
     def resolve(self, shown: str, within: frozenset[str] | None = None) -> Path:
         """Return the real path of a shown path, which need not exist.
 
         Raises UnknownRootError for a root that the memory does not have, UnsafePathError for a path
-        that leaves its root by `..`, by being absolute or by a link, or that holds a NUL byte.
+        that leaves its root by `..`, by being absolute or by a link, or that holds a NUL byte, UnknownFileError
+        for one that lies, or leads by a link, to where within does not reach.
         """
-        name, relative = split_shown(shown)
-        if "\0" in shown or shown.startswith("/"):
-            raise UnsafePathError(f"{shown!r} is no path of the memory; use `<root name>/<relative path>`")
-        root = self._roots[self._known(name, within)]
-        parts = PurePosixPath(relative).parts
-        if ".." in parts or PurePosixPath(relative).is_absolute():
-            raise UnsafePathError(f"{shown!r} leaves its root; name a file below it")
-        try:
-            real = root.joinpath(*parts).resolve()
-        except (OSError, RuntimeError, ValueError) as error:
-            raise UnsafePathError(f"{shown!r} cannot be followed: {error}") from error
-        if not real.is_relative_to(root):
-            raise UnsafePathError(f"{shown!r} leads out of its root by a link; name a file below it")
-        return real
+        return real_path(self._roots, shown, within)
 
-    def _known(self, name: str, within: frozenset[str] | None = None) -> str:
-        if name not in self._roots or (within is not None and name not in within):
-            raise UnknownRootError(f"the memory has no root {name!r}; `warmline memory list` shows which it has")
-        return name
+    def _known(self, name: str) -> str:
+        return check_root_name(self._roots, name)
 
     def _check(self, path: Path) -> Path:
         real = check_root(path)
@@ -286,6 +300,12 @@ class Memory:
                 return work()
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, translated)
+
+
+def _is_file(path: Path) -> bool:
+    with suppress(OSError):
+        return path.is_file()
+    return False
 
 
 def _free_name(wanted: str, taken: dict[str, str]) -> str:

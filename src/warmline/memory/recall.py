@@ -16,11 +16,12 @@ import tantivy
 from warmline.memory import index
 from warmline.memory.catalog import Catalog, LiveFile
 from warmline.memory.confidence import confidence
-from warmline.memory.index import Hit, Snapshot
+from warmline.memory.index import Among, Hit, Snapshot
 from warmline.memory.matching import Term, prefix_of
 from warmline.memory.ranking import LineRanker, ScoredLine
 from warmline.memory.regions import Reading, read_regions
 from warmline.memory.terms import Stemmer, question_words
+from warmline.scopes import Scope, outermost, reaches
 from warmline.settings import MemorySettings
 
 
@@ -51,35 +52,44 @@ class Searcher:
     def search(self, question: str, limit: int, within: frozenset[str] | None = None) -> Found:
         """Return at most limit lines. A line is returned only if its file is as it was when it was indexed.
 
-        Only the roots named by within are searched, each in full; None: all. Raises StoreDamagedError.
+        Only what within names is searched, roots and paths beneath them, each in full; None: all. Raises
+        StoreDamagedError.
         """
         stems = self._stemmer.terms(question_words(question))
         snapshot = self._fresh_snapshot()
         if snapshot is None or not stems:
             return NOTHING
-        # A name that is no root's may be anything: only the others reach the index.
-        roots = None if within is None else within & self._catalog.root_paths().keys()
-        snapshot, reading = self._read(snapshot, stems, roots)
+        snapshot, reading = self._read(snapshot, stems, within)
         terms = [Term(stem, prefix_of(stem), _idf(snapshot.frequency(stem), snapshot.blocks)) for stem in stems]
         ranked = LineRanker(question, terms, self._stemmer).rank(reading.regions, limit)
         whole = sum(term.idf for term in terms)
         sure = confidence(ranked[0].score, reading.best / whole, len(terms)) if ranked else 0.0
         return Found(ranked, sure, reading.changed)
 
-    def _read(self, snapshot: Snapshot, stems: Sequence[str], roots: frozenset[str] | None) -> tuple[Snapshot, Reading]:
+    def _read(self, snapshot: Snapshot, stems: Sequence[str], within: Scope | None) -> tuple[Snapshot, Reading]:
         """Read the lines around the best blocks; return the snapshot that found them, too."""
-        hits, files = self._hits(snapshot, stems, roots)
+        hits, files = self._hits(snapshot, stems, within)
         if any(hit.file not in files for hit in hits):
             # A commit came between index and catalog: the next snapshot has what took the place of the missing.
             snapshot = self._fresh_snapshot() or snapshot
-            hits, files = self._hits(snapshot, stems, roots)
+            hits, files = self._hits(snapshot, stems, within)
         return snapshot, read_regions(self._best(hits, files), files)
 
     def _hits(
-        self, snapshot: Snapshot, stems: Sequence[str], roots: frozenset[str] | None
+        self, snapshot: Snapshot, stems: Sequence[str], within: Scope | None
     ) -> tuple[Sequence[Hit], Mapping[int, LiveFile]]:
-        hits = snapshot.search(stems, 2 * self._settings.blocks_read, roots)
-        return hits, self._catalog.live({hit.file for hit in hits}, roots)
+        among = None if within is None else self._among(within)
+        hits = snapshot.search(stems, 2 * self._settings.blocks_read, among)
+        return hits, self._catalog.live({hit.file for hit in hits}, within)
+
+    def _among(self, within: Scope) -> Among:
+        """Return which blocks of the index stand within, as the catalog has it now.
+
+        A path that names nothing may be anything: it does not reach the index.
+        """
+        roots = within & self._catalog.root_paths().keys()
+        paths = [path for path in outermost(within - roots) if not reaches(roots, path)]
+        return Among(roots, [number for path in paths for number in self._catalog.numbers(path)])
 
     def _best(self, hits: Sequence[Hit], files: Mapping[int, LiveFile]) -> list[Hit]:
         """Return the best hits in live files, equals by path and place: the same whatever order they were indexed in.

@@ -17,6 +17,7 @@ from warmline.settings.line import (
     RetentionSettings,
     StoreSettings,
 )
+from warmline.settings.listen import ListenSettings
 
 __all__ = [
     "AgentSettings",
@@ -25,6 +26,7 @@ __all__ = [
     "DaemonSettings",
     "DispatchSettings",
     "DoorSettings",
+    "ListenSettings",
     "MemorySettings",
     "RetentionSettings",
     "Settings",
@@ -45,5 +47,6 @@ class Settings:
     memory: MemorySettings = field(default_factory=MemorySettings)
     daemon: DaemonSettings = field(default_factory=DaemonSettings)
     doors: DoorSettings = field(default_factory=DoorSettings)
+    listen: ListenSettings = field(default_factory=ListenSettings)
     warm: WarmSettings = field(default_factory=WarmSettings)
     agents: AgentSettings = field(default_factory=AgentSettings)

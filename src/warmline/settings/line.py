@@ -63,6 +63,9 @@ class BridgeSettings:
     rate: Limits = field(default_factory=lambda: Limits(per_minute=60, per_hour=1_000, per_day=10_000))
     """Of a credential that names none: ten times what a busy agent sends, a hundredth of a runaway loop."""
 
+    guest_rate: Limits = field(default_factory=lambda: Limits(per_minute=6_000, per_hour=60_000, per_day=500_000))
+    """Of all together who show no token: a hundred a second for a minute, and a day's questions still fit the disk."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispatchSettings:
@@ -150,6 +153,9 @@ class MemorySettings:
 
     max_line_bytes: int = 1024 * 1024
     """A longer line is not one that a person could be shown; its file is skipped."""
+
+    max_path_bytes: int = 8 * 1024
+    """Of a path that somebody names, in UTF-8: twice what a system takes, which a root's name may stand before."""
 
     max_depth: int = 100
     """Folders below a root: deeper trees are made by accident, such as by a tool that copied into itself."""

@@ -131,9 +131,14 @@ def _same_key(tx: Transaction, new: Sent) -> MessageId | None:
     if row is None:
         return None
     same = message_of(row, tx.seals)
-    if not same.is_intact or (same.kind, same.body) != (new.message.kind, new.message.body):
+    if not same.is_intact or _said(same) != _said(new.message):
         raise _other_use()
     return same.id
+
+
+def _said(message: Message) -> tuple[object, ...]:
+    """What of a message must be the same under the same key."""
+    return message.kind, message.body, message.memories
 
 
 def _other_use() -> IdempotencyConflictError:

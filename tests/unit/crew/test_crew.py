@@ -221,6 +221,19 @@ async def test_a_question_whose_scope_holds_all_that_a_worker_holds_reaches_it()
         ]
 
 
+@pytest.mark.parametrize("memories", [None, ("notes",)])
+async def test_a_question_about_one_file_never_reaches_a_worker_that_holds_others(
+    memories: tuple[str, ...] | None,
+) -> None:
+    stage = Stage()
+    async with stage.at_work(plan(mode=Mode.RESIDENT, memories=memories)) as crew:
+        await drafted(ask(crew, question(memories=("notes/a.md",))))
+        assert [(mode, len(worker.asked)) for _, mode, worker in stage.hired] == [
+            (Mode.RESIDENT, 0),
+            (Mode.RECALLED, 1),
+        ]
+
+
 async def test_a_question_that_a_busy_worker_with_memory_may_have_waits_for_it_and_starts_no_companion() -> None:
     answering = asyncio.Event()
     stage = Stage(script={"claude": [After(answering, YES), YES]})

@@ -66,6 +66,15 @@ def absolute_path(text: str) -> str:
         raise InvalidInputError(f"{text!a} cannot be used ({error}): give an absolute path") from error
 
 
+def memory_path(path: str) -> str:
+    """Return an absolute path for one that is there from where the person stands; else it is as answers cite it.
+
+    Raises InvalidInputError.
+    """
+    is_here = path.startswith((".", "~")) or os.path.lexists(path)
+    return absolute_path(path) if is_here else path
+
+
 def duration(text: str) -> timedelta:
     """Read 30, 30s, 5m, 1.5h, 2d or 1w.
 

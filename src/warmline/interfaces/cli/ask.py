@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from warmline.errors import DaemonError, ForbiddenError, StoreError
 from warmline.interfaces.cli.answers import show_answer
-from warmline.interfaces.cli.arguments import add_fenced, add_json, duration, is_fenced, message_id, moment, spoken
+from warmline.interfaces.cli.arguments import (
+    add_fenced,
+    add_json,
+    duration,
+    is_fenced,
+    memory_path,
+    message_id,
+    moment,
+    spoken,
+)
 from warmline.interfaces.cli.output import complain, hint, one_line, tell_masked
 
 if TYPE_CHECKING:
@@ -41,6 +50,11 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     whom = ask.add_mutually_exclusive_group()
     whom.add_argument("--to", metavar="NAME", help="the mailbox to ask; `mailbox list` shows which there are (memory)")
     whom.add_argument("--agent", metavar="NAME", help="who is to answer from the memory, and nobody else (any agent)")
+    ask.add_argument(
+        "--file",
+        metavar="PATH",
+        help="a file of the memory to answer from, and from nothing else: where it lies, or as answers cite it",
+    )
     ask.add_argument("--conversation", metavar="ID", help="whose mailbox, where several have that name")
     ask.add_argument("--key", help="idempotency key: the same key and question are the same ticket")
     add_fenced(ask)
@@ -63,7 +77,12 @@ def _ask(options: argparse.Namespace) -> int:
     """
     from warmline.interfaces.cli.client import client_for
 
-    named = {"to": options.to, "agent": options.agent, "conversation": options.conversation}
+    named = {
+        "to": options.to,
+        "agent": options.agent,
+        "conversation": options.conversation,
+        "file": options.file if options.file is None else memory_path(options.file),
+    }
     body = {"question": spoken(options.question), **{name: each for name, each in named.items() if each is not None}}
     if options.deadline:
         body["deadline_at"] = options.deadline.isoformat()
@@ -71,7 +90,7 @@ def _ask(options: argparse.Namespace) -> int:
     key = secrets.token_hex(16) if options.key is None else options.key
     asked = answer = client.call("POST", "/v1/questions", body, key=key)
     tell_masked(asked["redacted"])
-    writing, began = _writing(options), time.monotonic()
+    writing, began = writing_for(options), time.monotonic()
     if answer["outcome"] is None and options.wait:
         answer = {**_wait(client, asked, options.wait, writing), "redacted": asked["redacted"]}
     shown = writing.shown if writing else ""
@@ -92,7 +111,7 @@ def _ticket(options: argparse.Namespace) -> int:
     return show_answer(answer, as_json=options.json, fenced=is_fenced(options))
 
 
-def _writing(options: argparse.Namespace) -> Writing | None:
+def writing_for(options: argparse.Namespace) -> Writing | None:
     """Return where to show the answer as it is written: a person watches, and the output is for nobody else."""
     if options.json or is_fenced(options) or not sys.stdout.isatty():
         return None

@@ -43,7 +43,7 @@ def _add_grant(new: argparse.ArgumentParser) -> None:
     for scope, what in (
         ("mailbox", "that it may ask and send to (all of its conversation, and the memory)"),
         ("reads", "that it may receive from, beside its own"),
-        ("memory", "roots that it may be answered from (all)"),
+        ("memory", "roots, and paths beneath them, that it may be answered from (all)"),
     ):
         new.add_argument(f"--{scope}", type=names, action="extend", metavar="A,B", help=what)
     new.add_argument("--expires", type=moment, metavar="TIME", help="until when it speaks: 30d, or a date (for ever)")

@@ -22,6 +22,7 @@ from warmline.interfaces.cli import (
     demo,
     importing,
     inbox,
+    instance,
     mailbox,
     mcp,
     memory,
@@ -38,7 +39,7 @@ from warmline.interfaces.cli.streams import open_streams, silence
 
 COMMANDS = (
     *(ask, questions, memory, agents),
-    *(message, inbox, conversation, mailbox, credential),
+    *(message, inbox, conversation, mailbox, credential, instance),
     *(status, audit, importing, store, redact, serve, mcp, bench, demo, completion),
 )
 """In the order of the help."""

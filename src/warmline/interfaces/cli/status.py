@@ -49,29 +49,45 @@ def _show(status: dict[str, Any]) -> None:
     }
     for name, value in rows.items():
         print(f"{paint(f'{name:<10}', BOLD)} {value}")
+    for listener in status["listeners"]:
+        print(f"{paint('listens   ', BOLD)} {_listener(listener)}")
     for agent in status["agents"]:
         print(f"{paint('agent     ', BOLD)} {_agent(agent)}")
+    _warn(status)
+    for stop in status["stops"]:
+        print(f"{paint('stopped   ', YELLOW)} {_stopped(stop)}")
+
+
+def _warn(status: dict[str, Any]) -> None:
+    if status["listener_problems"]:
+        found = counted(status["listener_problems"], "thing")
+        print(f"{paint('listens   ', YELLOW)} {found} in [listen] cannot be had: see `warmline instance list`")
     if status["agent_problems"]:
         found = counted(status["agent_problems"], "thing")
         print(f"{paint('agents    ', YELLOW)} {found} in warmline.toml cannot be used: see `warmline agents list`")
-    if status["exposed"]:
-        print(
-            f"{paint('UNENCRYPTED', YELLOW)} other machines reach {status['address']}, and all can be read on the way"
-        )
+    exposed = [status["address"]] * status["exposed"] + [
+        one_line(each["address"]) for each in status["listeners"] if each["exposed"]
+    ]
+    for address in exposed:
+        print(f"{paint('UNENCRYPTED', YELLOW)} other machines reach {address}, and all can be read on the way")
     if status["closed_at_start"]:
         said = f"at the start, {counted(status['closed_at_start'], 'file or folder', 'files and folders')} to others"
         print(f"{paint('closed    ', YELLOW)} {said}: the log names the last")
     if status["broken"]:
         found = f"{counted(status['broken'], 'message')} of the last 24 hours, not what was sent"
         print(f"{paint('withheld  ', YELLOW)} {found}: see `warmline audit verify`")
-    for stop in status["stops"]:
-        print(f"{paint('stopped   ', YELLOW)} {_stopped(stop)}")
 
 
 def _agent(agent: dict[str, Any]) -> str:
     name, state, mode, _, workers, memory, answered, failed, reason = map(one_line, row(agent))
     said = f": {reason}" if reason else ""
     return f"{name}, {mode}, {state}{said}; {workers}, {memory}, {answered}, {failed}"
+
+
+def _listener(listener: dict[str, Any]) -> str:
+    tokens = "with a token" if listener["needs_token"] else "without a token"
+    used = f"{counted(listener['connections'], 'connection')}, {counted(listener['requests'], 'request')}"
+    return f"{one_line(listener['address'])} for lines, {tokens}; {used}"
 
 
 def _listens(status: dict[str, Any]) -> str:

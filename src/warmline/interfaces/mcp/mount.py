@@ -22,22 +22,12 @@ MAX_REQUEST_BYTES = 8 * 1024 * 1024
 
 
 class Mcp:
-    """The ASGI application at /mcp. Serves while `open` lasts."""
+    """The ASGI application at /mcp."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
         self._wanted = asyncio.Event()
         self._manager: asyncio.Future[StreamableHTTPSessionManager] = asyncio.get_running_loop().create_future()
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[None]:
-        """Load the server soon, and serve until the block ends."""
-        serving = asyncio.create_task(self._serve(), name="mcp")
-        try:
-            yield
-        finally:
-            serving.cancel()
-            await asyncio.wait({serving})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, once the server is loaded."""
@@ -45,7 +35,8 @@ class Mcp:
         manager = await asyncio.shield(self._manager)
         await manager.handle_request(scope, receive, send)
 
-    async def _serve(self) -> None:
+    async def run(self) -> None:
+        """Load the server soon, and serve until cancelled."""
         try:
             async with asyncio.timeout(LOADED_AFTER_SECONDS):
                 await self._wanted.wait()
@@ -56,3 +47,15 @@ class Mcp:
         async with manager.run():
             self._manager.set_result(manager)
             await asyncio.get_running_loop().create_future()
+
+
+@asynccontextmanager
+async def mounted(line: Line) -> AsyncIterator[Mcp]:
+    """Serve a line over MCP until the block ends."""
+    mcp = Mcp(line)
+    serving = asyncio.create_task(mcp.run(), name="mcp")
+    try:
+        yield mcp
+    finally:
+        serving.cancel()
+        await asyncio.wait({serving})

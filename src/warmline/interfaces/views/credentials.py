@@ -19,7 +19,7 @@ class CredentialView(BaseModel):
     rights: list[Right]
     mailboxes: list[str] | None = Field(description="that it may ask and send to")
     reads: list[str] = Field(description="mailboxes that it may receive from, beside its own")
-    memories: list[str] | None = Field(description="roots that it may be answered from")
+    memories: list[str] | None = Field(description="roots, and paths beneath them, that it may be answered from")
     person: bool
     per_minute: int | None
     per_hour: int | None

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from warmline.interfaces.views.agents import AgentView
+from warmline.interfaces.views.listeners import ListenerView
 from warmline.model import State
 from warmline.parties import Stop, StopKind
 
@@ -34,6 +35,8 @@ class StatusView(BaseModel):
     address: str | None = Field(description="the TCP address it listens on, if any")
     tls: bool = Field(description="whether all is TLS over TCP")
     exposed: bool = Field(description="whether other machines reach the address and may speak without TLS")
+    listeners: list[ListenerView] = Field(description="where programs connect and speak lines")
+    listener_problems: int = Field(description="places that could not be opened at the start: see /v1/listeners")
     closed_at_start: int = Field(
         description="files and folders of the home that had rights for others, and have none now"
     )

@@ -28,6 +28,7 @@ STATUS: tuple[tuple[type[errors.WarmlineError], HTTPStatus], ...] = (
     (errors.RateLimitedError, HTTPStatus.TOO_MANY_REQUESTS),
     (errors.NotFoundError, HTTPStatus.NOT_FOUND),
     (errors.ConflictError, HTTPStatus.CONFLICT),
+    (errors.DaemonError, HTTPStatus.CONFLICT),
     (errors.StoreFullError, HTTPStatus.INSUFFICIENT_STORAGE),
     (errors.StoreError, HTTPStatus.SERVICE_UNAVAILABLE),
 )

@@ -124,7 +124,7 @@ def answer_view(question: Question, places: Places) -> AnswerView:
         trust=trust_in_answer(answer) if answer else None,
         timings_ms=dict(answer.timings_ms) if answer else {},
         question=question.message.body,
-        intact=question.message.is_intact and (answer is None or answer.text != WITHHELD),
+        intact=is_intact(question),
         receipt=_receipt_view(question),
     )
 
@@ -139,14 +139,24 @@ def asked_view(accepted: Accepted, places: Places) -> AskedView:
     return AskedView(**dict(answer_view(accepted.question, places)), redacted=list(accepted.redacted))
 
 
+def is_intact(question: Question) -> bool:
+    """Tell whether question and answer are what was written."""
+    return question.message.is_intact and (question.answer is None or question.answer.text != WITHHELD)
+
+
 def _stand_in(delivery: Delivery) -> Answer | None:
     if delivery.state not in ENDED:
         return None
+    return Answer(Outcome.FAILED, reason_without_answer(delivery), "warmline")
+
+
+def reason_without_answer(delivery: Delivery) -> str:
+    """Say why a question that has ended has no answer."""
     reason = {
         State.EXPIRED: "nobody answered before the deadline",
         State.CANCELLED: "it was cancelled",
     }.get(delivery.state, "it was given up after too many failures")
-    return Answer(Outcome.FAILED, f"{reason}: {delivery.last_error}" if delivery.last_error else reason, "warmline")
+    return f"{reason}: {delivery.last_error}" if delivery.last_error else reason
 
 
 def citation_view(citation: Citation, places: Places) -> CitationView:

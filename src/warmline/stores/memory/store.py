@@ -333,7 +333,7 @@ class MemoryStore:
         return None if first is None else self.records.messages[first]
 
     def _check_same(self, first: Message, message: Message) -> None:
-        if (first.kind, first.body) != (message.kind, message.body):
+        if (first.kind, first.body, first.memories) != (message.kind, message.body, message.memories):
             raise _other_use()
 
     def _accept(self, message: Message, mailboxes: Sequence[Mailbox], by: Credential | None) -> None:

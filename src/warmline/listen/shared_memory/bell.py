@@ -1,0 +1,55 @@
+"""The socket beside the memory: a byte on it says "look into the memory", its end says that the other side is gone.
+
+A socket and not an eventfd, although that is what one would expect here. The two sides of an eventfd share its flags:
+a client could take O_NONBLOCK away, fill the counter, and the instance would stand still in its next ring for all its
+clients. Each side's end of a socket is its own. It costs no more (both are one system call a side), it is the one
+thing to wait for, and it needs no descriptor of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+
+STROKE = b"\0"
+
+DRAINED_BYTES = 4096
+"""Strokes that one look takes away; what is left only makes for another look."""
+
+CREDENTIALS = struct.Struct("3i")
+"""struct ucred: pid, uid, gid."""
+
+
+def ring_bell(connection: socket.socket) -> bool:
+    """Tell the other side to look into the memory; False when it is gone. Never blocks.
+
+    Where the socket takes no more, strokes wait there that the other side has not heard yet: these will do.
+    """
+    try:
+        connection.send(STROKE, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def hear_bell(connection: socket.socket) -> bool:
+    """Take the strokes that came; False when the other side is gone. Never blocks.
+
+    A side that left with strokes unheard ends the socket by ECONNRESET: whether it had said all stands in the ring.
+    """
+    try:
+        return connection.recv(DRAINED_BYTES, socket.MSG_DONTWAIT) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
+def is_ours(connection: socket.socket) -> bool:
+    """Tell whether a process of our own user is at the other end, as the kernel noted it. Raises OSError."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
+    _, user, _ = CREDENTIALS.unpack(credentials)
+    return bool(user == os.geteuid())
