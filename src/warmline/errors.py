@@ -20,6 +20,7 @@ WarmlineError
 │   ├── IdempotencyConflictError
 │   ├── LeaseLostError          the lease was settled, lapsed or given to another
 │   ├── ConversationClosedError
+│   ├── ForeignEntryError       an entry in a client's configuration is another than `connect` put there
 │   └── LoopStoppedError        too many machine-made messages in one trace
 ├── UnauthorizedError           no credential, or not one of this line, or not any more
 ├── ForbiddenError              the credential has not this right, or not this scope
@@ -131,6 +132,15 @@ class LeaseLostError(ConflictError):
 
 class ConversationClosedError(ConflictError):
     """The conversation was closed: it takes nothing new."""
+
+
+class ForeignEntryError(ConflictError):
+    """An entry in a client's configuration is not the one that `connect` put there. `there` is what it found."""
+
+    def __init__(self, text: str, there: object = None, ours: object = None) -> None:
+        super().__init__(text)
+        self.there = there
+        self.ours = ours
 
 
 class LoopStoppedError(ConflictError):

@@ -73,6 +73,11 @@ class Home:
         return self.path / "clients" / f"{name}.token"
 
     @property
+    def connected(self) -> Path:
+        """The file that says which clients were connected, and what was put into their configurations."""
+        return self.path / "clients" / "connected.json"
+
+    @property
     def seal_keys(self) -> Path:
         """The keys of the seals."""
         return self.path / "seal.keys"

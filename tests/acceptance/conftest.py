@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from connecting_home import ConnectingHome
 from real_home import RealHome
 from talk import QUOTE, Talk
 
@@ -29,3 +31,19 @@ def talk(line: RealHome) -> Iterator[Talk]:
     talk = Talk(line, "--between", "coordinator,docs", "--person", "ada")
     yield talk
     line.run("conversation", "close", talk.id)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealHome]:
+    home = RealHome(tmp_path_factory.mktemp("served") / "home")
+    home.serve()
+    yield home
+    home.close()
+
+
+@pytest.fixture
+def connecting(served: RealHome, tmp_path: Path) -> Iterator[ConnectingHome]:
+    """A person of the test's own. At the end nobody is connected."""
+    home = ConnectingHome(served, tmp_path)
+    yield home
+    home.leave()

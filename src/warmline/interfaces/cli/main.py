@@ -17,6 +17,7 @@ from warmline.interfaces.cli import (
     audit,
     bench,
     completion,
+    connect,
     conversation,
     credential,
     demo,
@@ -40,7 +41,7 @@ from warmline.interfaces.cli.streams import open_streams, silence
 COMMANDS = (
     *(ask, questions, memory, agents),
     *(message, inbox, conversation, mailbox, credential, instance),
-    *(status, audit, importing, store, redact, serve, mcp, bench, demo, completion),
+    *(status, audit, importing, store, redact, serve, connect, mcp, bench, demo, completion),
 )
 """In the order of the help."""
 

@@ -1,0 +1,93 @@
+"""`connect`: put Warmline into a client's own configuration, with a credential of its own, and take it out again."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from warmline.errors import InvalidInputError
+from warmline.interfaces.cli.arguments import add_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from warmline.operations.connect.clients import Client, Person
+    from warmline.operations.connect.record import Record
+
+NAMES = ("claude", "codex", "gemini", "opencode", "cursor", "vscode")
+"""Those of operations.connect.clients, which takes longer to import than the rest of a command."""
+
+SCOPES = ("user", "project")
+
+
+def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    connect = commands.add_parser(
+        "connect", help="let an agent's program use the line: claude, codex, ...", description=_connect.__doc__
+    )
+    connect.add_argument("client", nargs="*", metavar="CLIENT", help=f"which programs: {', '.join(NAMES)}")
+    connect.add_argument("--all", action="store_true", help="all that are installed here; with --undo, all connected")
+    connect.add_argument(
+        "--scope", choices=SCOPES, help="for you, wherever you work (user), or for this folder only (project)"
+    )
+    connect.add_argument("--http", action="store_true", help="over HTTP, in place of starting `warmline mcp`")
+    connect.add_argument("--print", action="store_true", dest="only_print", help="show what would be written, only")
+    connect.add_argument("--undo", action="store_true", help="take out what was put in, and revoke the credential")
+    connect.add_argument("--yes", action="store_true", help="do not ask")
+    add_json(connect)
+    connect.set_defaults(run=_connect)
+
+
+def _connect(options: argparse.Namespace) -> int:
+    """Put Warmline among the MCP servers of an agent's program, with a credential of its own that lies in the home.
+
+    The change is shown and asked about, and a backup kept. Where a program cannot change a configuration, nothing is
+    written, the text to add by hand is shown, and the exit code is not 0.
+    """
+    from warmline.configuration.writing import changing
+    from warmline.interfaces.cli.client import client_for
+    from warmline.interfaces.cli.connecting import Work, only_show, put_in, take_out
+    from warmline.interfaces.cli.connecting_told import tell
+    from warmline.operations.connect.clients import Person
+    from warmline.operations.connect.record import Record
+
+    daemon = client_for(options.home, start=not options.only_print)
+    record, person = Record(daemon.home), Person(_person_home(), os.environ, Path.cwd())
+    work = Work(options, _clients(options, record, person), record, person, daemon)
+    if options.only_print:
+        only_show(work)
+    elif options.undo and not record.read():
+        take_out(work)
+    else:
+        record.make_folder()
+        with changing(record.path):
+            (take_out if options.undo else put_in)(work)
+    return tell(work)
+
+
+def _person_home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise InvalidInputError("no home folder of yours is known: set HOME") from error
+
+
+def _clients(options: argparse.Namespace, record: Record, person: Person) -> Sequence[Client]:
+    """Return the clients that were named. Raises InvalidInputError."""
+    from warmline.operations.connect.clients import CLIENTS
+
+    named = list(dict.fromkeys(options.client))
+    if unknown := [each for each in named if each not in CLIENTS]:
+        raise InvalidInputError(f"{unknown[0]!a} is no client that can be connected: choose from {', '.join(NAMES)}")
+    if bool(named) is options.all:
+        raise InvalidInputError(f"say which clients: {', '.join(NAMES)}, or --all")
+    if named:
+        return [CLIENTS[each] for each in named]
+    if options.undo:
+        return [CLIENTS[each] for each in record.read() if each in CLIENTS]
+    found = [each for each in CLIENTS.values() if each.is_installed(person)]
+    if not found:
+        raise InvalidInputError(f"none of {', '.join(NAMES)} is installed here")
+    return found

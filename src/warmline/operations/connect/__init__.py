@@ -1,0 +1,6 @@
+"""Connecting clients: one entry in a client's own configuration, which stays as it is otherwise.
+
+clients.py says where each has its configuration and what an entry looks like; json_language.py and toml_language.py
+edit texts; files.py reads and writes them; record.py keeps what was put where; placing.py joins these. None of them
+knows the daemon.
+"""
