@@ -35,13 +35,13 @@ class Served:
 def measure(served: Sequence[Served], plan: Plan) -> list[Side]:
     """Measure serving sides of one way, in turn where times are compared."""
     alone = [each.held() for each in served]
-    speeds = _speeds(served, plan)
+    speeds, connects = _speeds(served, plan)
     sides = []
-    for each, before, by_size in zip(served, alone, speeds, strict=True):
-        rates, started, connect = _rates(each, plan)
+    for each, before, by_size, connect in zip(served, alone, speeds, connects, strict=True):
+        rates, started = _rates(each, plan)
         sides.append(
             Side(
-                connect_p50_us=connect,
+                connect_p50_us=None if each.pid is None else connect,
                 processes_a_request=started,
                 alone=before,
                 speeds=by_size,
@@ -52,13 +52,16 @@ def measure(served: Sequence[Served], plan: Plan) -> list[Side]:
     return sides
 
 
-def _speeds(served: Sequence[Served], plan: Plan) -> list[Mapping[int, Speed]]:
+def _speeds(served: Sequence[Served], plan: Plan) -> tuple[list[Mapping[int, Speed]], list[float]]:
+    """Return the speeds by size of each, and how long it took one client to connect."""
     found: list[dict[int, list[Seen]]] = [{size: [] for size in plan.speeds} for _ in served]
     for _ in range(plan.rounds):
         for size, requests in plan.speeds.items():
             for each, seen in zip(served, found, strict=True):
                 seen[size].append(_run(Load(each.target, 1, requests, size)))
-    return [{size: _speed(rounds) for size, rounds in seen.items()} for seen in found]
+    speeds = [{size: _speed(rounds) for size, rounds in seen.items()} for seen in found]
+    connects = [statistics.median(each.connect_p50_us for rounds in seen.values() for each in rounds) for seen in found]
+    return [*speeds], connects
 
 
 def _speed(rounds: Sequence[Seen]) -> Speed:
@@ -69,9 +72,9 @@ def _speed(rounds: Sequence[Seen]) -> Speed:
     )
 
 
-def _rates(served: Served, plan: Plan) -> tuple[Mapping[int, Rate], float, float | None]:
-    """Return the rates by clients, the processes started a request, and the time of connecting."""
-    rates, started, asked, connects = {}, 0, 0, []
+def _rates(served: Served, plan: Plan) -> tuple[Mapping[int, Rate], float]:
+    """Return the rates by clients, and the processes started a request."""
+    rates, started, asked = {}, 0, 0
     for clients in plan.clients:
         load = Load(served.target, clients, max(1, plan.rate_requests // clients), KB)
         with loaded(load) as waiting:
@@ -82,8 +85,7 @@ def _rates(served: Served, plan: Plan) -> tuple[Mapping[int, Rate], float, float
                 seen = waiting.go()
         rates[clients] = Rate(seen.per_second, seen.p99_us, held)
         started, asked = started + watch.processes, asked + seen.requests
-        connects.append(seen.connect_p50_us)
-    return rates, started / asked, connects[0] if served.pid is not None else None
+    return rates, started / asked
 
 
 def _endured(served: Served, plan: Plan) -> Endured:
