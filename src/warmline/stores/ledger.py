@@ -224,8 +224,10 @@ def weigh_all(connection: apsw.Connection, seals: Seals) -> dict[str, bytes]:
 
 def _row(ledger: Written, seals: Seals | None) -> Row:
     """Return the ledger's row, sealed if it was whole."""
-    head = (ledger.number, ledger.hash, b"".join(ledger.sums.values()))
-    return (*head, UNSEALED if seals is None else seals.seal(LEDGER, form(head)))
+    number, hashed, sums = ledger.number, ledger.hash, b"".join(ledger.sums.values())
+    # Python writes so many bytes as hexadecimal in a tenth of the time that the form's encoder takes.
+    seal = UNSEALED if seals is None else seals.seal(LEDGER, form((number, hashed.hex(), sums.hex())))
+    return number, hashed, sums, seal
 
 
 def _sum(connection: apsw.Connection, seals: Seals, table: str) -> bytes:
