@@ -20,10 +20,12 @@ import apsw
 
 from warmline.security.seals import Seals, form
 from warmline.stores.queries import load_queries, parameters_of
-from warmline.stores.rows import Row, json_of, seal_of
+from warmline.stores.rows import MESSAGE, MESSAGE_COLUMNS, Row, json_of, seal_of
 
 NOT_WEIGHED = frozenset({"audit", "ledger"})
 """The chain holds the one, a seal the other."""
+
+MESSAGES = "message"
 
 SUM_BYTES = 16
 _SUM_MODULUS = 1 << 8 * SUM_BYTES
@@ -152,6 +154,8 @@ class Ledger:
         if table in NOT_WEIGHED:
             return
         new, old = change.new, change.old
+        if table == MESSAGES:
+            new, old = new and _by_its_seal(new), old and weighed(self.seals, table, old)
         before = None if old is None else self._changes.pop((table, old), old)
         if new is not None:
             self._changes[table, new] = before
@@ -217,6 +221,17 @@ def weighed_tables(connection: apsw.Connection) -> list[str]:
     return [name for (name,) in connection.execute(_STATEMENTS["ledger_tables"][0]) if name not in NOT_WEIGHED]
 
 
+def weighed(seals: Seals, table: str, row: Row) -> Row:
+    """Return what is weighed of a row: all of it; of a message whose seal verifies, what stands for the rest.
+
+    So no message is hashed twice when it is written. One that others changed weighs what it never did.
+    """
+    if table != MESSAGES or len(row) <= MESSAGE_COLUMNS:  # others may have made another table of that name
+        return row
+    _, *sealed, seal, erased_seal = row
+    return _by_its_seal(row) if seals.verifies(MESSAGE, form((*sealed, erased_seal)), seal) else row
+
+
 def weigh_all(connection: apsw.Connection, seals: Seals) -> dict[str, bytes]:
     """Return the sum of every table that is weighed, from its rows."""
     return {table: _sum(connection, seals, table) for table in weighed_tables(connection)}
@@ -231,8 +246,14 @@ def _row(ledger: Written, seals: Seals | None) -> Row:
 
 
 def _sum(connection: apsw.Connection, seals: Seals, table: str) -> bytes:
-    rows = connection.execute(f'select * from "{table}"')  # noqa: S608  # the schema's own names
-    return sum_of(sum(seals.weigh(table, row) for row in rows))
+    rows: Iterator[Row] = connection.execute(f'select * from "{table}"')  # noqa: S608  # the schema's own names
+    return sum_of(sum(seals.weigh(table, weighed(seals, table, row)) for row in rows))
+
+
+def _by_its_seal(message: Row) -> Row:
+    """Return the number and the seal of a message: the seal is over all else that the row holds."""
+    number, *_, seal, _ = message
+    return number, seal
 
 
 def _one(connection: apsw.Connection, name: str) -> Row | None:
