@@ -19,10 +19,10 @@ from warmline.stores.archive_files import ArchiveFiles
 from warmline.stores.audit_rows import audit_row
 from warmline.stores.chain import Chain, Fault, Head, diagnosed
 from warmline.stores.ledger import MESSAGES, Written, is_sealed, read, sum_of, weighed, weighed_tables
-from warmline.stores.queries import load_migrations, load_queries, parameters_of
+from warmline.stores.queries import binding_of, load_migrations, load_queries
 from warmline.stores.rows import Row
 
-_STATEMENTS = {name: (sql, parameters_of(sql)) for name, sql in load_queries("auditing.sql").items()}
+_STATEMENTS = {name: (sql, binding_of(sql)) for name, sql in load_queries("auditing.sql").items()}
 
 OnProgress = Callable[[int, int], None]
 """Called now and then with how many rows were looked at, and of how many."""
@@ -233,8 +233,8 @@ class Auditing:
         return count
 
     def _all(self, name: str, **values: object) -> list[Row]:
-        sql, parameters = _STATEMENTS[name]
-        return self._connection.execute(sql, tuple(map(values.__getitem__, parameters))).fetchall()
+        sql, bound = _STATEMENTS[name]
+        return self._connection.execute(sql, bound(values)).fetchall()
 
 
 def _check_version(connection: apsw.Connection) -> None:

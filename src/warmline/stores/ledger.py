@@ -19,7 +19,7 @@ from typing import NamedTuple
 import apsw
 
 from warmline.security.seals import Seals, form
-from warmline.stores.queries import load_queries, parameters_of
+from warmline.stores.queries import load_queries
 from warmline.stores.rows import MESSAGE, MESSAGE_COLUMNS, Row, json_of, seal_of
 
 NOT_WEIGHED = frozenset({"audit", "ledger"})
@@ -39,7 +39,7 @@ UNSEALED = b""
 
 SEALED_AT_ONCE = 1000
 
-_STATEMENTS = {name: (sql, parameters_of(sql)) for name, sql in load_queries("ledger.sql").items()}
+_STATEMENTS = load_queries("ledger.sql")
 _AUDITED = _STATEMENTS["ledger_audit"]
 _WRITTEN = _STATEMENTS["ledger_write"]
 
@@ -134,10 +134,10 @@ class Ledger:
         if not (self._noted or self._changes or self._gone):
             return
         self._weigh()
-        self._cursor.executemany(_AUDITED[0], self._noted)
+        self._cursor.executemany(_AUDITED, self._noted)
         self._noted.clear()
         row = _row(Written(self._number, self._hash, self._sums), self.seals if self._is_whole else None)
-        self._cursor.execute(_WRITTEN[0], row)
+        self._cursor.execute(_WRITTEN, row)
 
     def holds(self, connection: apsw.Connection, table: str) -> bool:
         """Tell whether a table's rows are those that the line wrote, as far as is known: the ledger is whole."""
@@ -185,11 +185,11 @@ def begin(connection: apsw.Connection, seals: Seals) -> None:
     """
     for rows in _unsealed(connection):
         sealed = ({"number": number, "seal": seal_of(seals, columns)} for number, *columns in rows)
-        connection.executemany(_STATEMENTS["ledger_seal"][0], sealed)
+        connection.executemany(_STATEMENTS["ledger_seal"], sealed)
     is_whole = _one(connection, "ledger") is None or is_sealed(connection, seals)
     number, hashed, _ = read(connection)
     row = _row(Written(number, hashed, weigh_all(connection, seals)), seals if is_whole else None)
-    connection.execute(_WRITTEN[0], row)
+    connection.execute(_WRITTEN, row)
 
 
 def read(connection: apsw.Connection) -> Written:
@@ -218,7 +218,7 @@ def sum_of(total: int) -> bytes:
 
 def weighed_tables(connection: apsw.Connection) -> list[str]:
     """Return the names of the tables that are weighed, in the order of their sums."""
-    return [name for (name,) in connection.execute(_STATEMENTS["ledger_tables"][0]) if name not in NOT_WEIGHED]
+    return [name for (name,) in connection.execute(_STATEMENTS["ledger_tables"]) if name not in NOT_WEIGHED]
 
 
 def weighed(seals: Seals, table: str, row: Row) -> Row:
@@ -257,7 +257,7 @@ def _by_its_seal(message: Row) -> Row:
 
 
 def _one(connection: apsw.Connection, name: str) -> Row | None:
-    row: Row | None = connection.execute(_STATEMENTS[name][0]).fetchone()
+    row: Row | None = connection.execute(_STATEMENTS[name]).fetchone()
     return row
 
 
@@ -266,7 +266,7 @@ def _unsealed(connection: apsw.Connection) -> Iterator[list[Row]]:
     after = 0
     while True:
         which = {"after": after, "limit": SEALED_AT_ONCE}
-        rows: list[Row] = connection.execute(_STATEMENTS["ledger_unsealed"][0], which).fetchall()
+        rows: list[Row] = connection.execute(_STATEMENTS["ledger_unsealed"], which).fetchall()
         if not rows:
             return
         after = rows[-1][0]
