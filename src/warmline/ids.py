@@ -16,30 +16,32 @@ from warmline.errors import InvalidInputError
 from warmline.model import MessageId
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TIME_DIGITS = 10
+RANDOM_DIGITS = 16
 RANDOM_BYTES = 10
-RANDOM_BITS = 8 * RANDOM_BYTES
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple(first + second for first in _DIGITS for second in _DIGITS)
-_PAIR_BITS = 10
-_SHIFTS = range(12 * _PAIR_BITS, -1, -_PAIR_BITS)
+_PAIR_BITS, _DIGIT_BITS = 10, 5
+_DIGIT_OF_BYTE = 8 * _DIGITS.encode()
 _ID = re.compile(f"[0-7][{_DIGITS}]{{25}}")
 _MILLISECOND = timedelta(milliseconds=1)
 
 
 def new_message_id(now: datetime) -> MessageId:
     """Make an id. Those of the same millisecond are in no order."""
-    return _written(now, int.from_bytes(os.urandom(RANDOM_BYTES), "big"))
+    return _written(now, os.urandom(RANDOM_DIGITS).translate(_DIGIT_OF_BYTE).decode())
 
 
 def message_id_of(at: datetime, origin: bytes) -> MessageId:
     """Make the id that what came from elsewhere has at every import: of its time, and a digest of where it was."""
-    return _written(max(at, EPOCH), int.from_bytes(hashlib.sha256(origin).digest()[:RANDOM_BYTES], "big"))
+    digest = int.from_bytes(hashlib.sha256(origin).digest()[:RANDOM_BYTES], "big")
+    return _written(max(at, EPOCH), _digits(digest, RANDOM_DIGITS))
 
 
 def first_message_id(at: datetime) -> MessageId:
     """Return the lowest id that could have been made at this time, to the millisecond."""
-    return _written(max(at, EPOCH), 0)
+    return _written(max(at, EPOCH), _DIGITS[0] * RANDOM_DIGITS)
 
 
 def parse_message_id(text: str) -> MessageId:
@@ -54,6 +56,12 @@ def parse_message_id(text: str) -> MessageId:
     return MessageId(known)
 
 
-def _written(at: datetime, chance: int) -> MessageId:
-    number = (at - EPOCH) // _MILLISECOND << RANDOM_BITS | chance
-    return MessageId("".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS]))
+def _written(at: datetime, chance: str) -> MessageId:
+    return MessageId(_digits((at - EPOCH) // _MILLISECOND, TIME_DIGITS) + chance)
+
+
+def _digits(number: int, count: int) -> str:
+    """Write a number with so many digits, an even number of them."""
+    return "".join(
+        [_PAIRS[number >> shift & 1023] for shift in range(count * _DIGIT_BITS - _PAIR_BITS, -1, -_PAIR_BITS)]
+    )

@@ -14,6 +14,8 @@ from enum import StrEnum, unique
 from types import MappingProxyType
 from typing import NewType
 
+from warmline.frozen import quickly_made
+
 MessageId = NewType("MessageId", str)
 """A ULID: 26 characters of Crockford's base 32, ordered by the time of creation."""
 
@@ -267,6 +269,7 @@ class Answer:
     in_place_of: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Message:
     """Something said on the line. It is never changed after it was accepted, but for being erased.
@@ -298,6 +301,7 @@ class Message:
     is_intact: bool = True
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """The mutable half of a message, one a recipient, as it stood at one moment.
@@ -338,6 +342,8 @@ class Post:
     answer: Answer | None = None
 
 
+@quickly_made
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Question:
     """A message that must be answered, with its one delivery and, once settled, its answer."""
@@ -347,6 +353,7 @@ class Question:
     answer: Answer | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Lease:
     """The right to settle one delivery until lapses_at, or until the store lets it lapse.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from warmline.frozen import quickly_made
 from warmline.model import (
     Acknowledged,
     Batch,
@@ -50,6 +51,7 @@ class Service(Protocol):
         """Work. Return only when cancelled, after everything it started has stopped."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """The receipt of an `add`: the question, whether this call made it, which kinds of secrets were masked in it."""

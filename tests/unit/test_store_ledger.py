@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -145,6 +146,21 @@ async def test_a_row_that_something_else_wrote_shows_in_its_table_for_good(path:
     sums, found = read(connection).sums, weigh_all(connection, SEALS)
     assert is_sealed(connection, SEALS)
     assert len([table for table, total in found.items() if sums[table] != total]) == 1
+    connection.close()
+
+
+async def test_a_message_that_others_changed_shows_even_when_it_has_left(store: SqliteStore, path: Path) -> None:
+    ids = json.dumps([await ask(store)])
+    tamper(path, "update message set body = 'other'")
+
+    def leave(tx: Transaction) -> None:
+        tx.run("archive_deliveries", {"ids": ids})
+        tx.run("archive_messages", {"ids": ids})
+
+    await store.database.write(leave)
+    connection = apsw.Connection(str(path))
+    sums, found = read(connection).sums, weigh_all(connection, SEALS)
+    assert {table for table, total in found.items() if sums[table] != total} == {"message"}
     connection.close()
 
 

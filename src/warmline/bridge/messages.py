@@ -72,6 +72,7 @@ class Messages:
             body=body,
             sent_at=now,
             trace=message_id,
+            hops=0 if by.is_person else 1,  # unless it goes on with a trace, which the store sees to
             in_reply_to=in_reply_to,
             idempotency_key=idempotency_key,
             deadline_at=rules.checked_deadline(deadline_at, now, self._settings),

@@ -79,6 +79,7 @@ class Questions:
             body=body,
             sent_at=now,
             trace=message_id,
+            hops=0 if by.is_person else 1,  # unless it goes on with a trace, which the store sees to
             idempotency_key=idempotency_key,
             deadline_at=rules.checked_deadline(deadline_at, now, self._settings) or now + self._patience(to),
             memories=memories,

@@ -1,4 +1,4 @@
-"""The server that `bench bus` asks from another process: `python -m warmline.interfaces.bench_server HOME on|off`.
+"""The server that benches ask from other processes: `python -m warmline.interfaces.bench_server HOME on|off WORKERS`.
 
 It is the daemon's own but for the line, which is composed by bench_parts. The asker's token comes on standard input.
 """
@@ -21,10 +21,10 @@ from warmline.settings import DaemonSettings, DispatchSettings, Settings
 
 def main() -> None:
     """Serve the Unix socket until SIGTERM; say `ready` when it does."""
-    home, security = Home(Path(sys.argv[1])), Security(sys.argv[2])
+    home, security, workers = Home(Path(sys.argv[1])), Security(sys.argv[2]), int(sys.argv[3])
     token = sys.stdin.readline().strip()
     settings = replace(
-        Settings(), daemon=replace(DaemonSettings(), port=0), dispatch=replace(DispatchSettings(), workers=4)
+        Settings(), daemon=replace(DaemonSettings(), port=0), dispatch=replace(DispatchSettings(), workers=workers)
     )
     with daemon.own(home, __version__) as owner:
         uvloop.run(

@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from warmline.operations.bench_line import Speaker
 from warmline.operations.bench_parts import Security
 
 ASKERS = 8
+WORKERS = 4
 WARM_UP = 20
 PATIENCE_SECONDS = 60
 SERVER = "warmline.interfaces.bench_server"
@@ -39,8 +40,9 @@ class ApartFigure:
 def measure(folder: Path, security: Security, question: str, questions: int) -> ApartFigure:
     """Ask so many questions, each asker in turn. Raises DaemonError when the server does not start."""
     each = max(1, questions // ASKERS)
-    with tempfile.TemporaryDirectory(dir=folder) as name, _server(Home(Path(name) / "home"), security) as found:
-        home, token, pid = found
+    with tempfile.TemporaryDirectory(dir=folder) as name, ExitStack() as stack:
+        home = Home(Path(name) / "home")
+        token, pid = stack.enter_context(started_server(home, security))
         speakers = [Speaker(home, token) for _ in range(ASKERS)]
         _ask(speakers, question, WARM_UP)
         used, started = _processor_seconds(pid), time.perf_counter()
@@ -67,11 +69,15 @@ def _ask_in_turn(speaker: Speaker, question: str, count: int) -> None:
 
 
 @contextmanager
-def _server(home: Home, security: Security) -> Iterator[tuple[Home, str, int]]:
+def started_server(home: Home, security: Security, workers: int = WORKERS) -> Iterator[tuple[str, int]]:
+    """Serve a new home from a process of its own, which answers at once; yield the asker's token, and the pid.
+
+    Raises DaemonError when it does not start.
+    """
     home.make()
     token = secrets.token_hex(32)
     with subprocess.Popen(  # noqa: S603  # our own program
-        [sys.executable, "-m", SERVER, str(home.path), security],
+        [sys.executable, "-m", SERVER, str(home.path), security, str(workers)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -82,7 +88,7 @@ def _server(home: Home, security: Security) -> Iterator[tuple[Home, str, int]]:
         try:
             if server.stdout.readline() != "ready\n":
                 raise DaemonError("the bench's server did not start: see above")
-            yield home, token, server.pid
+            yield token, server.pid
         finally:
             server.terminate()
 

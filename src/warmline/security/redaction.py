@@ -7,13 +7,12 @@ bounded stretch. So the time is linear in the text, whatever stands in it.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from ahocorasick_rs import AhoCorasick
+    from ahocorasick_rs import BytesAhoCorasick
 
     from warmline.security.secret_rule import Rule
 
@@ -23,7 +22,6 @@ INLINE_CHARACTERS = 8 * 1024
 WINDOW_CHARACTERS = 16 * 1024
 """Of a long text looked through for literals at a time: listing what is found holds the interpreter's lock."""
 
-_SURROGATES = re.compile("[\ud800-\udfff]")
 _CAPITALS = {ord(letter): letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 
 
@@ -98,7 +96,7 @@ class _Rules(NamedTuple):
     begun maps what a literal begins with, be it nothing, to how many characters before its end a secret may then begin.
     """
 
-    automaton: AhoCorasick
+    automaton: BytesAhoCorasick
     called: list[list[tuple[int, Rule]]]
     longest_literal: int
     begun: dict[str, int]
@@ -117,7 +115,7 @@ class _Caught(NamedTuple):
 @cache
 def _rules() -> _Rules:
     """Made at the first text: a program that looks at none pays nothing."""
-    from ahocorasick_rs import AhoCorasick, Implementation  # noqa: PLC0415
+    from ahocorasick_rs import BytesAhoCorasick, Implementation  # noqa: PLC0415
 
     from warmline.security.issued_rules import ISSUED_RULES  # noqa: PLC0415
     from warmline.security.placed_rules import PLACED_RULES  # noqa: PLC0415
@@ -127,7 +125,7 @@ def _rules() -> _Rules:
         for literal in rule.calls:
             called.setdefault(literal, []).append((rank, rule))
     return _Rules(
-        AhoCorasick(called, store_patterns=False, implementation=Implementation.DFA),
+        BytesAhoCorasick([literal.encode("ascii") for literal in called], implementation=Implementation.DFA),
         list(called.values()),
         max(map(len, called)),
         _beginnings(called),
@@ -160,11 +158,8 @@ def _calls(text: str) -> Sequence[tuple[int, int]]:
 
 
 def _literals(lowered: str) -> list[tuple[int, int, int]]:
-    automaton = _rules().automaton
-    try:
-        return automaton.find_matches_as_indexes(lowered, overlapping=True)
-    except UnicodeEncodeError:
-        return automaton.find_matches_as_indexes(_SURROGATES.sub("?", lowered), overlapping=True)
+    """Return the literals of a text: they are ASCII, so each other character may stand as one byte."""
+    return _rules().automaton.find_matches_as_indexes(lowered.encode("ascii", "replace"), overlapping=True)
 
 
 def _found(text: str, calls: Sequence[tuple[int, int]]) -> list[_Caught]:

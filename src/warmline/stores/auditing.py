@@ -8,22 +8,21 @@ digests. What it cannot see: that all of it was replaced by an older copy. An ex
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
 import apsw
 
 from warmline.errors import StoreDamagedError, StoreVersionError
-from warmline.security.seals import Seals, form
+from warmline.security.seals import Seals
 from warmline.stores.archive_files import ArchiveFiles
 from warmline.stores.audit_rows import audit_row
 from warmline.stores.chain import Chain, Fault, Head, diagnosed
-from warmline.stores.ledger import Written, is_sealed, read, sum_of, weighed_tables
-from warmline.stores.queries import load_migrations, load_queries, parameters_of
-from warmline.stores.rows import MESSAGE, Row
+from warmline.stores.ledger import MESSAGES, Written, is_sealed, read, sum_of, weighed, weighed_tables
+from warmline.stores.queries import binding_of, load_migrations, load_queries
+from warmline.stores.rows import Row
 
-_STATEMENTS = {name: (sql, parameters_of(sql)) for name, sql in load_queries("auditing.sql").items()}
+_STATEMENTS = {name: (sql, binding_of(sql)) for name, sql in load_queries("auditing.sql").items()}
 
 OnProgress = Callable[[int, int], None]
 """Called now and then with how many rows were looked at, and of how many."""
@@ -87,7 +86,6 @@ class Auditing:
                 faults.append(Fault("ledger", "it is not what the line wrote: the sums and the head do not count"))
             faults += self._schema() + self._indexes()
             rows, wrong = self._tables(ledger, on_progress)
-            self._messages(wrong)
             files, damaged = self._archive()
         still_listed = {name for name, _ in self._all("auditing_files")}
         faults += wrong + [fault for fault in damaged if fault.subject in still_listed]  # erasing replaces files
@@ -185,22 +183,26 @@ class Auditing:
         return [Fault("store.db", str(text)) for (text,) in self._all("auditing_indexes") if text != "ok"]
 
     def _tables(self, ledger: Written | None, on_progress: OnProgress) -> tuple[int, list[Fault]]:
-        """Weigh every table, and compare with the ledger, if that counts."""
+        """Weigh every table, and compare with the ledger, if that counts; name the messages that are not intact."""
         written = {} if ledger is None else ledger.sums
         tables = weighed_tables(self._connection)
         total, done = self._count(), self._count("audit")
         faults = [Fault("ledger", "its sums are of other tables")] if ledger and not written else []
+        broken: list[Fault] = []
         looked_at = 0
         for table in tables:
             weight = 0
             for row in self._rows_of(table, faults):
-                weight += self._seals.weigh(table, row)
+                part = weighed(self._seals, table, row)
+                weight += self._seals.weigh(table, part)
+                if table == MESSAGES and part is row:
+                    broken.append(Fault(table, "its seal does not verify", str(row[1]) if len(row) > 1 else None))
                 looked_at += 1
                 if looked_at % PROGRESS_ROWS == 0:
                     on_progress(done + looked_at, total)
             if written and sum_of(weight) != written.get(table):
                 faults.append(Fault(table, "its rows are not those that the line wrote"))
-        return looked_at, faults
+        return looked_at, faults + broken
 
     def _rows_of(self, table: str, faults: list[Fault]) -> Iterator[Row]:
         """Yield a table's rows up to one that cannot be read, which is noted."""
@@ -209,13 +211,6 @@ class Auditing:
             yield from self._connection.execute(f'select * from "{quoted}"')  # noqa: S608  # the schema's own names
         except UnicodeDecodeError:
             faults.append(Fault(table, f"a row {NO_TEXT}: those behind it were not read"))
-
-    def _messages(self, faults: list[Fault]) -> None:
-        """Name the messages whose seals do not verify: their table's sum says only that something is wrong."""
-        with suppress(UnicodeDecodeError):  # the table's fault was noted when it was weighed
-            for *sealed, seal in self._connection.execute(_STATEMENTS["auditing_messages"][0]):
-                if not self._seals.verifies(MESSAGE, form(sealed), seal):
-                    faults.append(Fault("message", "its seal does not verify", str(sealed[0])))
 
     def _archive(self) -> tuple[int, list[Fault]]:
         """Compare the files with their digests; one from before there were digests has none."""
@@ -238,8 +233,8 @@ class Auditing:
         return count
 
     def _all(self, name: str, **values: object) -> list[Row]:
-        sql, parameters = _STATEMENTS[name]
-        return self._connection.execute(sql, tuple(map(values.__getitem__, parameters))).fetchall()
+        sql, bound = _STATEMENTS[name]
+        return self._connection.execute(sql, bound(values)).fetchall()
 
 
 def _check_version(connection: apsw.Connection) -> None:

@@ -30,11 +30,6 @@ order by at desc, conversation, number desc limit :limit
 -- name: auditing_ledgers
 select id from ledger
 
--- name: auditing_messages
-select id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at, answer,
-    memories, metadata, erased_at, erased_seal, seal
-from message order by number
-
 -- name: auditing_files
 select name, digest from archive_file order by first_number
 

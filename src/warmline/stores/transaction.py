@@ -11,11 +11,11 @@ import apsw
 from warmline.model import ConversationId, CredentialId, Mailbox, Message, MessageId
 from warmline.parties import AnsweredBy, Credential
 from warmline.stores.ledger import AuditEntry, Ledger
-from warmline.stores.queries import load_all_queries, parameters_of
+from warmline.stores.queries import binding_of, load_all_queries
 from warmline.stores.rows import Row
 from warmline.stores.waits import ToQuestion
 
-_STATEMENTS = {name: (sql, parameters_of(sql)) for name, sql in load_all_queries().items()}
+_STATEMENTS = {name: (sql, binding_of(sql)) for name, sql in load_all_queries().items()}
 
 
 @dataclass(slots=True, eq=False)
@@ -107,9 +107,8 @@ class Transaction:
         return self._boxes.get(box.number, box)
 
     def _execute(self, name: str, values: Mapping[str, Any]) -> apsw.Cursor:
-        """Bind by number: binding by name costs more than most statements. Values may hold more than are bound."""
-        sql, parameters = _STATEMENTS[name]
-        return self._cursor.execute(sql, tuple(map(values.__getitem__, parameters)))
+        sql, bound = _STATEMENTS[name]
+        return self._cursor.execute(sql, bound(values))
 
 
 def read_boxes(tx: Transaction, conversation: ConversationId | None = None) -> dict[Mailbox, Box]:

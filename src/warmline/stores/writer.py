@@ -74,7 +74,7 @@ class Writer:
         self._tell = tell
         self._loop = asyncio.get_running_loop()
         self._collected: list[Job] = []
-        self._is_busy = False
+        self._is_busy = False  # a batch is under way, or the next hand-over is
         self._drained = asyncio.Event()
         self._inbox: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
         self._parked: defaultdict[int, deque[Job]] = defaultdict(deque)
@@ -99,9 +99,10 @@ class Writer:
         if self._closed:
             raise StoreClosedError("the store is closed")
         job = Job(verb, synced, self._loop.create_future(), parking, undo, checkpointed)
-        if not self._collected and not self._is_busy:
-            self._loop.call_soon(self._hand_over)
         self._collected.append(job)
+        if not self._is_busy:
+            self._is_busy = True
+            self._loop.call_soon(self._hand_over)
         return job
 
     def abandon(self, job: Job) -> None:
@@ -115,18 +116,17 @@ class Writer:
     async def close(self) -> None:
         """Finish what was submitted, end the thread, and give StoreClosedError to what is parked."""
         self._closed = True
-        self._hand_over()
+        if not self._is_busy:
+            self._hand_over()
         await self._drained.wait()
         self._inbox.put(None)
         await asyncio.to_thread(self._thread.join)
 
     def _hand_over(self) -> None:
-        """Send the thread its next batch, once it has brought back the last one."""
-        if self._is_busy:
-            return
+        """Send the thread its next batch: it has brought back the last one."""
         batch, self._collected = self._collected[: self._max_batch], self._collected[self._max_batch :]
+        self._is_busy = bool(batch)
         if batch:
-            self._is_busy = True
             self._inbox.put(batch)
         elif self._closed:
             self._drained.set()
@@ -273,7 +273,6 @@ class Writer:
         submit travels with what came in meanwhile.
         """
         self._tell(news)
-        self._is_busy = False
         for job, result in results:
             if job.done.done():
                 continue  # its caller has left, and abandoned it if it was parked

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warmline.errors import InvalidInputError
-from warmline.interfaces.cli import bench_warm
+from warmline.interfaces.cli import bench_transports, bench_warm
 from warmline.interfaces.cli.arguments import add_json, whole
 from warmline.interfaces.cli.output import hint, show_json
 
@@ -72,11 +72,10 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     line.add_argument("--folder", type=Path, metavar="DIR", help="whose disk counts (where temporary files live)")
     line.set_defaults(run=_line)
     redaction = benches.add_parser(
-        "redaction",
-        help="looking for secrets: processor time, of clean, dense and hostile text",
-        description=_redaction.__doc__,
+        "redaction", help="looking for secrets: clean, dense and hostile text", description=_redaction.__doc__
     )
     redaction.set_defaults(run=_redaction)
+    bench_transports.add_parser(benches)
     bench_warm.add_parser(benches)
     for each in (bus, line, recall, redaction, waiters):
         add_json(each)

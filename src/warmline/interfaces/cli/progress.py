@@ -55,6 +55,13 @@ def question_bar() -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
+def step_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function that shows what is under way, and how many steps are done, of how many."""
+    with _bar("steps") as update:
+        yield lambda what, done, total: update(description=what, completed=done, total=total)
+
+
+@contextmanager
 def _bar(unit: str) -> Iterator[Callable[..., None]]:
     """Yield a function that updates a bar, whose description may hold anything."""
     if not sys.stderr.isatty():

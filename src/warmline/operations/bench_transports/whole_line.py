@@ -1,0 +1,40 @@
+"""Questions through the whole line over the Unix socket: durable, sealed, audited, with a scripted answerer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from warmline.listen.addresses import Via
+from warmline.operations.bench_transports.driving import loaded
+from warmline.operations.bench_transports.figures import LineFigures
+from warmline.operations.bench_transports.instances import instant_instance
+from warmline.operations.bench_transports.load import Seen
+from warmline.operations.bench_transports.plans import Plan
+from warmline.operations.bench_transports.ways import Load, Subject, Target
+from warmline.operations.floor import FloorMeter
+
+MANY, MANY_WORKERS = 8, 4
+QUESTION_BYTES = 200
+
+
+def measure(folder: Path, plan: Plan) -> LineFigures:
+    """Ask by one client and one worker, then by eight clients and four workers; each client is a process."""
+    meter = FloorMeter(folder, plan.floor_rounds).slice()
+    one = _asked(folder / "one", 1, 1, plan.questions)
+    meter.slice()
+    many = _asked(folder / "many", MANY, MANY_WORKERS, plan.many_questions // MANY)
+    return LineFigures(
+        one_p50_ms=one.p50_us / 1000,
+        one_p99_ms=one.p99_us / 1000,
+        many_per_second=many.per_second,
+        many_p99_ms=many.p99_us / 1000,
+        floor=meter.slice().floor(),
+    )
+
+
+def _asked(folder: Path, clients: int, workers: int, requests: int) -> Seen:
+    folder.mkdir()
+    with instant_instance(folder, workers) as instance:
+        target = Target(Subject.ASK, instance.addresses[Via.UNIX], instance.token)
+        with loaded(Load(target, clients, requests, QUESTION_BYTES)) as waiting:
+            return waiting.go()
