@@ -19,6 +19,7 @@ from warmline.listen.messages import Asked, Id, Ping, Pong, Problem, Reply, Requ
 from warmline.listen.patience import Unread, has_left
 from warmline.listen.problems import INTERNAL, problem_of
 from warmline.listen.protocol import Unreadable, encode_reply, read_request
+from warmline.model import CredentialId
 from warmline.parties import Credential
 
 logger = logging.getLogger(__name__)
@@ -30,10 +31,11 @@ NO_TOKEN = Problem("unauthorized", "show a credential of this line: a `token` in
 
 
 class _Admitted(NamedTuple):
-    """A request for the desk, and who speaks."""
+    """A request for the desk, who speaks, and what says so."""
 
     asked: Asked
     by: Credential
+    token: str | None
 
 
 class _Todo(NamedTuple):
@@ -69,6 +71,7 @@ class Session(asyncio.Protocol):
         self._is_known = False
         self._token: str | None = None
         self._wrong_tokens = 0
+        self._shut_out: dict[CredentialId, Problem] = {}
         self._since = self._loop.time()
         self._sent = 0
         self._unread = Unread(self._limits.read_patience)
@@ -258,7 +261,7 @@ class Session(asyncio.Protocol):
         if not self._is_known:
             self._is_known = True
             self._room.welcome(self)
-        return Pong(request.data) if isinstance(request, Ping) else _Admitted(request, by)
+        return Pong(request.data) if isinstance(request, Ping) else _Admitted(request, by, shown)
 
     def _begin(self, todo: _Todo) -> None:
         what = todo.what
@@ -270,18 +273,37 @@ class Session(asyncio.Protocol):
             self._crowd.in_flight += 1
             self._bytes += todo.size
             self._is_in_turn = self._is_in_turn or todo.named is None
-            self._work[self._loop.create_task(self._answer(todo.named, *what))] = todo.size
+            self._work[self._loop.create_task(self._answer(todo.named, what))] = todo.size
 
-    async def _answer(self, named: Id | None, asked: Asked, by: Credential) -> None:
+    async def _answer(self, named: Id | None, what: _Admitted) -> None:
         try:
-            self._say(named, await self._crowd.desk.answer(by, asked, partial(self._say, named)))
+            last = await self._crowd.desk.answer(what.by, what.asked, partial(self._say_between, named, what))
+            self._say(named, self._refusal(what) or last)
         except WarmlineError as error:
-            self._say(named, problem_of(error))
+            self._say(named, self._refusal(what) or problem_of(error))
         except Exception as bug:  # the edge around one request: its neighbours go on
             logger.exception("a request failed for a reason of our own", exc_info=bug)
             self._say(named, INTERNAL)
         finally:
             self._release(named)
+
+    def _say_between(self, named: Id | None, what: _Admitted, reply: Reply) -> None:
+        """Say what comes before the last reply, which tells who may hear no more."""
+        if self._refusal(what) is None:
+            self._say(named, reply)
+
+    def _refusal(self, what: _Admitted) -> Problem | None:
+        """Tell whether who asked may hear the reply no more: its credential may have been revoked meanwhile."""
+        problem = self._shut_out.get(what.by.id)
+        if problem is None:
+            try:
+                if self._crowd.desk.admit(what.token).id != what.by.id:
+                    problem = NO_TOKEN  # guests were shut out, and others let in since
+            except WarmlineError as error:
+                problem = problem_of(error)
+            if problem is not None:
+                self._shut_out[what.by.id] = problem
+        return problem
 
     def _release(self, named: Id | None) -> None:
         """Count a request as ended, and go on."""
