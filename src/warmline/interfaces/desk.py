@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Any, TypeVar
 
 from warmline.bridge.bridge import Bridge
 from warmline.bridge.hearings import Hearing
@@ -45,6 +46,8 @@ ENTER = "enter a listener"
 
 Say = Callable[[Reply], None]
 
+T = TypeVar("T")
+
 
 class LineDesk:
     """Answers by a running line. One that leaves lets all waits return, with tickets, and takes nothing new."""
@@ -56,6 +59,7 @@ class LineDesk:
         self._clock = clock
         self._limits = settings.bridge
         self._settings = settings.listen
+        self._taking: set[asyncio.Task[Any]] = set()
 
     def admit(self, token: str | None) -> Credential:
         """Return who speaks. Raises UnauthorizedError."""
@@ -77,7 +81,8 @@ class LineDesk:
                     return await self._collected(by, parse_message_id(request.ticket), request, say)
                 case Cancel():
                     self._check_stays()
-                    return Cancelled((await self._questions.cancel(by, parse_message_id(request.ticket))).message.id)
+                    cancelled = await self._whole(self._questions.cancel(by, parse_message_id(request.ticket)))
+                    return Cancelled(cancelled.message.id)
         except ForbiddenError as refusal:
             self._note(by.id, type(request).__name__.lower(), refusal)
             raise
@@ -86,13 +91,15 @@ class LineDesk:
         self._check_stays()
         patience = self._patience(query.wait)
         try:
-            accepted = await self._questions.ask(
-                by,
-                query.question,
-                agent=query.agent,
-                context_file=query.context_file,
-                idempotency_key=self._key(query.id),
-                deadline_at=self._deadline(query.deadline),
+            accepted = await self._whole(
+                self._questions.ask(
+                    by,
+                    query.question,
+                    agent=query.agent,
+                    context_file=query.context_file,
+                    idempotency_key=self._key(query.id),
+                    deadline_at=self._deadline(query.deadline),
+                )
             )
         except IdempotencyConflictError as error:
             raise IdempotencyConflictError(
@@ -147,6 +154,13 @@ class LineDesk:
             if request.progress and now is not state:
                 say(Progress(ticket, now))
             state = now
+
+    async def _whole(self, doing: Coroutine[Any, Any, T]) -> T:
+        """Have it done though who wanted it goes away meanwhile: a question that was said whole is asked."""
+        task = asyncio.create_task(doing)
+        self._taking.add(task)
+        task.add_done_callback(self._taking.discard)
+        return await asyncio.shield(task)
 
     def _check_stays(self) -> None:
         if self._bridge.is_ending:
