@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
 from functools import partial
 from typing import NamedTuple
@@ -80,6 +81,12 @@ class Session(asyncio.Protocol):
     def held(self) -> int:
         """Bytes of a line without an end."""
         return self._reader.held
+
+    @property
+    def quiet_since(self) -> float:
+        """When it was last spoken on; infinity while there is anything to do for it."""
+        unsent = self._transport.get_write_buffer_size()
+        return math.inf if self._work or self._reader.held or unsent or self._is_paused else self._since
 
     # What the transport tells
 

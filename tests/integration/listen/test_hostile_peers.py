@@ -180,6 +180,24 @@ async def test_strangers_make_room_and_those_who_were_admitted_stay(place: Addre
         assert (await known[0].ask({"type": "ping"}))["type"] == "pong"
 
 
+async def test_those_who_were_admitted_and_are_long_quiet_make_room_too(place: Address) -> None:
+    async with instance_of(ListenSettings(connections=3, quiet_patience=timedelta(0))) as instance:
+        address = instance.open(place)
+        leaked, busy, held = [await instance.connect(address) for _ in range(3)]
+        for wire in (leaked, busy, held):
+            await wire.ask({"type": "ping"})
+        busy.say({"type": "query", "question": "hold a"})
+        await instance.desk.until_asked(1)
+        held.say(b'{"type":"ping","id":1}\n{"type":')
+        assert (await held.hear())["id"] == 1
+        newcomer = await instance.connect(address)
+        assert (await newcomer.ask({"type": "ping"}))["type"] == "pong"
+        assert await leaked.rest() == b""
+        instance.desk.let_go("a")
+        assert (await busy.hear())["answer"] == "a"
+        assert (await held.ask(b'"ping"}\n'))["type"] == "pong"
+
+
 async def test_who_shows_no_token_stays_a_stranger(place: Address) -> None:
     async with instance_of(ListenSettings(connections=2)) as instance:
         address = instance.open(place, needs_token=True)
