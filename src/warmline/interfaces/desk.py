@@ -26,6 +26,7 @@ from warmline.listen.messages import (
     Asked,
     Cancel,
     Cancelled,
+    Cited,
     Collect,
     Id,
     Progress,
@@ -214,7 +215,9 @@ def _reply(question: Question, redacted: tuple[str, ...] = ()) -> Reply:
                 f"{each.path}:{each.first_line}-{each.last_line}" for each in answer.citations if each.status in TRUE
             )
         ),
-        citations=answer.citations,
+        citations=tuple(
+            Cited(each.path, each.first_line, each.last_line, each.quote, each.status) for each in answer.citations
+        ),
         in_place_of=answer.in_place_of,
         redacted=redacted,
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum, unique
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 from warmline.errors import InvalidInputError
@@ -26,8 +26,7 @@ class Via(StrEnum):
     SHM = "shm"
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """A place to listen at. place is HOST:PORT with an IPv6 host in brackets, an absolute path, or a name."""
 
     via: Via

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from warmline.errors import DaemonError, DisconnectedError
 from warmline.listen.addresses import Address
@@ -17,10 +18,8 @@ from warmline.listen.lifeline import Lifeline
 from warmline.listen.messages import Ping, Progress, Reply, Request, Text
 from warmline.listen.transports import connect_channel
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from warmline.listen.seam import Channel
-
 
 SHORTEST_LISTENING = 0.001
 """In seconds: to a channel, 0 may mean not to wait at all."""

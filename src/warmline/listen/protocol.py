@@ -13,6 +13,7 @@ from warmline.errors import DaemonError
 from warmline.listen.messages import (
     Cancel,
     Cancelled,
+    Cited,
     Collect,
     Id,
     Ping,
@@ -26,7 +27,7 @@ from warmline.listen.messages import (
     Text,
     Ticket,
 )
-from warmline.model import Citation, CitationStatus, Outcome, State
+from warmline.words import CitationStatus, Outcome, State
 
 MAX_ID_CHARACTERS = 200
 """Of an id that is text; it is repeated in every reply. One that is a number has at most 64 bits."""
@@ -228,23 +229,13 @@ def _say_response(reply: Response) -> dict[str, Any]:
         "ticket": reply.ticket,
         "outcome": reply.outcome,
         "author": reply.author,
-        "citations": [_say_citation(each) for each in reply.citations],
+        "citations": [each._asdict() for each in reply.citations],
     }
     if reply.in_place_of is not None:
         said["in_place_of"] = reply.in_place_of
     if reply.redacted:
         said["redacted"] = reply.redacted
     return said
-
-
-def _say_citation(citation: Citation) -> dict[str, Any]:
-    return {
-        "path": citation.path,
-        "first_line": citation.first_line,
-        "last_line": citation.last_line,
-        "quote": citation.quote,
-        "status": citation.status,
-    }
 
 
 def _say_pong(reply: Pong) -> dict[str, Any]:
@@ -284,11 +275,11 @@ def _hear_response(said: Said) -> Response:
     )
 
 
-def _hear_citation(said: object) -> Citation:
+def _hear_citation(said: object) -> Cited:
     if not isinstance(said, dict):
         raise _WrongError("a citation is an object")
     lines = _count(said, "first_line"), _count(said, "last_line")
-    return Citation(_needed(said, "path"), *lines, _needed(said, "quote"), CitationStatus(_needed(said, "status")))
+    return Cited(_needed(said, "path"), *lines, _needed(said, "quote"), CitationStatus(_needed(said, "status")))
 
 
 def _hear_problem(said: Said) -> Problem:
