@@ -8,17 +8,12 @@ thing to wait for, and it needs no descriptor of its own.
 
 from __future__ import annotations
 
-import os
 import socket
-import struct
 
 STROKE = b"\0"
 
 DRAINED_BYTES = 4096
 """Strokes that one look takes away; what is left only makes for another look."""
-
-CREDENTIALS = struct.Struct("3i")
-"""struct ucred: pid, uid, gid."""
 
 
 def ring_bell(connection: socket.socket) -> bool:
@@ -46,10 +41,3 @@ def hear_bell(connection: socket.socket) -> bool:
         return True
     except OSError:
         return False
-
-
-def is_ours(connection: socket.socket) -> bool:
-    """Tell whether a process of our own user is at the other end, as the kernel noted it. Raises OSError."""
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
-    _, user, _ = CREDENTIALS.unpack(credentials)
-    return bool(user == os.geteuid())
