@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from warmline.errors import DaemonError, DisconnectedError
 from warmline.listen.addresses import Address
-from warmline.listen.exchange import CLOSED, Call, Exchange, new_id, unreachable
+from warmline.listen.exchange import CLOSED, Call, Exchange, lost_for_good, new_id
 from warmline.listen.lifeline import Lifeline
 from warmline.listen.messages import Ping, Progress, Reply, Request, Text
 from warmline.listen.transports import connect_channel
@@ -215,7 +215,7 @@ class Caller:
             self._connection = None
             self._exchange.renew()
             if for_good or not self._lifeline.lost(monotonic()):
-                self._exchange.fail(unreachable(self._address, why))
+                self._exchange.fail(lost_for_good(self._address, why))
         if connection is not None:
             connection.channel.close()
 

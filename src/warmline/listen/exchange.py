@@ -53,7 +53,7 @@ LARGE_LINE_BYTES = 1024 * 1024
 CLOSED = "this client was closed"
 
 
-def unreachable(address: Address, why: str) -> str:
+def lost_for_good(address: Address, why: str) -> str:
     """Return what those are told who wait for an instance that is lost."""
     return f"the instance at {address} cannot be reached: {why}; what it accepted is safe"
 
