@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from warmline.errors import DisconnectedError, WarmlineError
-from warmline.listen.exchange import Exchange, response_of
+from warmline.listen.calls import response_of
+from warmline.listen.exchange import Exchange
 from warmline.listen.messages import Cited, Query, Response, Text
 
 ANYTHING = st.recursive(

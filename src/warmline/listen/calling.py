@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from warmline.errors import DaemonError, DisconnectedError
 from warmline.listen.addresses import Address
-from warmline.listen.exchange import CLOSED, Call, Exchange, lost_for_good, new_id
+from warmline.listen.calls import Call, new_id
+from warmline.listen.exchange import CLOSED, Exchange, lost_for_good
 from warmline.listen.lifeline import Lifeline
 from warmline.listen.messages import Ping, Progress, Reply, Request, Text
 from warmline.listen.transports import connect_channel
