@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote, urlsplit
 from warmline.errors import InvalidInputError
 
 FORMS = "tcp://HOST:PORT, unix:///PATH, fifo:///PATH or shm://NAME"
+"""How an address is written."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """Of shared memory: a file of the user's runtime folder is called so."""

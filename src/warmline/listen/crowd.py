@@ -17,7 +17,6 @@ TOO_MUCH_HELD = Problem("too_many_requests", "too much is half written on all co
 LAST_WORDS_SECONDS = 2.0
 """For what is still to be sent when the instance leaves."""
 
-
 LEAST_ROOM = 16
 """Connections at a listener, however few descriptors there are."""
 
