@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import resource
+import select
 import socket
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +19,8 @@ from lines import Instance, instance_of
 from listening import PATIENCE, PLACES, channel_to, in_thread, program
 from warmline.errors import DaemonError, NotFoundError
 from warmline.listen.addresses import Address, Via
+from warmline.listen.shared_memory.bell import ring_bell
+from warmline.listen.shared_memory.rendezvous import meet
 from warmline.settings import ListenSettings
 
 SHORT = timedelta(milliseconds=100)
@@ -242,6 +246,23 @@ async def test_a_client_that_is_killed_while_it_writes_leaves_nothing(place: Add
             pass
         await instance.until_connections(0)
         await assert_serves(instance, address)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="NOT TESTED: shared memory is for Linux")
+async def test_who_leaves_with_the_bell_unheard_and_just_rung_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    async with instance_of(ListenSettings()) as instance:
+        address = instance.open(Address(Via.SHM, "line"))
+        connection, rings = await in_thread(lambda: meet(address, PATIENCE))
+        rings.writer.write(b'{"type":"ping"}\n')
+        ring_bell(connection)
+        await in_thread(lambda: select.select([connection], [], [], PATIENCE))
+        ring_bell(connection)
+        connection.close()
+        rings.close()
+        await instance.until_connections(0)
 
 
 async def test_a_system_without_descriptors_is_asked_again(tmp_path: Path) -> None:
