@@ -38,6 +38,10 @@ prove-audit: .venv/tested  ## 20,000 random tamperings, and how long a million r
 test-doors: .venv/tested  ## 10,000 slow connections, endless heads and a fuzzer, while others are served
 	PYTHONPATH=tests:tests/proofs $(RUN)/python tests/proofs/doors.py
 
+test-listeners: .venv/tested  ## over each transport 5,000 connections, 50 callers killed, and 100 at an even pace
+	WARMLINE_FLOOD=5000 WARMLINE_KILLS=50 WARMLINE_PACED=100 \
+		$(RUN)/pytest -q tests/faults/test_listeners_at_work.py --timeout 600
+
 soak: .venv/tested  ## 20,000 messages among 20 participants, readers and daemon killed at random
 	WARMLINE_MESSAGES=20000 $(RUN)/pytest -q tests/faults/test_twenty_participants.py
 
@@ -94,5 +98,5 @@ clean:  ## remove what these targets made
 	@scripts/make-venv.sh dev,proofs
 	@touch $@ .venv/tested .venv/installed
 
-.PHONY: help demo install test test-agents test-api test-doors prove-audit soak explore lint types layers scan-secrets bench lock \
-	audit-dependencies wheel clean
+.PHONY: help demo install test test-agents test-api test-doors test-listeners prove-audit soak explore lint types layers \
+	scan-secrets bench lock audit-dependencies wheel clean

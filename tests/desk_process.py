@@ -22,6 +22,7 @@ from warmline.listen.messages import (
     Asked,
     Cancel,
     Cancelled,
+    Cited,
     Collect,
     Problem,
     Progress,
@@ -31,14 +32,14 @@ from warmline.listen.messages import (
     Text,
     Ticket,
 )
-from warmline.model import Citation, CitationStatus, ConversationId, CredentialId, Outcome, State
+from warmline.model import CitationStatus, ConversationId, CredentialId, Outcome, State
 from warmline.parties import Credential, Right
 from warmline.settings import ListenSettings
 
 ASKED = "asked.jsonl"
 """In the folder: what was asked, once each, a JSON object a line."""
 
-CITATION = Citation("notes/a.md", 3, 4, "the words", CitationStatus.VERIFIED)
+CITATION = Cited("notes/a.md", 3, 4, "the words", CitationStatus.VERIFIED)
 
 
 class LastingDesk:

@@ -10,9 +10,8 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 MAX_SOCKET_PATH_BYTES = 100
 """sun_path holds 108 bytes on Linux and 104 on macOS, with a closing NUL."""
@@ -54,8 +53,7 @@ def connect_unix(path: Path, timeout_seconds: float | None) -> socket.socket:
     return connection
 
 
-@dataclass(frozen=True, slots=True)
-class TcpPlace:
+class TcpPlace(NamedTuple):
     """Where to listen over TCP: a numeric host of this machine's, and what the system calls it."""
 
     host: str

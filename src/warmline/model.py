@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum, unique
 from types import MappingProxyType
 from typing import NewType
 
 from warmline.frozen import quickly_made
+from warmline.words import CitationStatus, Event, Kind, Outcome, State
 
 MessageId = NewType("MessageId", str)
 """A ULID: 26 characters of Crockford's base 32, ordered by the time of creation."""
@@ -43,46 +43,6 @@ SHUTDOWN = "shutdown"
 """The body of a control message that asks an answerer to finish and leave."""
 
 
-@unique
-class Kind(StrEnum):
-    """What a message is for."""
-
-    QUESTION = "question"
-    ANSWER = "answer"
-    NOTE = "note"
-    STATUS = "status"
-    HEARTBEAT = "heartbeat"
-    CONTROL = "control"
-
-
-@unique
-class State(StrEnum):
-    """Where a delivery stands."""
-
-    READY = "ready"
-    LEASED = "leased"
-    SETTLED = "settled"
-    DEAD = "dead"
-    EXPIRED = "expired"
-    CANCELLED = "cancelled"
-
-
-@unique
-class Event(StrEnum):
-    """What can happen to a delivery. *Expire* is the question's deadline, *lapse* the lease's end."""
-
-    LEASE = "lease"
-    ACK = "ack"
-    NACK = "nack"
-    RELEASE = "release"
-    LAPSE = "lapse"
-    BURY = "bury"
-    CANCEL = "cancel"
-    EXPIRE = "expire"
-    REQUEUE = "requeue"
-    DISCARD = "discard"
-
-
 NEXT_STATE: Mapping[State, Mapping[Event, State]] = MappingProxyType(
     {
         State.READY: {
@@ -108,30 +68,6 @@ NEXT_STATE: Mapping[State, Mapping[Event, State]] = MappingProxyType(
 
 ENDED = frozenset({State.SETTLED, State.DEAD, State.EXPIRED, State.CANCELLED})
 """The states in which nobody works on a delivery any more: a wait ends here."""
-
-
-@unique
-class Outcome(StrEnum):
-    """How an answer came out. An error is never an answer."""
-
-    ANSWERED = "answered"
-    INSUFFICIENT_EVIDENCE = "insufficient_evidence"
-    REFUSED = "refused"
-    FAILED = "failed"
-
-
-@unique
-class CitationStatus(StrEnum):
-    """What a check of the quoted words against the file found.
-
-    VERIFIED: the named lines hold the quote. MOVED: other lines of the same file hold it, and the
-    citation now names those. CHANGED: the file holds something like it. UNSUPPORTED: none of these.
-    """
-
-    VERIFIED = "verified"
-    MOVED = "moved"
-    CHANGED = "changed"
-    UNSUPPORTED = "unsupported"
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,7 @@ async def test_a_stale_socket_is_replaced_and_one_that_lives_is_not(own_folder: 
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(own_folder / "line.shm"))
     async with Instance():
-        with pytest.raises(DaemonError, match="another instance"):
+        with pytest.raises(DaemonError, match="there already"):
             ShmListener(PLACE, SETTINGS)
         async with channel_to(PLACE):
             pass

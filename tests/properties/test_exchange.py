@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from warmline.errors import DisconnectedError, WarmlineError
-from warmline.listen.exchange import Exchange, response_of
-from warmline.listen.messages import Query, Response, Text
-from warmline.model import Citation
+from warmline.listen.calls import response_of
+from warmline.listen.exchange import Exchange
+from warmline.listen.messages import Cited, Query, Response, Text
 
 ANYTHING = st.recursive(
     st.none()
@@ -61,7 +61,7 @@ def test_what_is_said_is_understood_or_a_lost_connection(said: list[Any]) -> Non
         while (reply := call.take()) is not None:
             if isinstance(reply, Response):
                 assert type(reply.text) is type(reply.ticket) is str
-                assert all(type(each) is Citation for each in reply.citations)
+                assert all(type(each) is Cited for each in reply.citations)
             elif isinstance(reply, Text):
                 assert type(reply.offset) is int
             response_of(reply)

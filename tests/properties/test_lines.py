@@ -14,6 +14,7 @@ from warmline.listen.framing import LineReader
 from warmline.listen.messages import (
     Cancel,
     Cancelled,
+    Cited,
     Collect,
     Id,
     Ping,
@@ -28,7 +29,7 @@ from warmline.listen.messages import (
     Ticket,
 )
 from warmline.listen.protocol import Unreadable, encode_reply, encode_request, read_reply, read_request
-from warmline.model import Citation, CitationStatus, Outcome, State
+from warmline.model import CitationStatus, Outcome, State
 
 LIMIT = 64
 
@@ -44,7 +45,7 @@ requests: st.SearchStrategy[Request] = st.one_of(
     st.builds(Cancel, texts, ids, tokens),
     st.builds(Ping, ids, tokens, tokens),
 )
-citations = st.builds(Citation, texts, st.integers(1), st.integers(1), texts, st.sampled_from(CitationStatus))
+citations = st.builds(Cited, texts, st.integers(1), st.integers(1), texts, st.sampled_from(CitationStatus))
 replies: st.SearchStrategy[Reply] = st.one_of(
     st.builds(
         Response,

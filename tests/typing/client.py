@@ -6,8 +6,8 @@ from typing import assert_type
 
 import warmline
 from warmline import AsyncLineClient, LineClient, Response, connect, connect_async
-from warmline.listen.messages import Progress, Text
-from warmline.model import Citation, Outcome
+from warmline.listen.messages import Cited, Progress, Text
+from warmline.model import Outcome
 
 
 def blocking(url: str) -> None:
@@ -17,7 +17,7 @@ def blocking(url: str) -> None:
         assert_type(response, Response)
         assert_type(response.text, str)
         assert_type(response.outcome, Outcome)
-        assert_type(response.citations, tuple[Citation, ...])
+        assert_type(response.citations, tuple[Cited, ...])
         assert_type(line.collect(response.ticket), Response)
         assert_type(line.ping("data"), str | None)
         line.ask("...", wait="long")  # type: ignore[arg-type]

@@ -312,3 +312,18 @@ async def test_one_that_leaves_lets_waits_return_and_takes_nothing_new(at: AtThe
     for request in (QUESTION, Cancel("01ARZ3NDEKTSV4RRFFQ69G5FAV")):
         with pytest.raises(StoreClosedError, match="leaving"):
             await at.ask(request)
+
+
+async def test_a_question_that_was_said_whole_is_asked_though_who_said_it_goes_away_at_once(at: AtTheDesk) -> None:
+    masked = Query("which port?" + " of the exporter" * 10_000, id=7)  # so long that a thread looks for secrets in it
+    asking = asyncio.create_task(at.ask(masked))
+    await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.wait({asking})
+    assert (await at.lease()).message.body == masked.question
+    ticket = await ticket_of(at, masked._replace(wait=0))
+    cancelling = asyncio.create_task(at.ask(Cancel(ticket)))
+    await asyncio.sleep(0)
+    cancelling.cancel()
+    await asyncio.wait({cancelling})
+    assert (await at.scene.bridge.questions.get(at.guest, MessageId(ticket))).delivery.state is State.CANCELLED

@@ -9,7 +9,8 @@ import pytest
 
 from warmline import errors
 from warmline.errors import DisconnectedError, PendingError, RateLimitedError, TooManyRequestsError, UnansweredError
-from warmline.listen.exchange import MOST_BYTES_UNDER_WAY, Call, Exchange, response_of
+from warmline.listen.calls import Call, response_of
+from warmline.listen.exchange import MOST_BYTES_UNDER_WAY, Exchange
 from warmline.listen.lifeline import Lifeline
 from warmline.listen.messages import Problem, Query, Text
 from warmline.listen.problems import code_of

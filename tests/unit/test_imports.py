@@ -20,6 +20,8 @@ HEAVY = {
     "rich",
     "ssl",
     "logging",
+    "dataclasses",
+    "warmline.model",
     "warmline.settings",
 }
 

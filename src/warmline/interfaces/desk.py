@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Any, TypeVar
 
 from warmline.bridge.bridge import Bridge
 from warmline.bridge.hearings import Hearing
@@ -25,6 +26,7 @@ from warmline.listen.messages import (
     Asked,
     Cancel,
     Cancelled,
+    Cited,
     Collect,
     Id,
     Progress,
@@ -45,6 +47,8 @@ ENTER = "enter a listener"
 
 Say = Callable[[Reply], None]
 
+T = TypeVar("T")
+
 
 class LineDesk:
     """Answers by a running line. One that leaves lets all waits return, with tickets, and takes nothing new."""
@@ -56,6 +60,7 @@ class LineDesk:
         self._clock = clock
         self._limits = settings.bridge
         self._settings = settings.listen
+        self._taking: set[asyncio.Task[Any]] = set()
 
     def admit(self, token: str | None) -> Credential:
         """Return who speaks. Raises UnauthorizedError."""
@@ -77,7 +82,8 @@ class LineDesk:
                     return await self._collected(by, parse_message_id(request.ticket), request, say)
                 case Cancel():
                     self._check_stays()
-                    return Cancelled((await self._questions.cancel(by, parse_message_id(request.ticket))).message.id)
+                    cancelled = await self._whole(self._questions.cancel(by, parse_message_id(request.ticket)))
+                    return Cancelled(cancelled.message.id)
         except ForbiddenError as refusal:
             self._note(by.id, type(request).__name__.lower(), refusal)
             raise
@@ -86,13 +92,15 @@ class LineDesk:
         self._check_stays()
         patience = self._patience(query.wait)
         try:
-            accepted = await self._questions.ask(
-                by,
-                query.question,
-                agent=query.agent,
-                context_file=query.context_file,
-                idempotency_key=self._key(query.id),
-                deadline_at=self._deadline(query.deadline),
+            accepted = await self._whole(
+                self._questions.ask(
+                    by,
+                    query.question,
+                    agent=query.agent,
+                    context_file=query.context_file,
+                    idempotency_key=self._key(query.id),
+                    deadline_at=self._deadline(query.deadline),
+                )
             )
         except IdempotencyConflictError as error:
             raise IdempotencyConflictError(
@@ -148,6 +156,13 @@ class LineDesk:
                 say(Progress(ticket, now))
             state = now
 
+    async def _whole(self, doing: Coroutine[Any, Any, T]) -> T:
+        """Have it done though who wanted it goes away meanwhile: a question that was said whole is asked."""
+        task = asyncio.create_task(doing)
+        self._taking.add(task)
+        task.add_done_callback(self._taking.discard)
+        return await asyncio.shield(task)
+
     def _check_stays(self) -> None:
         if self._bridge.is_ending:
             raise StoreClosedError("the daemon is leaving: ask again in a moment")
@@ -200,7 +215,9 @@ def _reply(question: Question, redacted: tuple[str, ...] = ()) -> Reply:
                 f"{each.path}:{each.first_line}-{each.last_line}" for each in answer.citations if each.status in TRUE
             )
         ),
-        citations=answer.citations,
+        citations=tuple(
+            Cited(each.path, each.first_line, each.last_line, each.quote, each.status) for each in answer.citations
+        ),
         in_place_of=answer.in_place_of,
         redacted=redacted,
     )

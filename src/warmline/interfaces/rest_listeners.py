@@ -10,12 +10,11 @@ from pydantic import Field
 from warmline.interfaces.instance import Instance
 from warmline.interfaces.rest_shared import ADMINISTERS, MAX_PATH_CHARACTERS, By, Form, problems
 from warmline.interfaces.views.listeners import ListenersView, ListenerView, listener_view, listeners_view
-from warmline.listen.addresses import parse_address
+from warmline.listen.addresses import FORMS, parse_address
 
 listeners = APIRouter(prefix="/v1/listeners", tags=["listeners"], dependencies=[ADMINISTERS])
 
 MAX_URL_CHARACTERS = 3 * MAX_PATH_CHARACTERS
-URL = "tcp://HOST:PORT, unix:///PATH, fifo:///PATH or shm://NAME"
 
 
 async def _instance(request: Request) -> Instance:
@@ -29,7 +28,7 @@ AnyInstance = Annotated[Instance, Depends(_instance)]
 class ToOpen(Form):
     """Where to listen."""
 
-    address: Annotated[str, Field(max_length=MAX_URL_CHARACTERS, description=URL)]
+    address: Annotated[str, Field(max_length=MAX_URL_CHARACTERS, description=FORMS)]
     no_token: Annotated[
         bool, Field(strict=True, description="let in, over TCP on loopback, who shows no token: they are guests")
     ] = False

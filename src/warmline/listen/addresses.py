@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum, unique
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 from warmline.errors import InvalidInputError
 
 FORMS = "tcp://HOST:PORT, unix:///PATH, fifo:///PATH or shm://NAME"
+"""How an address is written."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """Of shared memory: a file of the user's runtime folder is called so."""
@@ -26,8 +27,7 @@ class Via(StrEnum):
     SHM = "shm"
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """A place to listen at. place is HOST:PORT with an IPv6 host in brackets, an absolute path, or a name."""
 
     via: Via

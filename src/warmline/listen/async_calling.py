@@ -10,7 +10,8 @@ from typing import Self, cast
 
 from warmline.errors import DaemonError, DisconnectedError
 from warmline.listen.addresses import Address
-from warmline.listen.exchange import CLOSED, Call, Exchange, new_id, unreachable
+from warmline.listen.calls import Call, new_id
+from warmline.listen.exchange import CLOSED, Exchange, lost_for_good
 from warmline.listen.lifeline import Lifeline
 from warmline.listen.messages import Ping, Progress, Reply, Request, Text
 from warmline.listen.transports import connect_transport
@@ -226,7 +227,7 @@ class AsyncCaller:
         wire, self._wire = self._wire, None
         self._exchange.renew()
         if for_good or not self._lifeline.lost(self._loop.time()):
-            self._exchange.fail(unreachable(self._address, why))
+            self._exchange.fail(lost_for_good(self._address, why))
         if wire is not None:
             wire.abort()
         self._attention.set()

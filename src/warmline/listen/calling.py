@@ -9,18 +9,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from warmline.errors import DaemonError, DisconnectedError
 from warmline.listen.addresses import Address
-from warmline.listen.exchange import CLOSED, Call, Exchange, new_id, unreachable
+from warmline.listen.calls import Call, new_id
+from warmline.listen.exchange import CLOSED, Exchange, lost_for_good
 from warmline.listen.lifeline import Lifeline
 from warmline.listen.messages import Ping, Progress, Reply, Request, Text
 from warmline.listen.transports import connect_channel
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from warmline.listen.seam import Channel
-
 
 SHORTEST_LISTENING = 0.001
 """In seconds: to a channel, 0 may mean not to wait at all."""
@@ -216,7 +216,7 @@ class Caller:
             self._connection = None
             self._exchange.renew()
             if for_good or not self._lifeline.lost(monotonic()):
-                self._exchange.fail(unreachable(self._address, why))
+                self._exchange.fail(lost_for_good(self._address, why))
         if connection is not None:
             connection.channel.close()
 

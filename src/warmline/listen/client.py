@@ -8,7 +8,7 @@ from typing import Self
 
 from warmline.listen.addresses import Address, parse_address
 from warmline.listen.calling import Caller
-from warmline.listen.exchange import cancelled_of, collect, new_id, pong_of, query, response_of
+from warmline.listen.calls import cancelled_of, collect, new_id, pong_of, query, response_of
 from warmline.listen.lifeline import DEFAULT_RECONNECT, DEFAULT_TIMEOUT, Lifeline
 from warmline.listen.messages import Cancel, Id, Ping, Progress, Response, Text
 

@@ -17,7 +17,6 @@ TOO_MUCH_HELD = Problem("too_many_requests", "too much is half written on all co
 LAST_WORDS_SECONDS = 2.0
 """For what is still to be sent when the instance leaves."""
 
-
 LEAST_ROOM = 16
 """Connections at a listener, however few descriptors there are."""
 
@@ -28,6 +27,10 @@ class Member(Protocol):
     @property
     def held(self) -> int:
         """Bytes of a line without an end."""
+
+    @property
+    def quiet_since(self) -> float:
+        """When it was last spoken on, by the loop's clock; infinity while there is anything to do for it."""
 
     def is_overdue(self, now: float) -> bool:
         """Tell whether the patience with it is used up. To be asked again and again."""
@@ -109,7 +112,10 @@ class Crowd:
 
 
 class Room:
-    """The connections at one listener. One that nobody was admitted on yet is a stranger, who makes room for others."""
+    """The connections at one listener. One that nobody was admitted on yet is a stranger, who makes room for others.
+
+    Where there is no stranger, one that has long been quiet does.
+    """
 
     def __init__(self, crowd: Crowd, *, needs_token: bool) -> None:
         self.crowd = crowd
@@ -124,15 +130,18 @@ class Room:
         return len(self._strangers) + len(self._known)
 
     def enter(self, member: Member) -> bool:
-        """Let a connection in; where there is no room, for the stranger who came first. Tell whether it is in."""
+        """Let a connection in; where there is no room, for the stranger who came first, or the one that is quiet.
+
+        Tell whether it is in.
+        """
         if self.crowd.is_leaving:
             return False
         if self.connections >= self.crowd.settings.connections or self._are_descriptors_short():
-            oldest = next(iter(self._strangers), None)
-            if oldest is None:
+            leaves = next(iter(self._strangers), None) or self._quietest()
+            if leaves is None:
                 return False
-            self.left(oldest)
-            oldest.abort()
+            self.left(leaves)
+            leaves.abort()
         self._strangers[member] = None
         self.crowd.enter(member)
         return True
@@ -153,6 +162,12 @@ class Room:
         """End all connections when what is in flight on them is answered."""
         for member in list(chain(self._strangers, self._known)):
             member.end(None)
+
+    def _quietest(self) -> Member | None:
+        """Return the one that has been quiet for longest, if that is long enough: its client comes again."""
+        quiet = min(self._known, key=lambda each: each.quiet_since, default=None)
+        end = asyncio.get_running_loop().time() - self.crowd.settings.quiet_patience.total_seconds()
+        return quiet if quiet is not None and quiet.quiet_since <= end else None
 
     def _are_descriptors_short(self) -> bool:
         """Tell whether those that are left belong to others. The lowest that is free says how many are taken."""

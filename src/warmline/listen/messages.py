@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from warmline.model import Citation, Outcome, State
+from warmline.words import CitationStatus, Outcome, State
 
 Id = str | int
 """What a client calls a request by; it comes back with every reply to it."""
@@ -61,6 +61,16 @@ Asked = Query | Collect | Cancel
 Request = Asked | Ping
 
 
+class Cited(NamedTuple):
+    """A citation as it is told: the checked lines of a file, from 1, both included, and what the check found."""
+
+    path: str
+    first_line: int
+    last_line: int
+    quote: str
+    status: CitationStatus
+
+
 class Response(NamedTuple):
     """The answer. sources are the places that were verified, `path:first-last`; citations are all that were checked.
 
@@ -73,7 +83,7 @@ class Response(NamedTuple):
     outcome: Outcome
     author: str
     sources: tuple[str, ...] = ()
-    citations: tuple[Citation, ...] = ()
+    citations: tuple[Cited, ...] = ()
     in_place_of: str | None = None
     redacted: tuple[str, ...] = ()
 

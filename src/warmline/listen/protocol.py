@@ -5,14 +5,28 @@ A line is one JSON object in UTF-8. What a reader does not know in it is ignored
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from warmline.errors import DaemonError
+from warmline.listen.fields import (
+    Said,
+    WrongLineError,
+    count_in,
+    flag_in,
+    id_in,
+    list_in,
+    needed_in,
+    read_object,
+    seconds_in,
+    text_in,
+    texts_in,
+    write_object,
+)
 from warmline.listen.messages import (
     Cancel,
     Cancelled,
+    Cited,
     Collect,
     Id,
     Ping,
@@ -26,22 +40,9 @@ from warmline.listen.messages import (
     Text,
     Ticket,
 )
-from warmline.model import Citation, CitationStatus, Outcome, State
-
-MAX_ID_CHARACTERS = 200
-"""Of an id that is text; it is repeated in every reply. One that is a number has at most 64 bits."""
-
-MAX_SECONDS = 366 * 24 * 3600
-"""Of a wait or a deadline: a year."""
-
-NO_OBJECT = 'a line is one JSON object, such as {"type": "query", "question": "..."}'
-
-Said = Mapping[str, Any]
-"""What stands in a line."""
+from warmline.words import CitationStatus, Outcome, State
 
 F = TypeVar("F")
-
-_encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
 class Unreadable(NamedTuple):
@@ -52,23 +53,19 @@ class Unreadable(NamedTuple):
     is_object: bool
 
 
-class _WrongError(ValueError):
-    """Says what is wrong with a line."""
-
-
 def read_request(line: bytes) -> Request | Unreadable:
     """Read what a client says."""
     try:
-        said = _object(line)
-    except ValueError as wrong:
+        said = read_object(line)
+    except WrongLineError as wrong:
         return Unreadable(_invalid(str(wrong)), None, is_object=False)
     try:
-        named = _id(said)
-    except _WrongError as wrong:
+        named = id_in(said)
+    except WrongLineError as wrong:
         return Unreadable(_invalid(str(wrong)), None, is_object=True)
     try:
         return _reading(said, _REQUESTS, "query, cancel or ping")(said, named)
-    except _WrongError as wrong:
+    except WrongLineError as wrong:
         return Unreadable(_invalid(str(wrong)), named, is_object=True)
 
 
@@ -77,14 +74,14 @@ def encode_reply(reply: Reply, named: Id | None = None) -> bytes:
     said = _SAYING[type(reply)](reply)
     if named is not None:
         said["id"] = named
-    return _line(said)
+    return write_object(said)
 
 
 def encode_request(request: Request) -> bytes:
     """Write a request, with its newline. What is not set is left out."""
     said = zip(request._fields, request, strict=True)
     told = {name: value for name, value in said if value is not None and value is not False}
-    return _line({"type": _TYPES[type(request)], **told})
+    return write_object({"type": _TYPES[type(request)], **told})
 
 
 def read_reply(line: bytes) -> tuple[Reply, Id | None]:
@@ -93,27 +90,10 @@ def read_reply(line: bytes) -> tuple[Reply, Id | None]:
     Raises DaemonError when that is no reply: no instance is at the other end, or a very different version of it.
     """
     try:
-        said = _object(line)
-        return _reading(said, _REPLIES, "a reply's type")(said), _id(said)
+        said = read_object(line)
+        return _reading(said, _REPLIES, "a reply's type")(said), id_in(said)
     except ValueError as wrong:
         raise DaemonError("what answers there does not speak as a persistent instance does") from wrong
-
-
-def _object(line: bytes) -> Said:
-    """Raises ValueError, whose text says what is wrong."""
-    try:
-        said = json.loads(line.decode())
-    except UnicodeDecodeError:
-        raise _WrongError("a line is text in UTF-8") from None
-    except (ValueError, RecursionError):
-        raise _WrongError(NO_OBJECT) from None
-    if not isinstance(said, dict):
-        raise _WrongError(NO_OBJECT)
-    return said
-
-
-def _line(said: Said) -> bytes:
-    return (_encode_json(said) + "\n").encode("utf-8", "replace")
 
 
 def _invalid(text: str) -> Problem:
@@ -124,95 +104,41 @@ def _reading(said: Said, of_type: Mapping[str, F], known: str) -> F:
     kind = said.get("type")
     reading = of_type.get(kind) if isinstance(kind, str) else None
     if reading is None:
-        raise _WrongError(f"`type` must be {known}")
+        raise WrongLineError(f"`type` must be {known}")
     return reading
-
-
-def _id(said: Said) -> Id | None:
-    named = said.get("id")
-    match named:
-        case None:
-            return None
-        case str() if len(named) <= MAX_ID_CHARACTERS:
-            return _whole(named, "id")
-        case int() if not isinstance(named, bool) and named.bit_length() < 64:
-            return named
-    raise _WrongError(f"`id` must be text of at most {MAX_ID_CHARACTERS} characters, or a whole number of 64 bits")
-
-
-def _text(said: Said, name: str) -> str | None:
-    text = said.get(name)
-    if text is None:
-        return None
-    if not isinstance(text, str):
-        raise _WrongError(f"`{name}` must be text")
-    return _whole(text, name)
-
-
-def _whole(text: str, name: str) -> str:
-    """JSON can name halves of characters, which nobody can write down."""
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise _WrongError(f"`{name}` holds half a character (a surrogate without its other half)") from None
-    return text
-
-
-def _needed(said: Said, name: str) -> str:
-    text = _text(said, name)
-    if text is None:
-        raise _WrongError(f"`{name}` is missing")
-    return text
-
-
-def _seconds(said: Said, name: str) -> float | None:
-    seconds = said.get(name)
-    if seconds is None:
-        return None
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= MAX_SECONDS:
-        raise _WrongError(f"`{name}` must be a number of seconds from 0 to {MAX_SECONDS}")
-    return float(seconds)
-
-
-def _flag(said: Said, name: str) -> bool:
-    flag = said.get(name)
-    if flag is not None and not isinstance(flag, bool):
-        raise _WrongError(f"`{name}` must be true or false")
-    return bool(flag)
 
 
 def _query(said: Said, named: Id | None) -> Request:
     if said.get("ticket") is not None:
         if said.get("question") is not None:
-            raise _WrongError("a query has a `question` or a `ticket`, not both")
+            raise WrongLineError("a query has a `question` or a `ticket`, not both")
         return Collect(
-            _needed(said, "ticket"),
+            needed_in(said, "ticket"),
             named,
-            _text(said, "token"),
-            _seconds(said, "wait"),
-            _flag(said, "progress"),
-            _flag(said, "stream"),
+            text_in(said, "token"),
+            seconds_in(said, "wait"),
+            flag_in(said, "progress"),
+            flag_in(said, "stream"),
         )
     return Query(
-        _needed(said, "question"),
+        needed_in(said, "question"),
         named,
-        _text(said, "token"),
-        _text(said, "agent"),
-        _text(said, "context_file"),
-        _seconds(said, "wait"),
-        _seconds(said, "deadline"),
-        _flag(said, "progress"),
-        _flag(said, "stream"),
+        text_in(said, "token"),
+        text_in(said, "agent"),
+        text_in(said, "context_file"),
+        seconds_in(said, "wait"),
+        seconds_in(said, "deadline"),
+        flag_in(said, "progress"),
+        flag_in(said, "stream"),
     )
 
 
 def _cancel(said: Said, named: Id | None) -> Request:
-    return Cancel(_needed(said, "ticket"), named, _text(said, "token"))
+    return Cancel(needed_in(said, "ticket"), named, text_in(said, "token"))
 
 
 def _ping(said: Said, named: Id | None) -> Request:
-    return Ping(named, _text(said, "token"), _text(said, "data"))
+    return Ping(named, text_in(said, "token"), text_in(said, "data"))
 
 
 _REQUESTS: Mapping[str, Callable[[Said, Id | None], Request]] = {"query": _query, "cancel": _cancel, "ping": _ping}
@@ -228,23 +154,13 @@ def _say_response(reply: Response) -> dict[str, Any]:
         "ticket": reply.ticket,
         "outcome": reply.outcome,
         "author": reply.author,
-        "citations": [_say_citation(each) for each in reply.citations],
+        "citations": [each._asdict() for each in reply.citations],
     }
     if reply.in_place_of is not None:
         said["in_place_of"] = reply.in_place_of
     if reply.redacted:
         said["redacted"] = reply.redacted
     return said
-
-
-def _say_citation(citation: Citation) -> dict[str, Any]:
-    return {
-        "path": citation.path,
-        "first_line": citation.first_line,
-        "last_line": citation.last_line,
-        "quote": citation.quote,
-        "status": citation.status,
-    }
 
 
 def _say_pong(reply: Pong) -> dict[str, Any]:
@@ -273,60 +189,37 @@ _SAYING: Mapping[type[Reply], Callable[[Any], dict[str, Any]]] = {
 
 def _hear_response(said: Said) -> Response:
     return Response(
-        _needed(said, "answer"),
-        _needed(said, "ticket"),
-        Outcome(_needed(said, "outcome")),
-        _needed(said, "author"),
-        _texts(said, "sources"),
-        tuple(_hear_citation(each) for each in _list(said, "citations")),
-        _text(said, "in_place_of"),
-        _texts(said, "redacted"),
+        needed_in(said, "answer"),
+        needed_in(said, "ticket"),
+        Outcome(needed_in(said, "outcome")),
+        needed_in(said, "author"),
+        texts_in(said, "sources"),
+        tuple(_hear_citation(each) for each in list_in(said, "citations")),
+        text_in(said, "in_place_of"),
+        texts_in(said, "redacted"),
     )
 
 
-def _hear_citation(said: object) -> Citation:
+def _hear_citation(said: object) -> Cited:
     if not isinstance(said, dict):
-        raise _WrongError("a citation is an object")
-    lines = _count(said, "first_line"), _count(said, "last_line")
-    return Citation(_needed(said, "path"), *lines, _needed(said, "quote"), CitationStatus(_needed(said, "status")))
+        raise WrongLineError("a citation is an object")
+    lines = count_in(said, "first_line"), count_in(said, "last_line")
+    return Cited(needed_in(said, "path"), *lines, needed_in(said, "quote"), CitationStatus(needed_in(said, "status")))
 
 
 def _hear_problem(said: Said) -> Problem:
-    retry_after = _seconds(said, "retry_after")
-    return Problem(_needed(said, "code"), _needed(said, "error"), _text(said, "ticket"), retry_after)
-
-
-def _list(said: Said, name: str) -> list[Any]:
-    found = said.get(name)
-    if found is None:
-        return []
-    if not isinstance(found, list):
-        raise _WrongError(f"`{name}` must be a list")
-    return found
-
-
-def _texts(said: Said, name: str) -> tuple[str, ...]:
-    found = tuple(_list(said, name))
-    if not all(isinstance(each, str) for each in found):
-        raise _WrongError(f"`{name}` must hold text")
-    return found
-
-
-def _count(said: Said, name: str) -> int:
-    count = said.get(name)
-    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-        raise _WrongError(f"`{name}` must be a whole number")
-    return count
+    retry_after = seconds_in(said, "retry_after")
+    return Problem(needed_in(said, "code"), needed_in(said, "error"), text_in(said, "ticket"), retry_after)
 
 
 _REPLIES: Mapping[str, Callable[[Said], Reply]] = {
     "response": _hear_response,
-    "ticket": lambda said: Ticket(_needed(said, "ticket"), State(_needed(said, "state"))),
-    "progress": lambda said: Progress(_needed(said, "ticket"), State(_needed(said, "state"))),
+    "ticket": lambda said: Ticket(needed_in(said, "ticket"), State(needed_in(said, "state"))),
+    "progress": lambda said: Progress(needed_in(said, "ticket"), State(needed_in(said, "state"))),
     "text": lambda said: Text(
-        _needed(said, "ticket"), _count(said, "delivery"), _count(said, "offset"), _needed(said, "text")
+        needed_in(said, "ticket"), count_in(said, "delivery"), count_in(said, "offset"), needed_in(said, "text")
     ),
-    "cancelled": lambda said: Cancelled(_needed(said, "ticket")),
-    "pong": lambda said: Pong(_text(said, "data")),
+    "cancelled": lambda said: Cancelled(needed_in(said, "ticket")),
+    "pong": lambda said: Pong(text_in(said, "data")),
     "error": _hear_problem,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
 from functools import partial
 from typing import NamedTuple
@@ -15,32 +16,24 @@ from typing import NamedTuple
 from warmline.errors import WarmlineError
 from warmline.listen.crowd import Room
 from warmline.listen.framing import LineReader
-from warmline.listen.messages import Asked, Id, Ping, Pong, Problem, Reply, Request
+from warmline.listen.messages import Id, Pong, Problem, Reply, Request
 from warmline.listen.patience import Unread, has_left
 from warmline.listen.problems import INTERNAL, problem_of
 from warmline.listen.protocol import Unreadable, encode_reply, read_request
-from warmline.parties import Credential
+from warmline.listen.speaker import Admitted, Speaker
 
 logger = logging.getLogger(__name__)
 
 TOO_LONG = Problem("body_too_large", "the line is too long: a question this long is a file, and belongs in the memory")
 NO_ROOM = Problem("too_many_requests", "too many connections are open: try again in a moment", retry_after=1.0)
 TOO_MANY = Problem("too_many_requests", "too many requests are in flight: try again in a moment", retry_after=1.0)
-NO_TOKEN = Problem("unauthorized", "show a credential of this line: a `token` in any line says who speaks from then on")
-
-
-class _Admitted(NamedTuple):
-    """A request for the desk, and who speaks."""
-
-    asked: Asked
-    by: Credential
 
 
 class _Todo(NamedTuple):
     """What there is to do about a line: hand a request to the desk, or say something. size is in bytes."""
 
     named: Id | None
-    what: _Admitted | Pong | Problem
+    what: Admitted | Pong | Problem
     size: int
 
 
@@ -67,8 +60,7 @@ class Session(asyncio.Protocol):
         self._is_ending = False
         self._has_parted = False
         self._is_known = False
-        self._token: str | None = None
-        self._wrong_tokens = 0
+        self._speaker = Speaker(self._crowd.desk, needs_token=room.needs_token)
         self._since = self._loop.time()
         self._sent = 0
         self._unread = Unread(self._limits.read_patience)
@@ -77,6 +69,12 @@ class Session(asyncio.Protocol):
     def held(self) -> int:
         """Bytes of a line without an end."""
         return self._reader.held
+
+    @property
+    def quiet_since(self) -> float:
+        """When it was last spoken on; infinity while there is anything to do for it."""
+        unsent = self._transport.get_write_buffer_size()
+        return math.inf if self._work or self._reader.held or unsent or self._is_paused else self._since
 
     # What the transport tells
 
@@ -233,7 +231,7 @@ class Session(asyncio.Protocol):
             todo = _Todo(request.id, self._admit(request), len(line))
         self._has_begun = True
         self._take(todo)
-        if self._wrong_tokens >= self._limits.wrong_tokens:
+        if self._speaker.wrong_tokens >= self._limits.wrong_tokens:
             self.end(None)
 
     def _take(self, todo: _Todo) -> None:
@@ -244,25 +242,17 @@ class Session(asyncio.Protocol):
         else:
             self._begin(todo)
 
-    def _admit(self, request: Request) -> _Admitted | Pong | Problem:
-        """Find out who speaks; asked anew for each line, since a credential may be revoked between two."""
-        shown = self._token if request.token is None else request.token
-        if shown is None and self._room.needs_token:
-            return NO_TOKEN
-        try:
-            by = self._crowd.desk.admit(shown)
-        except WarmlineError as error:
-            self._wrong_tokens += request.token is not None
-            return problem_of(error)
-        self._token = shown
-        if not self._is_known:
+    def _admit(self, request: Request) -> Admitted | Pong | Problem:
+        """Find out who speaks; whoever is admitted once is no stranger any more."""
+        what = self._speaker.admit(request)
+        if not (self._is_known or isinstance(what, Problem)):
             self._is_known = True
             self._room.welcome(self)
-        return Pong(request.data) if isinstance(request, Ping) else _Admitted(request, by)
+        return what
 
     def _begin(self, todo: _Todo) -> None:
         what = todo.what
-        if not isinstance(what, _Admitted):
+        if not isinstance(what, Admitted):
             self._say(todo.named, what)
         elif self._crowd.in_flight >= self._limits.all_in_flight:
             self._say(todo.named, TOO_MANY)
@@ -270,18 +260,24 @@ class Session(asyncio.Protocol):
             self._crowd.in_flight += 1
             self._bytes += todo.size
             self._is_in_turn = self._is_in_turn or todo.named is None
-            self._work[self._loop.create_task(self._answer(todo.named, *what))] = todo.size
+            self._work[self._loop.create_task(self._answer(todo.named, what))] = todo.size
 
-    async def _answer(self, named: Id | None, asked: Asked, by: Credential) -> None:
+    async def _answer(self, named: Id | None, what: Admitted) -> None:
         try:
-            self._say(named, await self._crowd.desk.answer(by, asked, partial(self._say, named)))
+            last = await self._crowd.desk.answer(what.by, what.asked, partial(self._say_between, named, what))
+            self._say(named, self._speaker.refusal(what) or last)
         except WarmlineError as error:
-            self._say(named, problem_of(error))
+            self._say(named, self._speaker.refusal(what) or problem_of(error))
         except Exception as bug:  # the edge around one request: its neighbours go on
             logger.exception("a request failed for a reason of our own", exc_info=bug)
             self._say(named, INTERNAL)
         finally:
             self._release(named)
+
+    def _say_between(self, named: Id | None, what: Admitted, reply: Reply) -> None:
+        """Say what comes before the last reply, which tells who may hear no more."""
+        if self._speaker.refusal(what) is None:
+            self._say(named, reply)
 
     def _release(self, named: Id | None) -> None:
         """Count a request as ended, and go on."""

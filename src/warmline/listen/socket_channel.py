@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import select
 import socket
-import time
 from contextlib import suppress
 
 from warmline.endpoints import connect_unix
 from warmline.errors import DisconnectedError
 from warmline.listen.addresses import Address, Via
 from warmline.listen.transports import unreachable
+from warmline.listen.waiting import deadline_after, wait_for
 
 READ_BYTES = 64 * 1024
 """Of one read."""
@@ -36,22 +36,22 @@ class SocketChannel:
 
     def send(self, data: bytes, timeout: float | None) -> None:
         """Send all of it."""
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = deadline_after(timeout)
         left = memoryview(data)
         while left:
             try:
                 left = left[self._socket.send(left, socket.MSG_DONTWAIT) :]
             except BlockingIOError:
-                _wait(self._writable, deadline)
+                wait_for(self._writable, deadline)
             except OSError as error:
                 raise _ended(error) from error
 
     def receive(self, timeout: float | None) -> bytes:
         """Return what came; b"" at the end."""
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = deadline_after(timeout)
         while True:
             if deadline is not None:
-                _wait(self._readable, deadline)
+                wait_for(self._readable, deadline)
             try:
                 return self._socket.recv(READ_BYTES, 0 if deadline is None else socket.MSG_DONTWAIT)
             except BlockingIOError:
@@ -71,10 +71,3 @@ class SocketChannel:
 
 def _ended(error: OSError) -> DisconnectedError:
     return DisconnectedError(f"the connection ended: {error.strerror}")
-
-
-def _wait(event: select.poll, deadline: float | None) -> None:
-    """Raises TimeoutError."""
-    left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
-    if not event.poll(left):
-        raise TimeoutError("the other end took too long")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from warmline.errors import DisconnectedError
+from warmline.errors import DaemonError, DisconnectedError
 from warmline.listen.addresses import Address, Via
 
 if TYPE_CHECKING:
@@ -71,3 +72,9 @@ async def connect_transport(address: Address, new_protocol: Callable[[], P]) -> 
 def unreachable(address: Address, error: OSError) -> DisconnectedError:
     """Return the error to raise when nobody could be reached at the address."""
     return DisconnectedError(f"no instance answers at {address} ({error.strerror or error}): is it open?")
+
+
+def not_to_be_had(address: Address, error: OSError, where: str = "") -> DaemonError:
+    """Return the error to raise when one cannot listen at the address; where tells of a path that it does not name."""
+    why = "something else is there already" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
+    return DaemonError(f"cannot listen at {address}{where}: {why}")

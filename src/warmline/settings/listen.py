@@ -17,7 +17,8 @@ class ListenSettings:
     """Open at once: one of each kind is usual."""
 
     connections: int = 1024
-    """At once at one listener. One that has not yet said a line that can be understood makes room for a newcomer."""
+    """At once at one listener. One that has not yet said a line that can be understood makes room for a newcomer; else
+    the one that has been quiet for longest, and for quiet_patience."""
 
     spare_descriptors: int = 512
     """Left to everything else, however many connections there are."""
@@ -45,6 +46,9 @@ class ListenSettings:
 
     idle_patience: timedelta = timedelta(hours=1)
     """Without a request in flight or a byte from the peer; a client that comes back later connects anew."""
+
+    quiet_patience: timedelta = timedelta(seconds=10)
+    """The same, where there is no room for a newcomer: a program that leaks connections keeps nobody out for longer."""
 
     read_patience: timedelta = timedelta(seconds=20)
     """A peer that takes in less than a tenth of what waits for it within this long is gone."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import resource
+import select
 import socket
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +19,8 @@ from lines import Instance, instance_of
 from listening import PATIENCE, PLACES, channel_to, in_thread, program
 from warmline.errors import DaemonError, NotFoundError
 from warmline.listen.addresses import Address, Via
+from warmline.listen.shared_memory.bell import ring_bell
+from warmline.listen.shared_memory.rendezvous import meet
 from warmline.settings import ListenSettings
 
 SHORT = timedelta(milliseconds=100)
@@ -180,6 +184,24 @@ async def test_strangers_make_room_and_those_who_were_admitted_stay(place: Addre
         assert (await known[0].ask({"type": "ping"}))["type"] == "pong"
 
 
+async def test_those_who_were_admitted_and_are_long_quiet_make_room_too(place: Address) -> None:
+    async with instance_of(ListenSettings(connections=3, quiet_patience=timedelta(0))) as instance:
+        address = instance.open(place)
+        leaked, busy, held = [await instance.connect(address) for _ in range(3)]
+        for wire in (leaked, busy, held):
+            await wire.ask({"type": "ping"})
+        busy.say({"type": "query", "question": "hold a"})
+        await instance.desk.until_asked(1)
+        held.say(b'{"type":"ping","id":1}\n{"type":')
+        assert (await held.hear())["id"] == 1
+        newcomer = await instance.connect(address)
+        assert (await newcomer.ask({"type": "ping"}))["type"] == "pong"
+        assert await leaked.rest() == b""
+        instance.desk.let_go("a")
+        assert (await busy.hear())["answer"] == "a"
+        assert (await held.ask(b'"ping"}\n'))["type"] == "pong"
+
+
 async def test_who_shows_no_token_stays_a_stranger(place: Address) -> None:
     async with instance_of(ListenSettings(connections=2)) as instance:
         address = instance.open(place, needs_token=True)
@@ -224,6 +246,23 @@ async def test_a_client_that_is_killed_while_it_writes_leaves_nothing(place: Add
             pass
         await instance.until_connections(0)
         await assert_serves(instance, address)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="NOT TESTED: shared memory is for Linux")
+async def test_who_leaves_with_the_bell_unheard_and_just_rung_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    async with instance_of(ListenSettings()) as instance:
+        address = instance.open(Address(Via.SHM, "line"))
+        connection, rings = await in_thread(lambda: meet(address, PATIENCE))
+        rings.writer.write(b'{"type":"ping"}\n')
+        ring_bell(connection)
+        await in_thread(lambda: select.select([connection], [], [], PATIENCE))
+        ring_bell(connection)
+        connection.close()
+        rings.close()
+        await instance.until_connections(0)
 
 
 async def test_a_system_without_descriptors_is_asked_again(tmp_path: Path) -> None:

@@ -271,3 +271,17 @@ async def test_an_instance_that_leaves_ends_its_connections_and_leaves_nothing_b
         await instance.desk.until_idle()
         await asyncio.wait([running], timeout=PATIENCE)
     assert os.listdir(tmp_path) == []  # noqa: PTH208  # a test waits for its folder
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_is_not_for_who_was_revoked_while_it_was_waited_for(
+    instance: Instance, place: Address, stream: bool
+) -> None:
+    wire = await instance.connect(instance.open(place))
+    wire.say(query("hold a", token=TOKEN, stream=stream))
+    await instance.desk.until_asked(1)
+    instance.desk.revoked = True
+    instance.desk.let_go("a")
+    said = await wire.hear()
+    assert (said["type"], said["code"]) == ("error", "unauthorized")
+    assert (await wire.ask(query("echo b", token=UNKNOWN)))["code"] == "unauthorized"

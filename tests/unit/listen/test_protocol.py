@@ -8,10 +8,11 @@ import pytest
 
 from warmline import errors
 from warmline.errors import BudgetSpentError, FailedError, RateLimitedError, UnknownMessageError, WarmlineError
-from warmline.listen.messages import Collect, Ping, Pong, Problem, Query, Response, Ticket
+from warmline.listen.fields import MAX_ID_CHARACTERS
+from warmline.listen.messages import Cited, Collect, Ping, Pong, Problem, Query, Response, Ticket
 from warmline.listen.problems import code_of, error_of, problem_of
-from warmline.listen.protocol import MAX_ID_CHARACTERS, Unreadable, encode_reply, encode_request, read_request
-from warmline.model import Citation, CitationStatus, Outcome, State
+from warmline.listen.protocol import Unreadable, encode_reply, encode_request, read_request
+from warmline.model import CitationStatus, Outcome, State
 
 ERRORS = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, WarmlineError)]
 
@@ -79,7 +80,7 @@ def test_a_line_that_is_no_object_is_told_so(line: bytes) -> None:
 
 
 def test_a_response_says_what_old_clients_look_for_and_the_rest() -> None:
-    citation = Citation("notes/a.md", 1, 2, "so it is", CitationStatus.VERIFIED, "f" * 64, "e" * 64)
+    citation = Cited("notes/a.md", 1, 2, "so it is", CitationStatus.VERIFIED)
     reply = Response("Because.", "01J", Outcome.ANSWERED, "claude", ("notes/a.md:1-2",), (citation,), None, ("key",))
     assert json.loads(encode_reply(reply, 7)) == {
         "type": "response",

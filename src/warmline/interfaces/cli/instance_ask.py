@@ -163,7 +163,7 @@ def _told(response: Response) -> dict[str, Any]:
         "answer": response.text,
         "sources": list(response.sources),
         "author": response.author,
-        "citations": _citations(response),
+        "citations": [each._asdict() for each in response.citations],
         "in_place_of": response.in_place_of,
         "redacted": list(response.redacted),
     }
@@ -175,23 +175,10 @@ def _view(response: Response, took_ms: float) -> dict[str, Any]:
         "id": response.ticket,
         "outcome": response.outcome,
         "text": response.text,
-        "citations": [each | {"redacted": False} for each in _citations(response)],
+        "citations": [each._asdict() | {"redacted": False} for each in response.citations],
         "author": response.author,
         "in_place_of": response.in_place_of,
         "trust": "unknown",
         "timings_ms": {"total": took_ms},
         "intact": True,
     }
-
-
-def _citations(response: Response) -> list[dict[str, Any]]:
-    return [
-        {
-            "path": each.path,
-            "first_line": each.first_line,
-            "last_line": each.last_line,
-            "quote": each.quote,
-            "status": each.status,
-        }
-        for each in response.citations
-    ]

@@ -8,7 +8,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from warmline.interfaces.instance import is_exposed
-from warmline.listen.addresses import Via
+from warmline.listen.addresses import FORMS, Via
 from warmline.listen.listeners import Opened
 from warmline.security.redaction import redact
 
@@ -16,7 +16,7 @@ from warmline.security.redaction import redact
 class ListenerView(BaseModel):
     """A place where programs connect and speak lines."""
 
-    address: str = Field(description="tcp://HOST:PORT, unix:///PATH, fifo:///PATH or shm://NAME")
+    address: str = Field(description=FORMS)
     via: Via
     needs_token: bool = Field(description="whether who asks there must show a token; else they are guests")
     exposed: bool = Field(description="whether other machines reach it, unencrypted")

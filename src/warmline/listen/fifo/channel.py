@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import select
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Lock
@@ -14,6 +13,7 @@ from warmline.errors import DisconnectedError
 from warmline.listen.addresses import Address
 from warmline.listen.fifo.opening import Ends, Opening
 from warmline.listen.transports import unreachable
+from warmline.listen.waiting import deadline_after, wait_for
 
 READ_BYTES = 64 * 1024
 """All that a pipe holds, as Linux makes it."""
@@ -28,7 +28,7 @@ class FifoChannel:
         """Connect within so many seconds. Raises DisconnectedError."""
         self._woken, self._wake = os.pipe()
         try:
-            ends = _open(address, _deadline(timeout))
+            ends = _open(address, deadline_after(timeout))
         except BaseException:
             os.close(self._woken)
             os.close(self._wake)
@@ -47,14 +47,14 @@ class FifoChannel:
 
     def send(self, data: bytes, timeout: float | None) -> None:
         """See seam.Channel. What was sent of it before a TimeoutError stays sent."""
-        deadline = _deadline(timeout)
+        deadline = deadline_after(timeout)
         rest = memoryview(data)
         with self._use():
             while rest:
                 try:
                     rest = rest[os.write(self._requests, rest) :]
                 except BlockingIOError:
-                    self._wait(self._writable, deadline)
+                    wait_for(self._writable, deadline)
                     if self._closed:
                         raise DisconnectedError(CLOSED) from None
                 except BrokenPipeError as error:
@@ -62,22 +62,17 @@ class FifoChannel:
 
     def receive(self, timeout: float | None) -> bytes:
         """See seam.Channel."""
-        deadline = _deadline(timeout)
+        deadline = deadline_after(timeout)
         with self._use():
             if self._begun:
                 data, self._begun = self._begun, b""
                 return data
             while True:
-                self._wait(self._readable, deadline)
+                wait_for(self._readable, deadline)
                 if self._closed:
                     return b""
                 with suppress(BlockingIOError):
                     return os.read(self._replies, READ_BYTES)
-
-    def _wait(self, ready: select.poll, deadline: float | None) -> None:
-        left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
-        if not ready.poll(left):
-            raise TimeoutError("the other end took too long")
 
     @contextmanager
     def _use(self) -> Iterator[None]:
@@ -109,10 +104,6 @@ class FifoChannel:
             os.close(descriptor)
 
 
-def _deadline(timeout: float | None) -> float | None:
-    return None if timeout is None else time.monotonic() + timeout
-
-
 def _open(address: Address, deadline: float | None) -> Ends:
     opening = Opening(address)
     try:
@@ -120,8 +111,10 @@ def _open(address: Address, deadline: float | None) -> Ends:
             poll = select.poll()
             poll.register(opening.rendezvous, select.POLLOUT if opening.waits_to_write else 0)
             poll.register(opening.replies, select.POLLIN)
-            if not poll.poll(None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000):
-                raise unreachable(address, TimeoutError(errno.ETIMEDOUT, "it opened no connection in time"))
+            wait_for(poll, deadline)
+    except TimeoutError as error:
+        late = TimeoutError(errno.ETIMEDOUT, "it opened no connection in time")
+        raise unreachable(address, late) from error
     finally:
         opening.close()
     return ends

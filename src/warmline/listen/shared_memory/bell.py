@@ -8,17 +8,13 @@ thing to wait for, and it needs no descriptor of its own.
 
 from __future__ import annotations
 
-import os
 import socket
-import struct
 
 STROKE = b"\0"
 
-DRAINED_BYTES = 4096
-"""Strokes that one look takes away; what is left only makes for another look."""
-
-CREDENTIALS = struct.Struct("3i")
-"""struct ucred: pid, uid, gid."""
+DRAINED_BYTES, MOST_DRAINS = 4096, 64
+"""Strokes that are taken at a time, and how often at once: together more than a socket holds, and an end to a peer that
+rings without ceasing."""
 
 
 def ring_bell(connection: socket.socket) -> bool:
@@ -39,17 +35,14 @@ def hear_bell(connection: socket.socket) -> bool:
     """Take the strokes that came; False when the other side is gone. Never blocks.
 
     A side that left with strokes unheard ends the socket by ECONNRESET: whether it had said all stands in the ring.
+    That comes behind its own strokes, and libuv tells of it only once: so all of them are taken.
     """
     try:
-        return connection.recv(DRAINED_BYTES, socket.MSG_DONTWAIT) != b""
+        for _ in range(MOST_DRAINS):
+            if not connection.recv(DRAINED_BYTES, socket.MSG_DONTWAIT):
+                return False
     except BlockingIOError:
         return True
     except OSError:
         return False
-
-
-def is_ours(connection: socket.socket) -> bool:
-    """Tell whether a process of our own user is at the other end, as the kernel noted it. Raises OSError."""
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
-    _, user, _ = CREDENTIALS.unpack(credentials)
-    return bool(user == os.geteuid())
+    return True

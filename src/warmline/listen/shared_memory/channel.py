@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import select
 import socket
-import time
 from contextlib import suppress
-from math import ceil
 from threading import Condition, Lock
 
 from warmline.errors import DisconnectedError
 from warmline.listen.addresses import Address
 from warmline.listen.shared_memory.bell import hear_bell, ring_bell
 from warmline.listen.shared_memory.rendezvous import meet
+from warmline.listen.waiting import deadline_after, seconds_left, wait_for
 
 GONE = "the instance is gone"
 
@@ -32,7 +31,7 @@ class ShmChannel:
 
     def send(self, data: bytes, timeout: float | None) -> None:
         """Send all of it. Raises TimeoutError, after which a part of it may have been sent, and DisconnectedError."""
-        until = _until(timeout)
+        until = deadline_after(timeout)
         with self._sending, memoryview(data) as view:
             sent = 0
             while sent < len(view):
@@ -47,7 +46,7 @@ class ShmChannel:
 
     def receive(self, timeout: float | None) -> bytes:
         """Return what came; b"" at the end. Raises TimeoutError, and DisconnectedError when it was cut off."""
-        until = _until(timeout)
+        until = deadline_after(timeout)
         with self._receiving:
             while True:
                 heard = self._heard()
@@ -101,13 +100,13 @@ class Ears:
         """
         with self._changed:
             while self.heard == heard and not self._gone and self._taken:
-                if not self._changed.wait(_left(until)):
+                if not self._changed.wait(seconds_left(until)):
                     raise TimeoutError
             if self.heard != heard or self._gone:
                 return self.heard != heard
             self._taken = True
         try:
-            self._hear(_left(until))
+            self._hear(until)
         finally:
             with self._changed:
                 self._taken = False
@@ -120,16 +119,7 @@ class Ears:
         with suppress(OSError):  # the other side was faster
             self._connection.shutdown(socket.SHUT_RDWR)
 
-    def _hear(self, seconds: float | None) -> None:
-        if not self._bell.poll(None if seconds is None else ceil(seconds * 1000)):
-            raise TimeoutError
+    def _hear(self, until: float | None) -> None:
+        wait_for(self._bell, until)
         if not hear_bell(self._connection):
             self._gone = True
-
-
-def _until(timeout: float | None) -> float | None:
-    return None if timeout is None else time.monotonic() + timeout
-
-
-def _left(until: float | None) -> float | None:
-    return None if until is None else max(0.0, until - time.monotonic())

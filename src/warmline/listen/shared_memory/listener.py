@@ -11,11 +11,12 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from warmline.listen.addresses import Address
-from warmline.listen.shared_memory.bell import STROKE, is_ours
+from warmline.listen.shared_memory.bell import STROKE
 from warmline.listen.shared_memory.memory import make_rings
 from warmline.listen.shared_memory.rendezvous import Rendezvous
 from warmline.listen.shared_memory.ring import Shape
 from warmline.listen.shared_memory.transport import ShmTransport
+from warmline.listen.unix_sockets import is_ours
 from warmline.settings import ListenSettings
 
 logger = logging.getLogger(__name__)

@@ -7,26 +7,21 @@ done in it, so that what was checked is what is used, and its name may be of any
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import stat
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from warmline.endpoints import bind_unix, connect_unix
+from warmline.endpoints import connect_unix
 from warmline.errors import DaemonError, DisconnectedError
 from warmline.listen.addresses import Address
-from warmline.listen.shared_memory.bell import STROKE, is_ours
+from warmline.listen.shared_memory.bell import STROKE
 from warmline.listen.shared_memory.memory import SharedRings, map_rings
-
-LOCK_SECONDS = 1.0
-"""Longer than another listener of this user needs to bind or to leave."""
-
-LOCK_PAUSE_SECONDS = 0.01
+from warmline.listen.transports import not_to_be_had
+from warmline.listen.unix_sockets import UnixPlace, is_ours
 
 
 def refuse_elsewhere() -> None:
@@ -82,20 +77,17 @@ class Rendezvous:
         try:
             with suppress(FileExistsError):
                 path.mkdir(mode=0o700)
-            with opened_folder() as folder, _alone(folder):
-                place = folder / _file_name(address)
-                self.socket = _bind(place, address)
-                self._identity = _identity_of(place)
+            with opened_folder() as folder:
+                self._place = UnixPlace(folder / _file_name(address))
         except OSError as error:
-            raise DaemonError(f"cannot listen at {address}, which is in {path}: {error.strerror}") from error
+            raise not_to_be_had(address, error, f", which is in {path}") from error
+        self.socket = self._place.socket
         self._address = address
 
     def close(self) -> None:
         """Take the socket away, unless another one lies in its place by now. Twice is fine."""
-        with suppress(OSError, DaemonError), opened_folder() as folder, _alone(folder):
-            path = folder / _file_name(self._address)
-            if self.socket.fileno() >= 0 and _identity_of(path) == self._identity:
-                path.unlink()
+        with suppress(OSError, DaemonError), opened_folder() as folder:
+            self._place.close(folder / _file_name(self._address))
         self.socket.close()
 
 
@@ -141,54 +133,6 @@ def take_memory(connection: socket.socket) -> SharedRings:
 
 def _file_name(address: Address) -> str:
     return f"{address.place}.shm"
-
-
-def _bind(path: Path, address: Address) -> socket.socket:
-    if _is_left_behind(path, address):
-        path.unlink()
-    return bind_unix(path)
-
-
-def _is_left_behind(path: Path, address: Address) -> bool:
-    """Tell whether a dead listener's socket lies there. Raises DaemonError when it is anything else."""
-    try:
-        if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise DaemonError(f"what lies at {address} is no socket, and is left alone: {runtime_folder()}")
-        connect_unix(path, 0.0).close()
-    except FileNotFoundError:
-        return False
-    except ConnectionRefusedError:
-        return True
-    except OSError:
-        pass  # too many wait to be let in: then somebody lives there
-    raise DaemonError(f"another instance listens at {address}")
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Let one process at a time bind or remove sockets of the folder. Raises DaemonError after LOCK_SECONDS."""
-    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    until = time.monotonic() + LOCK_SECONDS
-    try:
-        while True:
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > until:
-                    raise DaemonError(f"another program keeps {runtime_folder()} to itself") from error
-                time.sleep(LOCK_PAUSE_SECONDS)
-        yield
-    finally:
-        os.close(held)
-
-
-def _identity_of(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.lstat()
-    except FileNotFoundError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def _owner_of(folder: Path) -> int | None:
