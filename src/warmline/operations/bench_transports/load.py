@@ -58,9 +58,8 @@ def read(line: str) -> Load:
     """Read it."""
     said = json.loads(line)
     target = said.pop("target")
-    address = target["address"]
-    place = None if address is None else Address(Via(address["via"]), address["place"])
-    return Load(Target(Subject(target["subject"]), place, target["token"]), **said)
+    address = target["address"] and Address(Via(target["address"][0]), target["address"][1])
+    return Load(Target(Subject(target["subject"]), address, target["token"]), **said)
 
 
 def main() -> None:
