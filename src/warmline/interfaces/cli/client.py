@@ -12,6 +12,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -55,6 +56,7 @@ class Client:
         self._token = token
         self._settings = DaemonSettings()
         self._connection: _Connection | None = None
+        self._is_abandoned = False
 
     def call(
         self, method: str, path: str, body: object = None, *, key: str | None = None, wait_seconds: float = 0.0
@@ -166,6 +168,8 @@ class Client:
                 raise errors.DaemonError("the daemon does not answer: see `warmline status`") from error
             except (OSError, http.client.HTTPException):
                 self.close()
+                if self._is_abandoned:
+                    raise
                 time.sleep(pause)
             except errors.StoreClosedError:
                 self.close()
@@ -218,9 +222,12 @@ class Client:
         return token
 
     def abandon(self) -> None:
-        """End the connection though another thread waits for its answer, which gets an OSError."""
-        if self._connection is not None and self._connection.sock is not None:
-            self._connection.sock.shutdown(socket.SHUT_RDWR)
+        """End the connection though another thread waits for its answer, which gets an error; nothing is made again."""
+        self._is_abandoned = True
+        connection = self._connection
+        if connection is not None and connection.sock is not None:
+            with suppress(OSError):  # it was not connected yet, or is not any more
+                connection.sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Let go of the connection."""
