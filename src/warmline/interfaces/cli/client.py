@@ -94,6 +94,8 @@ class Client:
     ) -> http.client.HTTPResponse:
         """Make a request and return its answer, to be read as it comes and closed by the caller.
 
+        A body of bytes is JSON already.
+
         Raises as `call`; once the answer has begun, nothing is made again. Without refusals, an answer that is one
         is returned like any other, but for the one that the daemon leaves.
         """
@@ -186,7 +188,8 @@ class Client:
     ) -> http.client.HTTPResponse:
         shown = {"Authorization": f"Bearer {self.token()}", "Content-Type": "application/json"}
         connection = self._connected(REQUEST_SECONDS + wait_seconds)
-        connection.request(method, path, None if body is None else json.dumps(body).encode(), {**shown, **headers})
+        sent = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        connection.request(method, path, sent, {**shown, **headers})
         return connection.getresponse()
 
     def _connected(self, timeout: float) -> _Connection:

@@ -115,20 +115,20 @@ class Relay:
         if not isinstance(message, dict):
             self._say(_error(None, PARSE_ERROR, f"one JSON object a line is wanted, of at most {MAX_LINE_BYTES} bytes"))
         elif isinstance(message.get("method"), str):
-            self._take_message(number, message)
+            self._take_message(number, message, line)
         elif not message.keys() & {"result", "error"}:  # a response: nothing was asked
             self._say(_error(_id_of(message), INVALID_REQUEST, "a message names its method"))
 
-    def _take_message(self, number: int, message: Message) -> None:
+    def _take_message(self, number: int, message: Message, line: bytes) -> None:
         if message["method"] == "notifications/cancelled":
             params = message.get("params")
             self._cancel(params.get("requestId") if isinstance(params, dict) else None)
         elif "id" in message and _id_of(message) is None:
             self._say(_error(None, INVALID_REQUEST, "an id is a text or a whole number"))
         elif "id" in message:
-            self._begin(number, message)
+            self._begin(number, message, line)
 
-    def _begin(self, number: int, message: Message) -> None:
+    def _begin(self, number: int, message: Message, line: bytes) -> None:
         name, flight = _name(message["id"]), Flight(self._connect())
         with self._table:
             trouble = "another request has that id" if name in self._in_flight else None
@@ -139,7 +139,7 @@ class Relay:
         if trouble is not None:
             self._say(_error(message["id"], INVALID_REQUEST, trouble))
             return
-        thread = threading.Thread(target=self._relay, args=(number, message, flight), daemon=True)
+        thread = threading.Thread(target=self._relay, args=(number, message, line, flight), daemon=True)
         self._threads.add(thread)
         thread.start()
         if message["method"] == "initialize":
@@ -151,9 +151,9 @@ class Relay:
         if flight is not None:
             flight.cancel()
 
-    def _relay(self, number: int, message: Message, flight: Flight) -> None:
+    def _relay(self, number: int, message: Message, line: bytes, flight: Flight) -> None:
         try:
-            self._pass_on(flight, f"mcp-{self._key}-{number}", message)
+            self._pass_on(flight, f"mcp-{self._key}-{number}", message, line)
         except WarmlineError as error:
             self._say_of(flight, _error(message["id"], INTERNAL_ERROR, str(error)))
         finally:
@@ -162,14 +162,14 @@ class Relay:
                 self._in_flight.pop(_name(message["id"]), None)
             self._threads.discard(threading.current_thread())
 
-    def _pass_on(self, flight: Flight, key: str, message: Message) -> None:
+    def _pass_on(self, flight: Flight, key: str, message: Message, line: bytes) -> None:
         """Put the request, again when its answer is lost: it has a key. Progress may be told twice, an answer not."""
         headers = {**headers_of(message, self._version), "Idempotency-Key": key}
         for _ in range(MAX_TRIES):
             if flight.is_cancelled:
                 return
             try:
-                with flight.client.open("POST", "/mcp", message, headers, refusals=False) as response:
+                with flight.client.open("POST", "/mcp", line, headers, refusals=False) as response:
                     if self._answered(response, message, flight):
                         return
             except (OSError, HTTPException):
