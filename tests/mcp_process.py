@@ -82,7 +82,9 @@ class McpProcess:
 
     def close(self) -> bytes:
         """End its input, and return what it wrote to standard error when it has left, as it must."""
-        assert self.process.stdin is not None and self.process.stderr is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stderr is not None
+        assert self.process.stdout is not None
         self.process.stdin.close()
         try:
             self.process.wait(LIMIT_SECONDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from warmline.interfaces.mcp.texts import (
@@ -19,8 +20,15 @@ from warmline.model import Passage
 ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 
-def answer(text: str = "It is 9187.", **more: Any) -> dict[str, Any]:
-    said = {"id": ID, "state": "settled", "outcome": "answered", "text": text, "citations": [], "author": "extractive"}
+def answer(text: str | None = "It is 9187.", **more: Any) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "id": ID,
+        "state": "settled",
+        "outcome": "answered",
+        "text": text,
+        "citations": [],
+        "author": "extractive",
+    }
     return {**said, "in_place_of": None, "trust": "unknown", **more}
 
 
@@ -131,8 +139,6 @@ def test_receipts_of_a_broadcast_to_very_many_are_counted() -> None:
 
 
 def test_messages_of_the_old_bridge_are_json_with_blocks_and_say_what_is_cut() -> None:
-    import json
-
     old = {"id": ID, "sender": "a", "trust": "credential", "kind": "note", "message": "\n" * 20_000, "deliveries": 1}
     old |= {"from_session": "a", "to_session": "b", "timestamp": "t", "metadata": {"action_type": "info"}}
     short = {**old, "id": ID[:-1] + "0", "message": "short"}
