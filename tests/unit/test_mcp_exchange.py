@@ -1,4 +1,4 @@
-"""A request as one exchange: JSON when it is quick, a stream when it tells its progress, over when the client leaves."""
+"""A request as one exchange: JSON when it is quick, a stream when it tells progress, over when the client leaves."""
 
 from __future__ import annotations
 
