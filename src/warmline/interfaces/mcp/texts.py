@@ -113,12 +113,12 @@ def passages_text(passages: Sequence[Passage]) -> str:
         def block(text: str, each: Passage = each) -> str:
             return lines_block(fence, each.path, each.first_line, each.last_line, text)
 
-        fitting = each.text if shown else _fitting(block, each.text, room)
-        room -= _size((block(fitting),))
+        fitting = block(each.text if shown else _fitting(block, each.text, room))
+        room -= _size((fitting,))
         if room < 0:
             shown = shown or ["The nearest lines stand in a file whose name is too long to be shown."]
             break
-        shown.append(block(fitting))
+        shown.append(fitting)
     return "\n".join((*shown, fence.preamble()))
 
 
