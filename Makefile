@@ -65,6 +65,7 @@ bench: .venv/installed  ## the figures, printed with the floor of the same run
 	$(RUN)/warmline bench bus --history 1000000
 	$(RUN)/warmline bench recall
 	$(RUN)/warmline bench line
+	$(RUN)/warmline bench mcp
 	$(RUN)/warmline bench waiters
 	$(RUN)/warmline bench redaction
 	@if program=$${WARMLINE_CLAUDE:-$$(command -v claude)}; then \

@@ -10,6 +10,7 @@ import json
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from warmline.bridge.batches import Batches
 from warmline.bridge.conversations import ID_BYTES, Conversations
@@ -17,7 +18,7 @@ from warmline.bridge.credentials import Credentials
 from warmline.bridge.messages import Messages
 from warmline.bridge.parts import Parts
 from warmline.errors import ForbiddenError, InvalidInputError, LeaseLostError
-from warmline.model import ConversationId, Lease
+from warmline.model import BatchToken, ConversationId, Lease
 from warmline.parties import Conversation, Credential, Participant
 from warmline.security.trust import trust_in
 
@@ -75,11 +76,15 @@ class Legacy:
         *,
         action_type: str = "info",
         files_involved: Sequence[str] = (),
+        key: str | None = None,
     ) -> Result:
-        """Send a note to the other session. action_type and files_involved travel as its metadata."""
+        """Send a note to the other session. action_type and files_involved travel as its metadata.
+
+        The same key with the same content is the same note.
+        """
         by, partner = await self._pair(conversation_id, session_id, token)
         metadata = {"action_type": action_type, "files_involved": list(files_involved)}
-        sent = await self._messages.send(by, partner.name, message, metadata=metadata)
+        sent = await self._messages.send(by, partner.name, message, metadata=metadata, idempotency_key=key)
         return {
             "id": sent.post.message.id,
             "conversation_id": conversation_id,
@@ -89,22 +94,31 @@ class Legacy:
             "redacted": list(sent.redacted),
         }
 
-    async def check_messages(self, conversation_id: str, session_id: str, token: str) -> Result:
-        """Return what is new for this session, without waiting, at most settings.max_batch messages.
+    async def check_messages(
+        self, conversation_id: str, session_id: str, token: str, *, limit: int | None = None, key: str | None = None
+    ) -> Result:
+        """Return what is new for this session, without waiting, at most limit messages (settings.max_batch if None).
 
         The one verb of the line that acknowledges by itself: what the same reader was handed by its last call
         counts as read with this call, and not before. A reader that dies in between finds it again after
-        settings.max_receive_lease. Questions are not settled by this: they want an answer.
+        settings.max_receive_lease. Questions are not settled by this: they want an answer. A call that comes again
+        under the same key, since its response was lost, hands the same again, and does not acknowledge it.
         """
         by, _ = await self._pair(conversation_id, session_id, token)
-        for batch in await self._store.open_batches(by.id):
-            try:
-                await self._batches.acknowledge(by, batch)
-            except LeaseLostError:
-                continue  # its lease lapsed just now: it comes again
-        received = await self._batches.receive(
-            by, patience=timedelta(0), limit=self._settings.max_batch, lease=self._settings.max_receive_lease
+        receive = partial(
+            self._batches.receive,
+            by,
+            patience=timedelta(0),
+            limit=limit or self._settings.max_batch,
+            lease=self._settings.max_receive_lease,
+            key=key,
         )
+        earlier = await self._store.open_batches(by.id)
+        received = None if key is None else await receive()
+        for batch in earlier:
+            if received is None or batch != received.token:
+                await self._acknowledge(by, batch)
+        received = received or await receive()
         leases = received.leases if received else ()
         return {"conversation_id": conversation_id, "messages": [self._shown(lease, session_id) for lease in leases]}
 
@@ -118,6 +132,12 @@ class Legacy:
         """Return what the other session said about itself last, and when it was last seen."""
         _, partner = await self._pair(conversation_id, session_id, token)
         return _status(partner, OTHER_SESSION[session_id])
+
+    async def _acknowledge(self, by: Credential, batch: BatchToken) -> None:
+        try:
+            await self._batches.acknowledge(by, batch)
+        except LeaseLostError:
+            return  # its lease lapsed just now: it comes again
 
     async def _pair(self, conversation_id: str, session_id: str, token: str) -> tuple[Credential, Participant]:
         """Return who speaks and its partner.

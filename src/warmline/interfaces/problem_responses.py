@@ -11,6 +11,14 @@ from starlette.responses import JSONResponse
 from warmline.errors import RateLimitedError, TooManyRequestsError, UnauthorizedError, WarmlineError
 from warmline.interfaces.views.problems import ProblemView, problem
 
+OPENAI_CODES = {
+    "UnauthorizedError": "invalid_api_key",
+    "UnknownMailboxError": "model_not_found",
+    "UnknownAgentError": "model_not_found",
+    "RateLimitedError": "rate_limit_exceeded",
+}
+"""What their programs know by a name of its own; other errors keep ours."""
+
 OPENAI_PATHS = ("/v1/chat/", "/v1/models")
 
 
@@ -31,6 +39,8 @@ def shown(view: ProblemView, path: str, headers: Mapping[str, str] | None = None
     if not path.startswith(OPENAI_PATHS):
         return JSONResponse(view.model_dump(), view.status, headers, media_type="application/problem+json")
     kind = "invalid_request_error" if view.status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
-    code = view.type.rpartition(":")[2]
-    error = {"message": view.detail, "type": kind, "param": None, "code": code}
+    name = view.type.rpartition(":")[2]
+    code = OPENAI_CODES.get(name, name)
+    param = "model" if code == "model_not_found" else None
+    error = {"message": view.detail, "type": kind, "param": param, "code": code}
     return JSONResponse({"error": error}, view.status, headers)

@@ -41,16 +41,10 @@ from warmline.interfaces.rest_store import store
 from warmline.interfaces.views.agents import agent_view
 from warmline.interfaces.views.daemon import HealthView, StatusView, stop_view
 from warmline.interfaces.views.listeners import listener_view
-from warmline.interfaces.views.problems import ProblemView
+from warmline.interfaces.views.problems import ProblemView, shown_name
 from warmline.operations.resident import resident_bytes
-from warmline.security.redaction import redact
 
 STOPS_SHOWN = timedelta(hours=24)
-
-MAX_SHOWN_CHARACTERS = 100
-
-MAX_READ_CHARACTERS = 4096
-"""Of a name that the request made up, which a secret may begin in: what is cut off later would not look like one."""
 
 UNREADABLE = "the body is no JSON that can be read: send one object in UTF-8, with numbers and depths of human size"
 """The one thing that the framework itself answers 400 to, in words that help."""
@@ -153,13 +147,8 @@ async def _on_error(request: Request, error: Exception) -> Response:
 async def _on_invalid(request: Request, error: Exception) -> Response:
     """Say where the request is not of the operation's form, without echoing what was sent."""
     assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for nothing else
-    places = "; ".join(f"{'.'.join(map(_shown, each['loc']))}: {each['msg']}" for each in error.errors()[:5])
+    places = "; ".join(f"{'.'.join(map(shown_name, each['loc']))}: {each['msg']}" for each in error.errors()[:5])
     return _problem(request, 422, "Unprocessable Content", places)
-
-
-def _shown(part: object) -> str:
-    """Show a name that the request made up, safely and not at length."""
-    return ascii(redact(str(part)[:MAX_READ_CHARACTERS]).text[:MAX_SHOWN_CHARACTERS])[1:-1]
 
 
 async def _on_http(request: Request, error: Exception) -> Response:

@@ -29,7 +29,7 @@ from warmline.memory.passages import answer_passages, line_passages
 from warmline.memory.paths import check_root_name, followed, real_path, shown_paths, unknown_file
 from warmline.memory.recall import Found, Searcher
 from warmline.memory.report import IndexReport, IndexRequest, OnProgress
-from warmline.memory.shards import read_shard
+from warmline.memory.shards import masked_by_line, read_shard
 from warmline.memory.writing import INDEX_FOLDER
 from warmline.model import Recollection, Shard
 from warmline.scopes import outermost, reaches
@@ -173,13 +173,15 @@ class Memory:
     async def lines(self, shown: str, first: int, last: int, within: frozenset[str] | None = None) -> str:
         """Return lines of a file as it is now, from 1, both included, as far as there are so many.
 
-        Secrets in them are not masked. Raises as `shown`, and InvalidInputError for what is no text any more.
+        Secrets are masked, line by line, as the whole file shows them: one of several lines cannot be read in pieces.
+        Raises as `shown`, and InvalidInputError for what is no text any more.
         """
         path = self.resolve(await self.shown(shown, within), within)
 
         def read() -> str:
             data, _ = read_text(FoundFile(shown, str(path), 0, 0), self._settings)
-            return b"\n".join(split_lines(data)[first - 1 : last]).decode()
+            text = masked_by_line(b"\n".join(split_lines(data)).decode())
+            return "\n".join(text.split("\n")[first - 1 : last])
 
         try:
             return await asyncio.to_thread(read)

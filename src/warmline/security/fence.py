@@ -113,6 +113,8 @@ def plain(text: str) -> str:
 
 def quoted(value: str) -> str:
     """Return a name on one line, in quotes that it cannot close. In letters that only look like ASCII, these show."""
+    if _PLAIN_NAME.fullmatch(value):
+        return f'"{value}"'
     keep = value.isascii() or not unicodedata.normalize("NFKC", value.translate(_ALIKE)).isascii()
     return f'"{"".join(map(_as_name if keep else _as_ascii_name, value))}"'
 
@@ -132,6 +134,8 @@ _UNSAFE = re.compile(
 """But for the two joiners and the two selectors that words and emoji are written with."""
 
 _IN_NAMES = frozenset(" !#$%&'()*+,-./:;=?@_~")
+_PLAIN_NAME = re.compile(r"[ !#-;=?@A-Z_a-z~]*")
+"""What every character of may stay as it is: most paths and names."""
 
 _ALIKE = str.maketrans(
     "аеорсухіїјѕԁһӏԛԝѡмнткгвαορνικηωετυıɡɑɩʟɴʀᴀᴇɪᴍᴡᴏꜱᴛʍ‹〈⟨❮❬❰˂ᐸ⧼≪⟪《",  # noqa: RUF001  # that is the point

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warmline.errors import InvalidInputError
-from warmline.interfaces.cli import bench_transports, bench_warm
+from warmline.interfaces.cli import bench_mcp, bench_transports, bench_warm
 from warmline.interfaces.cli.arguments import add_json, whole
 from warmline.interfaces.cli.output import hint, show_json
 
@@ -75,6 +75,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "redaction", help="looking for secrets: clean, dense and hostile text", description=_redaction.__doc__
     )
     redaction.set_defaults(run=_redaction)
+    bench_mcp.add_parser(benches)
     bench_transports.add_parser(benches)
     bench_warm.add_parser(benches)
     for each in (bus, line, recall, redaction, waiters):

@@ -12,6 +12,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -55,6 +56,7 @@ class Client:
         self._token = token
         self._settings = DaemonSettings()
         self._connection: _Connection | None = None
+        self._is_abandoned = False
 
     def call(
         self, method: str, path: str, body: object = None, *, key: str | None = None, wait_seconds: float = 0.0
@@ -91,6 +93,8 @@ class Client:
         refusals: bool = True,
     ) -> http.client.HTTPResponse:
         """Make a request and return its answer, to be read as it comes and closed by the caller.
+
+        A body of bytes is JSON already.
 
         Raises as `call`; once the answer has begun, nothing is made again. Without refusals, an answer that is one
         is returned like any other, but for the one that the daemon leaves.
@@ -166,6 +170,8 @@ class Client:
                 raise errors.DaemonError("the daemon does not answer: see `warmline status`") from error
             except (OSError, http.client.HTTPException):
                 self.close()
+                if self._is_abandoned:
+                    raise
                 time.sleep(pause)
             except errors.StoreClosedError:
                 self.close()
@@ -182,7 +188,8 @@ class Client:
     ) -> http.client.HTTPResponse:
         shown = {"Authorization": f"Bearer {self.token()}", "Content-Type": "application/json"}
         connection = self._connected(REQUEST_SECONDS + wait_seconds)
-        connection.request(method, path, None if body is None else json.dumps(body).encode(), {**shown, **headers})
+        sent = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        connection.request(method, path, sent, {**shown, **headers})
         return connection.getresponse()
 
     def _connected(self, timeout: float) -> _Connection:
@@ -218,9 +225,12 @@ class Client:
         return token
 
     def abandon(self) -> None:
-        """End the connection though another thread waits for its answer, which gets an OSError."""
-        if self._connection is not None and self._connection.sock is not None:
-            self._connection.sock.shutdown(socket.SHUT_RDWR)
+        """End the connection though another thread waits for its answer, which gets an error; nothing is made again."""
+        self._is_abandoned = True
+        connection = self._connection
+        if connection is not None and connection.sock is not None:
+            with suppress(OSError):  # it was not connected yet, or is not any more
+                connection.sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -7,18 +7,20 @@ under the same key: so the agent does not notice that a daemon was killed betwee
 from __future__ import annotations
 
 import argparse
-import base64
 import json
-import re
+import os
 import secrets
 import sys
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from warmline.errors import DaemonError, InvalidInputError, WarmlineError
+from warmline.interfaces.cli.mcp_headers import Message, headers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,17 +33,9 @@ MAX_IN_FLIGHT = 64
 MAX_TRIES = 5
 MAX_LINE_BYTES = 8 * 1024 * 1024
 LAST_REPLIES_SECONDS = 1.0
-"""For what is in flight when the agent ends its input."""
+"""For all that is in flight when the agent ends its input."""
 
 PARSE_ERROR, INVALID_REQUEST, INTERNAL_ERROR = -32700, -32600, -32603
-
-VERSION_IN_META = "io.modelcontextprotocol/protocolVersion"
-NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
-"""Which parameter the header Mcp-Name repeats (transports of 2026-07-28)."""
-
-_PLAIN = re.compile(r"(?!=\?base64\?)[!-~](?:[ -~]*[!-~])?")
-
-Message = dict[str, Any]
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -59,14 +53,12 @@ def _mcp(arguments: argparse.Namespace) -> int:
 
     home = client_for(arguments.home).home
     token = _token(home, arguments.name, arguments.token_file)
-    Relay(lambda: Client(home, token=token)).run()
+    Relay(lambda: Client(home, token=token), sys.stdout.fileno()).run(sys.stdin.buffer)
     return 0
 
 
 def _token(home: Home, name: str | None, file: Path | None) -> str | None:
     """Return the token to show; None: the one of WARMLINE_TOKEN. Never the owner's by default."""
-    import os
-
     from warmline.interfaces.cli.client import TOKEN_VARIABLE
 
     if name is not None:
@@ -81,94 +73,122 @@ def _token(home: Home, name: str | None, file: Path | None) -> str | None:
         raise InvalidInputError(f"{file} holds no token that can be read: run `warmline connect` again") from error
 
 
+@dataclass(slots=True)
+class Flight:
+    """A request that was not answered yet."""
+
+    client: Client
+    is_cancelled: bool = False
+
+    def cancel(self) -> None:
+        """Let go of it: nothing is said of it any more."""
+        self.is_cancelled = True
+        self.client.abandon()
+
+
 class Relay:
     """Passes requests on, each on a thread and a connection of its own, and what comes back as it comes."""
 
-    def __init__(self, connect: Callable[[], Client]) -> None:
+    def __init__(self, connect: Callable[[], Client], output: int) -> None:
         self._connect = connect
+        self._output = output
         self._key = secrets.token_hex(8)
-        self._version: str | None = None
-        self._in_flight: dict[str, Client] = {}
+        self._version: object = None
+        self._in_flight: dict[str, Flight] = {}
         self._threads: set[threading.Thread] = set()
-        self._lock = threading.Lock()
-        self._room = threading.BoundedSemaphore(MAX_IN_FLIGHT)
+        self._table = threading.Lock()
+        self._saying = threading.Lock()
 
-    def run(self) -> None:
+    def run(self, lines: BinaryIO) -> None:
         """Relay until the input ends, and what is in flight has had a moment more."""
-        for number, line in enumerate(sys.stdin.buffer):
+        for number, line in enumerate(_lines(lines)):
             self._take(number, line)
+        end = time.monotonic() + LAST_REPLIES_SECONDS
         for thread in list(self._threads):
-            thread.join(LAST_REPLIES_SECONDS)
+            thread.join(max(0.0, end - time.monotonic()))
 
     def _take(self, number: int, line: bytes) -> None:
-        if not line.strip():
-            return
         try:
             message = json.loads(line) if len(line) <= MAX_LINE_BYTES else None
         except (ValueError, RecursionError):
             message = None
         if not isinstance(message, dict):
             self._say(_error(None, PARSE_ERROR, f"one JSON object a line is wanted, of at most {MAX_LINE_BYTES} bytes"))
-        elif "method" not in message:
-            return  # a response: nothing was asked
+        elif isinstance(message.get("method"), str):
+            self._take_message(number, message, line)
+        elif not message.keys() & {"result", "error"}:  # a response: nothing was asked
+            self._say(_error(_id_of(message), INVALID_REQUEST, "a message names its method"))
+
+    def _take_message(self, number: int, message: Message, line: bytes) -> None:
+        if message["method"] == "notifications/cancelled":
+            params = message.get("params")
+            self._cancel(params.get("requestId") if isinstance(params, dict) else None)
+        elif "id" in message and _id_of(message) is None:
+            self._say(_error(None, INVALID_REQUEST, "an id is a text or a whole number"))
         elif "id" in message:
-            self._room.acquire()
-            thread = threading.Thread(target=self._relay, args=(number, message), daemon=True)
-            self._threads.add(thread)
-            thread.start()
-            if message["method"] == "initialize":
-                thread.join()  # what follows speaks the version that comes back
-        elif message["method"] == "notifications/cancelled":
-            self._cancel(message)
+            self._begin(number, message, line)
 
-    def _cancel(self, message: Message) -> None:
-        client = self._in_flight.pop(json.dumps((message.get("params") or {}).get("requestId")), None)
-        if client is not None:
-            client.abandon()
+    def _begin(self, number: int, message: Message, line: bytes) -> None:
+        name, flight = _name(message["id"]), Flight(self._connect())
+        with self._table:
+            trouble = "another request has that id" if name in self._in_flight else None
+            if len(self._in_flight) >= MAX_IN_FLIGHT:
+                trouble = "too many requests are in flight: wait for an answer"
+            if trouble is None:
+                self._in_flight[name] = flight
+        if trouble is not None:
+            self._say(_error(message["id"], INVALID_REQUEST, trouble))
+            return
+        thread = threading.Thread(target=self._relay, args=(number, message, line, flight), daemon=True)
+        self._threads.add(thread)
+        thread.start()
+        if message["method"] == "initialize":
+            thread.join()  # what follows speaks the version that comes back
 
-    def _relay(self, number: int, message: Message) -> None:
-        request_id, client = json.dumps(message["id"]), self._connect()
-        with self._lock:
-            self._in_flight[request_id] = client
+    def _cancel(self, request_id: object) -> None:
+        with self._table:
+            flight = self._in_flight.get(_name(request_id))
+        if flight is not None:
+            flight.cancel()
+
+    def _relay(self, number: int, message: Message, line: bytes, flight: Flight) -> None:
         try:
-            self._pass_on(client, f"mcp-{self._key}-{number}", message)
+            self._pass_on(flight, f"mcp-{self._key}-{number}", message, line)
         except WarmlineError as error:
-            if request_id in self._in_flight:
-                self._say(_error(message["id"], INTERNAL_ERROR, str(error)))
+            self._say_of(flight, _error(message["id"], INTERNAL_ERROR, str(error)))
         finally:
-            client.close()
-            with self._lock:
-                self._in_flight.pop(request_id, None)
-                self._threads.discard(threading.current_thread())
-            self._room.release()
+            flight.client.close()
+            with self._table:
+                self._in_flight.pop(_name(message["id"]), None)
+            self._threads.discard(threading.current_thread())
 
-    def _pass_on(self, client: Client, key: str, message: Message) -> None:
+    def _pass_on(self, flight: Flight, key: str, message: Message, line: bytes) -> None:
         """Put the request, again when its answer is lost: it has a key. Progress may be told twice, an answer not."""
-        headers = {**self._headers(message), "Idempotency-Key": key}
+        headers = {**headers_of(message, self._version), "Idempotency-Key": key}
         for _ in range(MAX_TRIES):
+            if flight.is_cancelled:
+                return
             try:
-                with client.open("POST", "/mcp", message, headers, refusals=False) as response:
-                    if self._answered(response, message):
+                with flight.client.open("POST", "/mcp", line, headers, refusals=False) as response:
+                    if self._answered(response, message, flight):
                         return
             except (OSError, HTTPException):
                 pass
-            client.close()
-            if json.dumps(message["id"]) not in self._in_flight:
-                return  # it was cancelled
+            flight.client.close()
         raise DaemonError("the daemon was lost while it answered: call the tool again")
 
-    def _answered(self, response: HTTPResponse, message: Message) -> bool:
+    def _answered(self, response: HTTPResponse, message: Message, flight: Flight) -> bool:
         """Say what comes; tell whether the answer was among it."""
         if response.headers.get_content_type() != "text/event-stream":
             said = _reply_of(response, message)
             self._note_version(message, said)
-            self._say(said)
+            self._say_of(flight, said)
             return True
         for line in response:
             if line.startswith(b"data:") and (data := line[5:].strip()):
                 said = json.loads(data)
                 self._note_version(message, said)
-                self._say(said)
+                self._say_of(flight, said)
                 if "id" in said and "method" not in said:
                     return True
         return False
@@ -177,23 +197,29 @@ class Relay:
         if message["method"] == "initialize" and "result" in said:
             self._version = said["result"].get("protocolVersion")
 
-    def _headers(self, message: Message) -> dict[str, str]:
-        params = message.get("params")
-        params = params if isinstance(params, dict) else {}
-        meta = params.get("_meta")
-        version = (meta if isinstance(meta, dict) else {}).get(VERSION_IN_META)
-        headers = {"Accept": "application/json, text/event-stream"}
-        if version is None:
-            return headers if self._version is None else {**headers, "MCP-Protocol-Version": self._version}
-        named = params.get(NAMED_BY.get(str(message["method"]), ""))
-        headers |= {"MCP-Protocol-Version": _header(version), "Mcp-Method": _header(message["method"])}
-        return headers if named is None else {**headers, "Mcp-Name": _header(named)}
+    def _say_of(self, flight: Flight, message: Message) -> None:
+        if not flight.is_cancelled:
+            self._say(message)
 
     def _say(self, message: Mapping[str, Any]) -> None:
-        written = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
-        with self._lock:
-            sys.stdout.buffer.write(written)
-            sys.stdout.buffer.flush()
+        """Write a line. Past Python's buffer, whose lock a thread that is stopped at the end could hold."""
+        left = memoryview(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+        with self._saying:
+            try:
+                while left:
+                    left = left[os.write(self._output, left) :]
+            except OSError:
+                os._exit(0)  # nobody hears us any more, and the input, which another thread reads, may never end
+
+
+def _lines(source: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines that are not empty; of an overlong one only the beginning, which is too long as well."""
+    while line := source.readline(MAX_LINE_BYTES + 1):
+        rest = line
+        while not rest.endswith(b"\n") and (rest := source.readline(MAX_LINE_BYTES + 1)):
+            pass
+        if line.strip():
+            yield line
 
 
 def _reply_of(response: HTTPResponse, message: Message) -> Message:
@@ -213,7 +239,11 @@ def _error(request_id: object, code: int, text: str) -> Message:
     return {"jsonrpc": "2.0", "id": request_id, "error": {"code": code, "message": text}}
 
 
-def _header(value: object) -> str:
-    """Write a value as a header; what is no plain ASCII in base64, as the protocol has it."""
-    text = str(value)
-    return text if _PLAIN.fullmatch(text) else f"=?base64?{base64.b64encode(text.encode()).decode()}?="
+def _id_of(message: Message) -> str | int | None:
+    found = message.get("id")
+    return found if isinstance(found, str | int) and not isinstance(found, bool) else None
+
+
+def _name(request_id: object) -> str:
+    """Tell 1 from "1"."""
+    return json.dumps(request_id)

@@ -3,37 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from warmline.app import Line
-
-if TYPE_CHECKING:
-    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from warmline.errors import StoreClosedError
 
 LOADED_AFTER_SECONDS = 1.0
 """So that whoever started the daemon has been answered; a first request loads it sooner."""
 
-MAX_REQUEST_BYTES = 8 * 1024 * 1024
+logger = logging.getLogger(__name__)
 
 
 class Mcp:
-    """The ASGI application at /mcp."""
+    """The ASGI application at /mcp. A request waits until the server is loaded, and no longer than it is being."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
         self._wanted = asyncio.Event()
-        self._manager: asyncio.Future[StreamableHTTPSessionManager] = asyncio.get_running_loop().create_future()
+        self._settled = asyncio.Event()
+        self._serve: ASGIApp | None = None
+        self._failed: BaseException | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, once the server is loaded."""
+        """Serve one request. Raises ImportError when the server could not be loaded, StoreClosedError at the end."""
         self._wanted.set()
-        manager = await asyncio.shield(self._manager)
-        await manager.handle_request(scope, receive, send)
+        await self._settled.wait()
+        if self._failed is not None:
+            raise ImportError("the MCP server could not be loaded") from self._failed
+        if self._serve is None:
+            raise StoreClosedError("the daemon is leaving: ask again in a moment")
+        await self._serve(scope, receive, send)
 
     async def run(self) -> None:
         """Load the server soon, and serve until cancelled."""
@@ -42,11 +46,19 @@ class Mcp:
                 await self._wanted.wait()
         except TimeoutError:
             pass
-        module = await asyncio.to_thread(import_module, "warmline.interfaces.mcp.manager")
-        manager: StreamableHTTPSessionManager = module.create_manager(self._line)
-        async with manager.run():
-            self._manager.set_result(manager)
+        eras = await asyncio.to_thread(import_module, "warmline.interfaces.mcp.eras")
+        server = await asyncio.to_thread(import_module, "warmline.interfaces.mcp.server")
+        async with eras.serving(server.create_server(self._line)) as self._serve:
+            self._settled.set()
             await asyncio.get_running_loop().create_future()
+
+    def end(self, serving: asyncio.Task[None]) -> None:
+        """Let go of who waits, whatever the serving came to: to be called when it has ended."""
+        self._serve = None
+        if not serving.cancelled():
+            self._failed = serving.exception()
+            logger.error("no MCP", exc_info=self._failed)
+        self._settled.set()
 
 
 @asynccontextmanager
@@ -54,6 +66,7 @@ async def mounted(line: Line) -> AsyncIterator[Mcp]:
     """Serve a line over MCP until the block ends."""
     mcp = Mcp(line)
     serving = asyncio.create_task(mcp.run(), name="mcp")
+    serving.add_done_callback(mcp.end)
     try:
         yield mcp
     finally:

@@ -57,7 +57,6 @@ class Call:
             while not (await asyncio.wait({task}, timeout=PROGRESS_SECONDS))[0]:
                 passed += PROGRESS_SECONDS
                 await self.report(passed, doing)
-            self.check()  # it may have been revoked meanwhile
             return task.result()
         finally:
             task.cancel()

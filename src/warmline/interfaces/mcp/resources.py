@@ -14,15 +14,16 @@ from starlette.requests import Request
 
 from warmline.app import Line
 from warmline.bridge import rights
-from warmline.errors import WarmlineError
+from warmline.errors import ForbiddenError, WarmlineError
 from warmline.ids import parse_message_id
 from warmline.interfaces.fencing import fenced_message
+from warmline.interfaces.mcp.texts import begun
 from warmline.interfaces.views.messages import post_view
-from warmline.interfaces.views.questions import Places
+from warmline.interfaces.views.questions import NOWHERE
 from warmline.model import MEMORY_MAILBOX_NAME
 from warmline.parties import Credential, Right
 from warmline.security.fence import Fence
-from warmline.security.redaction import redact, redact_aside
+from warmline.security.redaction import redact
 
 Context = ServerRequestContext[Any, Request]
 
@@ -31,6 +32,8 @@ MAX_COMPLETIONS = 100
 """As the protocol has it."""
 
 MAX_LINES = 2000
+MAX_BYTES = 128 * 1024
+"""Of a file; more of it is read by its lines."""
 
 LINES = re.compile(r"L([1-9]\d{0,8})(?:-L?([1-9]\d{0,8}))?")
 
@@ -99,7 +102,8 @@ class Resources:
     async def complete(self, context: Context, params: types.CompleteRequestParams) -> types.CompleteResult:
         """Complete a path."""
         begun = params.argument.value
-        is_path = params.argument.name == "path" and isinstance(params.ref, types.ResourceTemplateReference)
+        of = params.ref.uri if isinstance(params.ref, types.ResourceTemplateReference) else ""
+        is_path = of.startswith("memory://") and params.argument.name == "path"
         found = [path for path in await self._paths(context) if path.startswith(begun)] if is_path else []
         values = found[:MAX_COMPLETIONS]
         return types.CompleteResult(
@@ -107,8 +111,12 @@ class Resources:
         )
 
     async def _paths(self, context: Context) -> Sequence[str]:
+        """Return the paths within who asks; none to whom may ask nothing: that is no error where all is listed."""
         by = _speaker(context)
-        _check(by)
+        try:
+            _check(by)
+        except ForbiddenError:
+            return []
         return await self._line.memory.paths(by.memories)
 
     async def _lines(self, by: Credential, place: str) -> str:
@@ -122,12 +130,12 @@ class Resources:
             first = int(found[1])
             last = min(int(found[2] or first), first + MAX_LINES - 1)
         text = await self._line.memory.lines(unquote(path), first, last, by.memories)
-        return (await redact_aside(text)).text
+        return begun(text, MAX_BYTES)
 
     async def _message(self, by: Credential, message_id: str) -> str:
         post = await self._line.bridge.messages.post(by, parse_message_id(message_id))
         fence = Fence()
-        said = post_view(post, Places(self._line.memory.resolve)).model_dump(mode="json")
+        said = post_view(post, NOWHERE).model_dump(mode="json")
         return f"{fenced_message(fence, said)}\n{fence.preamble()}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,22 +38,29 @@ class Writing:
 
         What was said before a hand-over that failed cannot be taken back: the answer then follows whole.
         """
-        said = ""
+        said, delivery = "", None
         yield self._chunk({"role": "assistant", "content": ""})
         async for step in steps:
             if step is None:
                 yield b": \n\n"
             elif isinstance(step.data, AnswerView):
-                async for event in self._ended(step.data, said, with_usage=with_usage):
+                for event in self._ended(step.data, said, with_usage=with_usage):
                     yield event
-            elif isinstance(step.data, SaidView) and step.data.offset == len(said):
+                break
+            elif isinstance(step.data, SaidView) and (delivery or step.data.delivery, len(said)) == (
+                step.data.delivery,
+                step.data.offset,
+            ):
+                delivery = step.data.delivery
                 said += step.data.text
                 yield self._chunk({"content": step.data.text})
+        else:
+            yield _failed(f"there is no answer yet: the question goes on, under the ticket {self.id}")
         yield b"data: [DONE]\n\n"
 
-    async def _ended(self, answer: AnswerView, said: str, *, with_usage: bool) -> AsyncIterator[bytes]:
+    def _ended(self, answer: AnswerView, said: str, *, with_usage: bool) -> Iterator[bytes]:
         if answer.outcome == "failed":
-            yield _event({"error": {"message": answer.text, "type": "server_error", "param": None, "code": "failed"}})
+            yield _failed(answer.text or "")
             return
         text = text_of(answer)
         rest = text[len(said) :] if text.startswith(said) else f"\n\n{text}"
@@ -83,6 +90,10 @@ def text_of(answer: AnswerView) -> str:
 def _source(citation: CitationView) -> str:
     where = place(citation.model_dump())
     return f"- {where}" if citation.status == "verified" else f"- {where} ({citation.status})"
+
+
+def _failed(reason: str) -> bytes:
+    return _event({"error": {"message": reason, "type": "server_error", "param": None, "code": "failed"}})
 
 
 def _event(data: Json) -> bytes:

@@ -62,12 +62,19 @@ class Completion(BaseModel):
         """The last thing that the user said; then what they asked before, so that a recall knows what it is about.
 
         What a system says is an instruction for a model, and what an assistant said came from the memory: neither is
-        part of a question. Raises InvalidInputError when the user did not speak last.
+        part of a question. What joins them is words that a recall does not look for.
+
+        Raises InvalidInputError when the user did not speak last.
         """
         if self.messages[-1].role != "user":
             raise InvalidInputError("the last message is the question: send one with the role `user`")
         *earlier, last = [turn.text for turn in self.messages if turn.role == "user"]
         if not earlier:
             return last
-        said = "\n".join(f"- {text[:EARLIER_CHARACTERS]}" for text in earlier[-EARLIER_QUESTIONS:])
-        return f"{last}\n\n(Asked before in this chat:\n{said})"
+        said = "\n".join(_begun_small(text[:EARLIER_CHARACTERS]) for text in earlier[-EARLIER_QUESTIONS:])
+        return f"{last}\n\n(before this: {said})"
+
+
+def _begun_small(text: str) -> str:
+    """Return a sentence as one within another: to a recall, a capital letter there makes a name of any word."""
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]

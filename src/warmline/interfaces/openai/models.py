@@ -9,7 +9,7 @@ from warmline.app import Line
 from warmline.bridge import rights
 from warmline.errors import ForbiddenError
 from warmline.model import MEMORY_MAILBOX_NAME, is_memory
-from warmline.parties import Credential
+from warmline.parties import Credential, Right
 
 WARMLINE = "warmline"
 """The memory, as programs are told to call it."""
@@ -33,6 +33,8 @@ def asked(model: str) -> Asked:
 
 async def models(line: Line, by: Credential) -> list[str]:
     """List the names."""
+    if not rights.has(by, Right.ASK):
+        return []
     found = [name for name in (WARMLINE, *_agents(line)) if _reaches(by, MEMORY_MAILBOX_NAME)]
     states = await line.bridge.conversations.mailboxes(by)
     others = {state.mailbox.name for state in states if not is_memory(state.mailbox) and state.mailbox.name != by.name}

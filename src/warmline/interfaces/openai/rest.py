@@ -2,32 +2,62 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
+from warmline.errors import UnauthorizedError, UnknownMailboxError
 from warmline.interfaces.openai.answers import Writing
 from warmline.interfaces.openai.forms import Completion
 from warmline.interfaces.openai.models import asked, models
 from warmline.interfaces.rest_questions import until_ended
-from warmline.interfaces.rest_shared import LIMITS, AnyBridge, AnyLine, AnyPlaces, By, Key, problems, while_connected
+from warmline.interfaces.rest_shared import (
+    LIMITS,
+    MAX_ID_CHARACTERS,
+    AnyBridge,
+    AnyLine,
+    AnyPlaces,
+    By,
+    Check,
+    Key,
+    problems,
+    while_connected,
+)
 from warmline.interfaces.views.questions import answer_view
 
 openai = APIRouter(prefix="/v1", tags=["openai"])
+
+NOT_AGAIN = {"X-Should-Retry": "false"}
+"""Or OpenAI's client would ask the same question twice more."""
 
 
 @openai.get("/models", responses=problems(403))
 async def list_models(by: By, line: AnyLine) -> dict[str, Any]:
     """List the memory, its agents and the mailboxes that the speaker may ask, as models."""
-    data = [{"id": name, "object": "model", "created": 0, "owned_by": "warmline"} for name in await models(line, by)]
-    return {"object": "list", "data": data}
+    return {"object": "list", "data": [_model(name) for name in await models(line, by)]}
+
+
+@openai.get("/models/{model:path}", responses=problems(403, 404))
+async def get_model(model: Annotated[str, Path(max_length=MAX_ID_CHARACTERS)], by: By, line: AnyLine) -> dict[str, Any]:
+    """Describe one of them."""
+    if model not in await models(line, by):
+        raise UnknownMailboxError("there is no such model: /v1/models lists those that you may ask")
+    return _model(model)
 
 
 @openai.post("/chat/completions", response_model=None, responses=problems(403, 404, 409, 413, 429, 507))
 async def complete_chat(
-    *, request: Request, chat: Completion, by: By, bridge: AnyBridge, places: AnyPlaces, idempotency_key: Key = None
+    *,
+    request: Request,
+    chat: Completion,
+    by: By,
+    bridge: AnyBridge,
+    places: AnyPlaces,
+    check: Check,
+    idempotency_key: Key = None,
 ) -> Response:
     """Ask the last thing that the user said, wait for the answer, and return it with its sources."""
     to = asked(chat.model)
@@ -40,14 +70,30 @@ async def complete_chat(
         with_usage = chat.stream_options is not None and chat.stream_options.include_usage
         steps = until_ended(bridge, by, question_id, places)
         return StreamingResponse(
-            writing.chunks(steps, with_usage=with_usage),
+            _checked(writing.chunks(steps, with_usage=with_usage), check),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
     waiting = bridge.questions.wait(by, question_id, LIMITS.max_wait)
     answer = answer_view(await while_connected(request, waiting), places)
+    check()  # it may have been revoked meanwhile
     if answer.outcome is None:
-        raise HTTPException(504, f"there is no answer yet: the question goes on, under the ticket {answer.id}")
+        text = f"there is no answer yet: the question goes on, under the ticket {answer.id}"
+        raise HTTPException(504, text, NOT_AGAIN)
     if answer.outcome == "failed":
-        raise HTTPException(502, answer.text)
+        raise HTTPException(502, answer.text, NOT_AGAIN)
     return JSONResponse(writing.whole(answer))
+
+
+async def _checked(events: AsyncIterator[bytes], check: Callable[[], object]) -> AsyncIterator[bytes]:
+    """Pass events on until the speaker's credential is good no more."""
+    async for event in events:
+        try:
+            check()
+        except UnauthorizedError:
+            return
+        yield event
+
+
+def _model(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "warmline"}

@@ -9,6 +9,11 @@ from pydantic import BaseModel
 from warmline import errors
 from warmline.security.redaction import redact
 
+MAX_SHOWN_CHARACTERS = 100
+
+MAX_READ_CHARACTERS = 4096
+"""Of a name that the request made up, which a secret may begin in: what is cut off later would not look like one."""
+
 
 class ProblemView(BaseModel):
     """An error, as RFC 9457 has it."""
@@ -33,6 +38,11 @@ STATUS: tuple[tuple[type[errors.WarmlineError], HTTPStatus], ...] = (
     (errors.StoreError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 """The first entry that matches counts."""
+
+
+def shown_name(part: object) -> str:
+    """Show a name that the request made up, safely and not at length."""
+    return ascii(redact(str(part)[:MAX_READ_CHARACTERS]).text[:MAX_SHOWN_CHARACTERS])[1:-1]
 
 
 def problem(error: errors.WarmlineError) -> ProblemView:

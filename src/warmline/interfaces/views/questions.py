@@ -99,15 +99,21 @@ class CountView(BaseModel):
 class Places:
     """Turns shown paths into absolute ones; anything that is no path any more becomes null."""
 
-    def __init__(self, resolve: Callable[[str], Path]) -> None:
+    def __init__(self, resolve: Callable[[str], Path] | None) -> None:
         self._resolve = resolve
 
     def absolute(self, path: str) -> str | None:
         """Return the absolute path of a shown one."""
+        if self._resolve is None:
+            return None
         try:
             return str(self._resolve(path))
         except errors.WarmlineError:
             return None
+
+
+NOWHERE = Places(None)
+"""For who shows no absolute path: to look for one costs more than the rest of a view."""
 
 
 def answer_view(question: Question, places: Places) -> AnswerView:

@@ -8,16 +8,19 @@ from typing import Annotated
 from pydantic import Field
 
 from warmline.interfaces.mcp.offering import Arguments, Call, Offers, offering
+from warmline.interfaces.mcp.texts import legacy_messages_text
 from warmline.interfaces.views.legacy import (
     LegacyConversationView,
     LegacyReportedView,
     LegacySentView,
     LegacyStatusView,
     Session,
-    legacy_messages_view,
 )
 
 LEGACY: Offers = {}
+
+MAX_MESSAGES = 5
+"""Of one call: what is shown in part could not be had again."""
 
 
 class Roles(Arguments):
@@ -66,15 +69,18 @@ async def send_to_partner(call: Call, sent: Sent) -> str:
         sent.message,
         action_type=sent.action_type,
         files_involved=sent.files_involved,
+        key=call.key,
     )
     return LegacySentView.model_validate(done).model_dump_json()
 
 
 @offering(LEGACY, Speaker)
 async def check_messages(call: Call, speaker: Speaker) -> str:
-    """Read what is new for a session. What the last call showed counts as read with this one."""
-    found = await call.bridge.legacy.check_messages(speaker.conversation_id, speaker.session_id, speaker.token)
-    return await asyncio.to_thread(lambda: legacy_messages_view(found).model_dump_json())
+    """Read what is new for a session, a few messages at a time. What the last call showed counts as read with this."""
+    found = await call.bridge.legacy.check_messages(
+        speaker.conversation_id, speaker.session_id, speaker.token, limit=MAX_MESSAGES, key=call.key
+    )
+    return await asyncio.to_thread(legacy_messages_text, found)
 
 
 @offering(LEGACY, Status)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
@@ -10,8 +10,6 @@ from pydantic import Field
 from warmline.bridge import rights
 from warmline.interfaces.mcp.offering import Arguments, Call, Offers, offering
 from warmline.interfaces.mcp.texts import passages_text
-from warmline.interfaces.views.memory import passage_view
-from warmline.interfaces.views.questions import Places
 from warmline.model import MEMORY_MAILBOX_NAME
 from warmline.parties import Right
 from warmline.security.redaction import redact_aside
@@ -37,6 +35,4 @@ async def recall(call: Call, wanted: Recall) -> str:
     found = await call.line.memory.passages(wanted.query, wanted.top, call.by.memories)
     if not found.passages:
         return "Nothing in the memory looks like that."
-    places = Places(partial(call.line.memory.resolve, within=call.by.memories))
-    views = [passage_view(each, places, await redact_aside(each.text)) for each in found.passages]
-    return passages_text([each.model_dump() for each in views])
+    return passages_text([replace(each, text=(await redact_aside(each.text)).text) for each in found.passages])

@@ -8,12 +8,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from warmline.errors import LeaseLostError, UnauthorizedError, UnknownMessageError
 from warmline.ids import parse_message_id
 from warmline.interfaces.mcp.offering import Arguments, Call, Offers, offering
-from warmline.interfaces.mcp.texts import batch_text, receipts_text
+from warmline.interfaces.mcp.texts import batch_text, message_text, receipts_text
 from warmline.interfaces.mcp.tools.questions import Wait
-from warmline.interfaces.views.messages import batch_view, receipts_view
-from warmline.model import BatchToken, Claim, Outcome
+from warmline.interfaces.views.messages import batch_view, post_view, receipts_view
+from warmline.interfaces.views.questions import NOWHERE
+from warmline.model import BatchToken, Claim, MessageId, Outcome
 
 MESSAGES: Offers = {}
 
@@ -30,7 +32,7 @@ class Receive(Arguments):
     """What to receive."""
 
     wait_seconds: Wait = 50
-    limit: Annotated[int, Field(ge=1, le=20, description="messages at most")] = 5
+    limit: Annotated[int, Field(ge=1, le=10, description="messages at most")] = 5
     done: Annotated[str | None, Field(description="the batch you have finished with: its messages count as read")] = (
         None
     )
@@ -56,6 +58,13 @@ class Reply(Arguments):
         Literal[Outcome.ANSWERED, Outcome.INSUFFICIENT_EVIDENCE, Outcome.REFUSED],
         Field(description="of an answer to a question; refused: text says why"),
     ] = Outcome.ANSWERED
+
+
+class Read(Arguments):
+    """Which message, and from where on."""
+
+    message_id: Annotated[str, Field(description="of a message that you sent or received")]
+    first_character: Annotated[int, Field(ge=0, description="where to go on in a long message")] = 0
 
 
 class Receipts(Arguments):
@@ -97,6 +106,12 @@ async def receive_messages(call: Call, wanted: Receive) -> str:
         key=call.key,
     )
     batch = await call.patiently(waiting, "waiting for messages")
+    if batch is not None:
+        try:
+            call.check()
+        except UnauthorizedError:  # revoked or expired while it waited
+            await call.bridge.batches.release(call.by, batch.token)
+            raise
     return await asyncio.to_thread(lambda: batch_text(batch_view(batch).model_dump(mode="json")))
 
 
@@ -104,19 +119,32 @@ async def receive_messages(call: Call, wanted: Receive) -> str:
 async def reply(call: Call, said: Reply) -> str:
     """Answer one message of a batch: a question's asker gets it as the answer, with citations that are checked."""
     token, message_id = BatchToken(said.batch), parse_message_id(said.message_id)
-    if said.outcome is Outcome.REFUSED:
-        await call.bridge.batches.refuse(call.by, token, message_id, said.text)
-        return "Refused; the sender is told why."
-    done = await call.bridge.batches.reply(
-        call.by,
-        token,
-        message_id,
-        said.text,
-        claims=[Claim(each.path, each.first_line, each.last_line, each.quote) for each in said.citations],
-        outcome=said.outcome,
-    )
+    try:
+        if said.outcome is Outcome.REFUSED:
+            await call.bridge.batches.refuse(call.by, token, message_id, said.text)
+            return "Refused; the sender is told why."
+        done = await call.bridge.batches.reply(
+            call.by,
+            token,
+            message_id,
+            said.text,
+            claims=[Claim(each.path, each.first_line, each.last_line, each.quote) for each in said.citations],
+            outcome=said.outcome,
+        )
+    except LeaseLostError:
+        if await _is_answered(call, message_id):
+            return "Replied; that question has your answer already."  # a call that comes again is the same call
+        raise
     checked = [] if done.post.answer is None else [each.status.value for each in done.post.answer.citations]
     return f"Replied. Citations: {', '.join(checked)}." if checked else "Replied."
+
+
+@offering(MESSAGES, Read, reads=True)
+async def read_message(call: Call, wanted: Read) -> str:
+    """Read a message again, whole: for one that receive_messages showed in part. It changes nothing."""
+    post = await call.bridge.messages.post(call.by, parse_message_id(wanted.message_id))
+    shown = post_view(post, NOWHERE).model_dump(mode="json")
+    return await asyncio.to_thread(message_text, shown, wanted.first_character)
 
 
 @offering(MESSAGES, Receipts, reads=True)
@@ -124,3 +152,12 @@ async def receipts(call: Call, wanted: Receipts) -> str:
     """Tell what became of a message or question of yours at each recipient: accepted, handed, read, answered..."""
     post = await call.bridge.messages.post(call.by, parse_message_id(wanted.message_id))
     return receipts_text(receipts_view(post).model_dump(mode="json"))
+
+
+async def _is_answered(call: Call, message_id: MessageId) -> bool:
+    """Tell whether that is a question, and the caller's own answer is there."""
+    try:
+        post = await call.bridge.messages.post(call.by, message_id)
+    except UnknownMessageError:
+        return False
+    return post.answer is not None and post.answer.author == call.by.name

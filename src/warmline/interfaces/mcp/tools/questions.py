@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import partial
 from typing import Annotated
 
 from pydantic import Field
@@ -11,7 +10,7 @@ from pydantic import Field
 from warmline.ids import parse_message_id
 from warmline.interfaces.mcp.offering import Arguments, Call, Offers, offering
 from warmline.interfaces.mcp.texts import question_text
-from warmline.interfaces.views.questions import Places, answer_view
+from warmline.interfaces.views.questions import NOWHERE, answer_view
 from warmline.model import MessageId
 
 QUESTIONS: Offers = {}
@@ -64,5 +63,5 @@ async def get_answer(call: Call, asked: Collect) -> str:
 async def _answer(call: Call, question_id: MessageId, wait_seconds: float, first_character: int = 0) -> str:
     waiting = call.bridge.questions.wait(call.by, question_id, timedelta(seconds=wait_seconds))
     question = await call.patiently(waiting, "waiting for the answer")
-    places = Places(partial(call.line.memory.resolve, within=call.by.memories))
-    return question_text(answer_view(question, places).model_dump(mode="json"), first_character)
+    call.check()  # it may have been revoked meanwhile
+    return question_text(answer_view(question, NOWHERE).model_dump(mode="json"), first_character)
