@@ -11,12 +11,14 @@ from typing import Protocol
 
 from real_clients.claude import Claude, NewestClaude
 from real_clients.codex import Codex
+from real_clients.gemini import Gemini
+from real_clients.opencode import OpenCode
 from real_clients.running import Door, RealClient
 from real_home import RealHome
 from scripted_model.dialect import Call
 from warmline.interfaces.cli.client import Client
 
-CLIENTS: Sequence[RealClient] = (NewestClaude("claude newest"), Claude("claude 2.1.197"), Codex())
+CLIENTS: Sequence[RealClient] = (NewestClaude("claude newest"), Claude("claude 2.1.197"), Codex(), Gemini(), OpenCode())
 DOORS = ("stdio", "http")
 
 

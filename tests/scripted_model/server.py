@@ -10,10 +10,17 @@ from types import TracebackType
 from typing import Any, Self
 
 from scripted_model.anthropic import SEARCH, Anthropic
+from scripted_model.completions import Completions
 from scripted_model.dialect import Asked, Call, Dialect, Json
+from scripted_model.gemini import Gemini
 from scripted_model.responses import Responses
 
-DIALECTS: dict[str, Dialect] = {"/v1/messages": Anthropic(), "/responses": Responses()}
+DIALECTS: dict[str, Dialect] = {
+    "/v1/messages": Anthropic(),
+    "/responses": Responses(),
+    "/chat/completions": Completions(),
+    "enerateContent": Gemini(),
+}
 """By what a path ends with, or holds."""
 
 DONE = "That is all."

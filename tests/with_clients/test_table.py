@@ -12,7 +12,13 @@ from scripted_model.dialect import Call
 
 PORT = Call("ask", {"question": "Which port does the exporter listen on?"})
 TOOLS = ("ask", "send_message", "receive_messages")
-ERAS = {"claude newest": "2026-07-28", "claude 2.1.197": "2025-11-25", "codex": "2025-06-18"}
+ERAS = {
+    "claude newest": "2026-07-28",
+    "claude 2.1.197": "2025-11-25",
+    "codex": "2025-06-18",
+    "gemini": "2025-06-18",
+    "opencode": "2025-11-25",
+}
 
 each_client = pytest.mark.parametrize("client", CLIENTS, indirect=True, ids=lambda client: client.name)
 each_door = pytest.mark.parametrize("door", DOORS)
