@@ -33,7 +33,7 @@ class Mcp:
         """Serve one request, once the server is loaded."""
         self._wanted.set()
         manager = await asyncio.shield(self._manager)
-        await manager.handle_request(scope, receive, send)
+        await manager.handle_request({**scope, "headers": _bare(scope)}, receive, send)
 
     async def run(self) -> None:
         """Load the server soon, and serve until cancelled."""
@@ -59,3 +59,8 @@ async def mounted(line: Line) -> AsyncIterator[Mcp]:
     finally:
         serving.cancel()
         await asyncio.wait({serving})
+
+
+def _bare(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """Return the headers without the space that may stand around a value: it is no part of it (RFC 9110, 5.5)."""
+    return [(name, value.strip(b" \t")) for name, value in scope["headers"]]
