@@ -9,7 +9,7 @@ from http import HTTPStatus
 from starlette.responses import JSONResponse
 
 from warmline.errors import RateLimitedError, TooManyRequestsError, UnauthorizedError, WarmlineError
-from warmline.interfaces.views.problems import ProblemView, problem
+from warmline.interfaces.views.problems import ProblemView, RefusalView, RefusedView, problem
 
 OPENAI_PATHS = ("/v1/chat/", "/v1/models")
 
@@ -32,5 +32,5 @@ def shown(view: ProblemView, path: str, headers: Mapping[str, str] | None = None
         return JSONResponse(view.model_dump(), view.status, headers, media_type="application/problem+json")
     kind = "invalid_request_error" if view.status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
     code = view.type.rpartition(":")[2]
-    error = {"message": view.detail, "type": kind, "param": None, "code": code}
-    return JSONResponse({"error": error}, view.status, headers)
+    refused = RefusedView(message=view.detail, type=kind, param=None, code=code)
+    return JSONResponse(RefusalView(error=refused).model_dump(), view.status, headers)

@@ -12,20 +12,40 @@ from warmline.interfaces.openai.answers import Writing
 from warmline.interfaces.openai.forms import Completion
 from warmline.interfaces.openai.models import asked, models
 from warmline.interfaces.rest_questions import until_ended
-from warmline.interfaces.rest_shared import LIMITS, AnyBridge, AnyLine, AnyPlaces, By, Key, problems, while_connected
+from warmline.interfaces.rest_shared import (
+    LIMITS,
+    AnyBridge,
+    AnyLine,
+    AnyPlaces,
+    By,
+    Key,
+    Responses,
+    problems,
+    while_connected,
+)
+from warmline.interfaces.views.problems import RefusalView
 from warmline.interfaces.views.questions import answer_view
 
 openai = APIRouter(prefix="/v1", tags=["openai"])
 
 
-@openai.get("/models", responses=problems(403))
+def refusals(*statuses: int) -> Responses:
+    """Declare what an operation is refused with, as `problems` does, in the form that these paths have."""
+    declared = problems(*statuses)
+    for response in declared.values():
+        response["model"] = RefusalView
+        del response["content"]
+    return declared
+
+
+@openai.get("/models", responses=refusals(403))
 async def list_models(by: By, line: AnyLine) -> dict[str, Any]:
     """List the memory, its agents and the mailboxes that the speaker may ask, as models."""
     data = [{"id": name, "object": "model", "created": 0, "owned_by": "warmline"} for name in await models(line, by)]
     return {"object": "list", "data": data}
 
 
-@openai.post("/chat/completions", response_model=None, responses=problems(403, 404, 409, 413, 429, 507))
+@openai.post("/chat/completions", response_model=None, responses=refusals(403, 404, 409, 413, 429, 502, 504, 507))
 async def complete_chat(
     *, request: Request, chat: Completion, by: By, bridge: AnyBridge, places: AnyPlaces, idempotency_key: Key = None
 ) -> Response:
