@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import socket
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -23,10 +25,14 @@ DOORS = ("stdio", "http")
 
 
 class ClientsLine:
-    """A home whose daemon listens at a port of its own, where `agent` and `docs` can reach each other."""
+    """A home whose daemon listens at a port of its own, where `agent` and `docs` can reach each other.
 
-    def __init__(self, folder: Path) -> None:
+    program: what is started in the place of `warmline --home ...`.
+    """
+
+    def __init__(self, folder: Path, program: Sequence[str] = ()) -> None:
         self.folder = folder
+        self._program = program
         self.home = RealHome(folder / "home")
         self.port = _free_port()
         self.serve()
@@ -35,7 +41,7 @@ class ClientsLine:
         self.docs = Client(self.home.home, start=False, token=self._tokens["docs"])
 
     def serve(self) -> None:
-        self.home.serve("--port", str(self.port))
+        self.home.serve("--port", str(self.port), program=self._program)
         assert self.home.client().call("GET", "/v1/status")["address"] == f"127.0.0.1:{self.port}"
 
     def kill(self) -> None:
@@ -50,6 +56,31 @@ class ClientsLine:
         (notes / name).write_text(text, "utf-8")
         done = self.home.run("memory", "add", str(notes))
         assert done.returncode == 0, done.stderr
+
+    @contextmanager
+    def answering(self, body: str, citations: Sequence[object] = (), *, after_seconds: float = 0) -> Iterator[None]:
+        """Have docs answer the next question, so long after it was handed over."""
+        ended, failures = threading.Event(), list[BaseException]()
+
+        def answer() -> None:
+            wanted = {"mailbox": "docs", "wait": 60, "limit": 1, "lease_seconds": 300}
+            try:
+                batch = self.docs.call("POST", "/v1/mailboxes/receive", wanted, wait_seconds=60)
+                question, token = batch["messages"][0]["id"], batch["token"]
+                ended.wait(after_seconds)
+                said = {"body": body, "citations": citations}
+                self.docs.call("POST", f"/v1/batches/{token}/messages/{question}/reply", said)
+            except Exception as error:  # noqa: BLE001  # raised where the test sees it
+                failures.append(error)
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            answering.join()
+        assert not failures, failures
 
     def door(self, kind: str) -> Door:
         """Return a way to the line; what a client says to the relay is kept in `said`."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
-from scripted_model.dialect import Asked, Call, Json
+from scripted_model.dialect import Asked, Json
 from warmline.simulation.messages import read_request
 from warmline.simulation.playback import Reply, ToolUse, Words
 
@@ -33,8 +34,8 @@ class Anthropic:
         ]
         return Asked(tuple(tool.name for tool in request.tools), tuple(results))
 
-    def call(self, number: int, name: str, call: Call, asked: Json) -> tuple[str, bytes]:
-        use = ToolUse(f"toolu_{number:024d}", name, call.arguments)
+    def call(self, number: int, name: str, given: Mapping[str, object], asked: Json) -> tuple[str, bytes]:
+        use = ToolUse(f"toolu_{number:024d}", name, given)
         return self._written(Reply(number, asked["model"], use, "tool_use", USAGE, 0.0, 0.0), asked)
 
     def say(self, number: int, text: str, asked: Json) -> tuple[str, bytes]:

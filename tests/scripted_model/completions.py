@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
-from scripted_model.dialect import Asked, Call, Json, events, text_of
+from scripted_model.dialect import Asked, Json, events, text_of
 
 USAGE = {"prompt_tokens": 10, "completion_tokens": 10, "total_tokens": 20}
 
@@ -16,8 +17,8 @@ class Completions:
         results = [text_of(turn["content"]) for turn in body["messages"] if turn["role"] == "tool"]
         return Asked(tuple(tool["function"]["name"] for tool in body.get("tools", [])), tuple(results))
 
-    def call(self, number: int, name: str, call: Call, asked: Json) -> tuple[str, bytes]:
-        function = {"name": name, "arguments": json.dumps(dict(call.arguments))}
+    def call(self, number: int, name: str, given: Mapping[str, object], asked: Json) -> tuple[str, bytes]:
+        function = {"name": name, "arguments": json.dumps(dict(given))}
         made = {"index": 0, "id": f"call_{number}", "type": "function", "function": function}
         return _written(number, {"role": "assistant", "content": None, "tool_calls": [made]}, "tool_calls", asked)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,10 +12,14 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Call:
-    """A tool that is to be called, by the name that the server gave it, and with what."""
+    """A tool that is to be called, by the name that the server gave it, and with what, given what came before."""
 
     tool: str
-    arguments: Mapping[str, object]
+    arguments: Mapping[str, object] | Callable[[Sequence[str]], Mapping[str, object]]
+
+    def after(self, results: Sequence[str]) -> Mapping[str, object]:
+        """Return with what it is called, after these results."""
+        return self.arguments(results) if callable(self.arguments) else self.arguments
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Dialect(Protocol):
 
     def read(self, path: str, body: Json) -> Asked: ...
 
-    def call(self, number: int, name: str, call: Call, asked: Json) -> tuple[str, bytes]: ...
+    def call(self, number: int, name: str, given: Mapping[str, object], asked: Json) -> tuple[str, bytes]: ...
 
     def say(self, number: int, text: str, asked: Json) -> tuple[str, bytes]: ...
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from scripted_model.dialect import Asked, Call, Json, events
+from scripted_model.dialect import Asked, Json, events
 
 USAGE = {"promptTokenCount": 10, "candidatesTokenCount": 10, "totalTokenCount": 20}
 
@@ -17,8 +18,8 @@ class Gemini:
         parts = [part for content in body["contents"] for part in content.get("parts", [])]
         return Asked(tuple(tools), tuple(_text(part) for part in parts if "functionResponse" in part))
 
-    def call(self, number: int, name: str, call: Call, asked: Json) -> tuple[str, bytes]:
-        return _written({"functionCall": {"name": name, "args": dict(call.arguments)}})
+    def call(self, number: int, name: str, given: Mapping[str, object], asked: Json) -> tuple[str, bytes]:
+        return _written({"functionCall": {"name": name, "args": dict(given)}})
 
     def say(self, number: int, text: str, asked: Json) -> tuple[str, bytes]:
         return _written({"text": text})

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from scripted_model.dialect import Asked, Call, Json, events, text_of
+from scripted_model.dialect import Asked, Json, events, text_of
 
 USAGE = {"input_tokens": 10, "output_tokens": 10, "total_tokens": 20}
 
@@ -19,14 +19,14 @@ class Responses:
         ]
         return Asked(tuple(_joined(each) for each in _tools(body)), tuple(results))
 
-    def call(self, number: int, name: str, call: Call, asked: Json) -> tuple[str, bytes]:
+    def call(self, number: int, name: str, given: Mapping[str, object], asked: Json) -> tuple[str, bytes]:
         namespace, bare = next(each for each in _tools(asked) if _joined(each) == name)
         item = {
             "type": "function_call",
             "id": f"fc_{number}",
             "call_id": f"call_{number}",
             "name": bare,
-            "arguments": json.dumps(dict(call.arguments)),
+            "arguments": json.dumps(dict(given)),
         }
         return _written(number, {**item, "namespace": namespace} if namespace else item)
 

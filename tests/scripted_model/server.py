@@ -64,7 +64,7 @@ class ScriptedModel:
                 return dialect.say(self._number, DONE, body)
             name = asked.offered(call.tool)
             assert name is not None
-            return dialect.call(self._number, name, call, body)
+            return dialect.call(self._number, name, call.after(asked.results), body)
 
     def _next(self, asked: Asked) -> Call | None:
         if len(asked.results) >= len(self._script):
