@@ -7,6 +7,7 @@ LOCK := $(RUN)/uv pip compile pyproject.toml --quiet --no-config --upgrade --uni
 	--custom-compile-command 'make lock'
 WITH_AGENTS := tests/with_agents tests/integration/test_claude_code.py \
 	tests/conformance/test_answerer.py tests/conformance/test_warm_answerer.py tests/conformance/test_worker.py
+CLIENTS := claude codex gemini opencode node conformance inspector
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -26,6 +27,14 @@ test-agents: .venv/tested  ## the real Claude Code, fetched once, against a simu
 		$(RUN)/pytest -q -n 3 --dist loadgroup $(WITH_AGENTS) --ignore-glob '*/test_figures*.py' && exit $$figures; \
 	else \
 		[ $$? -eq 69 ] && echo 'NOT TESTED: Claude Code is not to be had here. All of tests/with_agents was SKIPPED.'; \
+	fi
+
+test-clients: .venv/tested  ## real programs that speak MCP, fetched once (CLIENTS=...), against a scripted model: NOT TESTED is said of what cannot be had
+	@claude=$${WARMLINE_CLAUDE:-$$(scripts/fetch-agents.sh)} && clients=$$(scripts/fetch-clients.sh $(CLIENTS)); found=$$?; \
+	if [ $$found -eq 0 ]; then \
+		WARMLINE_CLAUDE="$$claude" WARMLINE_CLIENTS="$$clients" $(RUN)/pytest -q -n 2 tests/with_clients; \
+	else \
+		[ $$found -eq 69 ] && echo 'NOT TESTED: a client is not to be had here. All of tests/with_clients was SKIPPED.'; \
 	fi
 
 test-api: .venv/proven  ## schemathesis over the whole OpenAPI document, against a real daemon, in four minutes
@@ -99,5 +108,5 @@ clean:  ## remove what these targets made
 	@scripts/make-venv.sh dev,proofs
 	@touch $@ .venv/tested .venv/installed
 
-.PHONY: help demo install test test-agents test-api test-doors test-listeners prove-audit soak explore lint types layers \
-	scan-secrets bench lock audit-dependencies wheel clean
+.PHONY: help demo install test test-agents test-clients test-api test-doors test-listeners prove-audit soak explore lint \
+	types layers scan-secrets bench lock audit-dependencies wheel clean

@@ -20,16 +20,20 @@ settings.load_profile(os.environ.get("WARMLINE_HYPOTHESIS", "line"))
 
 REPOSITORY = Path(__file__).parent.parent
 
-WITH_AGENTS = "with_agents"
-collect_ignore = [] if os.environ.get("WARMLINE_CLAUDE") else [WITH_AGENTS]
-"""A program of a third party, which `make test-agents` fetches."""
+WITH_PROGRAMS = {
+    "with_agents": ("WARMLINE_CLAUDE", "the real Claude Code. `make test-agents`"),
+    "with_clients": ("WARMLINE_CLIENTS", "real programs that speak MCP. `make test-clients`"),
+}
+"""Programs of third parties: the variable that names them, and what fetches them."""
+
+collect_ignore = [folder for folder, (variable, _) in WITH_PROGRAMS.items() if not os.environ.get(variable)]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if WITH_AGENTS in collect_ignore and terminalreporter.config.args_source is pytest.Config.ArgsSource.TESTPATHS:
-        terminalreporter.write_line(
-            f"Not among these: tests/{WITH_AGENTS}, with the real Claude Code. `make test-agents`"
-        )
+    if terminalreporter.config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return
+    for folder in collect_ignore:
+        terminalreporter.write_line(f"Not among these: tests/{folder}, with {WITH_PROGRAMS[folder][1]}")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from speaking import Reply, Speaker
+from warmline.interfaces.problem_responses import OPENAI_PATHS
 
 SOME_ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
@@ -43,6 +44,10 @@ NASTY: dict[str, Any] = {
     "a time of nowhere": "2026-02-30T25:61:61Z",
     "a time without a zone": "2099-01-01T00:00:00",
 }
+
+PROBLEM = ("application/problem+json", "ProblemView")
+OPENAI = ("application/json", "RefusalView")
+"""How a refusal is written, and at the paths that programs of OpenAI's kind use."""
 
 Operation = tuple[str, str, dict[str, Any]]
 
@@ -93,9 +98,10 @@ def is_refused_well(reply: Reply) -> bool:
     """Tell whether it was either taken or refused, with what a person understands, and without an echo of escapes."""
     if reply.status < 400:
         return True
-    said = reply.json
-    assert reply.headers["Content-Type"] == "application/problem+json"
-    assert said["detail"].isprintable(), said
+    kind, said = reply.headers["Content-Type"], reply.json
+    assert kind == ("application/json" if "error" in said else "application/problem+json")
+    detail = said["error"]["message"] if "error" in said else said["detail"]
+    assert detail.isprintable(), said
     return 400 <= reply.status < 500
 
 
@@ -209,9 +215,10 @@ def test_every_problem_is_declared_with_its_model(owner: Speaker) -> None:
     for method, path, operation in operations(document):
         for status, response in operation["responses"].items():
             if int(status) >= 400:
+                kind, view = OPENAI if path.startswith(OPENAI_PATHS) else PROBLEM
                 content = response["content"]
-                assert list(content) == ["application/problem+json"], (method, path, status)
-                assert content["application/problem+json"]["schema"]["$ref"].endswith("/ProblemView")
+                assert list(content) == [kind], (method, path, status)
+                assert content[kind]["schema"]["$ref"].endswith(f"/{view}")
         wanted = set() if path == "/healthz" else {"400", "401", "503"}
         assert wanted <= operation["responses"].keys(), (method, path)
 
@@ -230,7 +237,7 @@ def test_another_method_is_405_and_hears_which_there_are(owner: Speaker) -> None
         concrete = path.replace("{message_id}", SOME_ID).replace("{question_id}", SOME_ID)
         reply = owner.call("PATCH", concrete.replace("{", "").replace("}", ""))
         assert reply.status == 405, path
-        assert reply.json["status"] == 405
+        assert is_refused_well(reply)
         assert reply.headers["Allow"].split(", ") == sorted(method.upper() for method in methods), path
 
 

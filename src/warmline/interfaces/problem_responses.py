@@ -9,7 +9,7 @@ from http import HTTPStatus
 from starlette.responses import JSONResponse
 
 from warmline.errors import RateLimitedError, TooManyRequestsError, UnauthorizedError, WarmlineError
-from warmline.interfaces.views.problems import ProblemView, problem
+from warmline.interfaces.views.problems import ProblemView, RefusalView, RefusedView, problem
 
 OPENAI_CODES = {
     "UnauthorizedError": "invalid_api_key",
@@ -42,5 +42,5 @@ def shown(view: ProblemView, path: str, headers: Mapping[str, str] | None = None
     name = view.type.rpartition(":")[2]
     code = OPENAI_CODES.get(name, name)
     param = "model" if code == "model_not_found" else None
-    error = {"message": view.detail, "type": kind, "param": param, "code": code}
-    return JSONResponse({"error": error}, view.status, headers)
+    refused = RefusedView(message=view.detail, type=kind, param=param, code=code)
+    return JSONResponse(RefusalView(error=refused).model_dump(), view.status, headers)

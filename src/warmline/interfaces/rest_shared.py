@@ -47,7 +47,9 @@ _TITLES = {
     413: "too large",
     422: "not of this operation's form",
     429: "too many messages: Retry-After says when to try again",
+    502: "there will be no answer",
     503: "the store cannot work now, or the daemon is leaving",
+    504: "there is no answer yet, and the question goes on",
     507: "the disk has no room",
 }
 _HEADERS = {

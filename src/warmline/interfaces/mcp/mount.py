@@ -37,7 +37,7 @@ class Mcp:
             raise ImportError("the MCP server could not be loaded") from self._failed
         if self._serve is None:
             raise StoreClosedError("the daemon is leaving: ask again in a moment")
-        await self._serve(scope, receive, send)
+        await self._serve({**scope, "headers": _bare(scope)}, receive, send)
 
     async def run(self) -> None:
         """Load the server soon, and serve until cancelled."""
@@ -72,3 +72,8 @@ async def mounted(line: Line) -> AsyncIterator[Mcp]:
     finally:
         serving.cancel()
         await asyncio.wait({serving})
+
+
+def _bare(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """Return the headers without the space that may stand around a value: it is no part of it (RFC 9110, 5.5)."""
+    return [(name, value.strip(b" \t")) for name, value in scope["headers"]]

@@ -23,9 +23,11 @@ from warmline.interfaces.rest_shared import (
     By,
     Check,
     Key,
+    Responses,
     problems,
     while_connected,
 )
+from warmline.interfaces.views.problems import RefusalView
 from warmline.interfaces.views.questions import answer_view
 
 openai = APIRouter(prefix="/v1", tags=["openai"])
@@ -34,13 +36,22 @@ NOT_AGAIN = {"X-Should-Retry": "false"}
 """Or OpenAI's client would ask the same question twice more."""
 
 
-@openai.get("/models", responses=problems(403))
+def refusals(*statuses: int) -> Responses:
+    """Declare what an operation is refused with, as `problems` does, in the form that these paths have."""
+    declared = problems(*statuses)
+    for response in declared.values():
+        response["model"] = RefusalView
+        del response["content"]
+    return declared
+
+
+@openai.get("/models", responses=refusals(403))
 async def list_models(by: By, line: AnyLine) -> dict[str, Any]:
     """List the memory, its agents and the mailboxes that the speaker may ask, as models."""
     return {"object": "list", "data": [_model(name) for name in await models(line, by)]}
 
 
-@openai.get("/models/{model:path}", responses=problems(403, 404))
+@openai.get("/models/{model:path}", responses=refusals(403, 404))
 async def get_model(model: Annotated[str, Path(max_length=MAX_ID_CHARACTERS)], by: By, line: AnyLine) -> dict[str, Any]:
     """Describe one of them."""
     if model not in await models(line, by):
@@ -48,7 +59,7 @@ async def get_model(model: Annotated[str, Path(max_length=MAX_ID_CHARACTERS)], b
     return _model(model)
 
 
-@openai.post("/chat/completions", response_model=None, responses=problems(403, 404, 409, 413, 429, 507))
+@openai.post("/chat/completions", response_model=None, responses=refusals(403, 404, 409, 413, 429, 502, 504, 507))
 async def complete_chat(
     *,
     request: Request,

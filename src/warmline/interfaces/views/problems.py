@@ -24,6 +24,21 @@ class ProblemView(BaseModel):
     detail: str
 
 
+class RefusedView(BaseModel):
+    """What a program of OpenAI's kind looks for."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class RefusalView(BaseModel):
+    """An error, as OpenAI's API has it."""
+
+    error: RefusedView
+
+
 STATUS: tuple[tuple[type[errors.WarmlineError], HTTPStatus], ...] = (
     (errors.BodyTooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (errors.InvalidInputError, HTTPStatus.BAD_REQUEST),
