@@ -51,20 +51,6 @@ async def test_an_empty_memory_finds_nothing_and_is_not_confident(memory: Memory
     assert (found.passages, found.confidence) == ((), 0.0)
 
 
-async def test_words_behind_a_question_do_not_make_the_memory_less_sure(memory: Memory, notes: Path) -> None:
-    await memory.add([notes])
-    alone = await memory.passages(QUESTION, 5)
-    followed = await memory.passages(f"{QUESTION}\n\n(Asked before in this chat:\n- Whose is the tandem?)", 5)
-    assert (followed.passages, followed.confidence) == (alone.passages, alone.confidence)
-
-
-async def test_words_behind_a_question_that_say_what_it_is_about_are_searched_for(memory: Memory, notes: Path) -> None:
-    await memory.add([notes])
-    assert (await memory.passages("On which day?", 5)).passages == ()
-    followed = await memory.passages("On which day?\n\n(Asked before in this chat:\n- When is bread baked?)", 5)
-    assert followed.passages[0].text == "Bread is baked on Mondays."
-
-
 async def test_adding_a_root_again_reads_only_what_changed(memory: Memory, notes: Path) -> None:
     await memory.add([notes])
     (notes / "deep" / "food.md").write_text("# Food\n\nBread is baked on Tuesdays.\n")

@@ -141,15 +141,8 @@ class Memory:
         )
 
     async def passages(self, question: str, limit: int, within: frozenset[str] | None = None) -> Recollection:
-        """Return at most limit passages of one to three lines, best first, none touching another.
-
-        A question of several paragraphs is searched for by its first one, too: the rest may say what it is about, or
-        be words that no line has. What the memory is surer of counts.
-        """
+        """Return at most limit passages of one to three lines, best first, none touching another."""
         found = await self._find(question, limit, within)
-        first, _, rest = question.strip().partition("\n\n")
-        if rest:
-            found = max(await self._find(first, limit, within), found, key=lambda each: each.confidence)
         return Recollection(answer_passages(found.lines, limit), found.confidence)
 
     async def search(self, question: str, limit: int, within: frozenset[str] | None = None) -> Recollection:
