@@ -69,7 +69,6 @@ def test_openai_streams_the_same_and_the_usage_last(client: openai.OpenAI) -> No
     assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "stop"
 
 
-@pytest.mark.xfail(reason="words of earlier questions make the embedded answerer unsure of what it finds")
 def test_openai_is_answered_in_a_conversation(client: openai.OpenAI) -> None:
     done = client.chat.completions.create(
         model="warmline",
@@ -123,7 +122,6 @@ def test_llm_is_answered(line: ClientsLine, way: tuple[str, ...]) -> None:
     assert SOURCE in done.stdout
 
 
-@pytest.mark.xfail(reason="words of earlier questions make the embedded answerer unsure of what it finds")
 def test_llm_goes_on_in_a_conversation(line: ClientsLine) -> None:
     assert llm(line, "What is the exporter?").returncode == 0
     done = llm(line, "On which port does it listen?", "--continue")
