@@ -39,9 +39,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     """Add the command."""
     wake = commands.add_parser("wake", help="wait until messages lie ready for an agent", description=_wake.__doc__)
     wake.add_argument("--as", dest="name", metavar="NAME", required=True, help="whose: a client of `warmline connect`")
-    wake.add_argument("--quiet", type=_quiet, metavar="HOURS", help="wake nobody then, by the local clock: 22:00-07:00")
-    wake.add_argument("--per-hour", type=whole(1, 3600), metavar="N", help="at most so many wakes an hour (12)")
-    wake.add_argument("--per-day", type=whole(1, 10_000), metavar="N", help="at most so many within 24 hours (60)")
+    add_habits(wake)
     wake.add_argument("--agent", type=whole(1, 2**31 - 1), metavar="PID", help="end with this process")
     wake.add_argument("--via", choices=VIA, help="wake it yourself, in place of saying it: codex, opencode")
     wake.add_argument("--once", action="store_true", help="with --via: end after the first wake")
@@ -50,6 +48,13 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     wake.add_argument("--program", metavar="PATH", default="codex", help="of codex, where it is not on the path")
     wake.add_argument("event", nargs="?", metavar="EVENT", help="what codex tells its `notify` program, as JSON")
     wake.set_defaults(run=_wake)
+
+
+def add_habits(parser: argparse.ArgumentParser) -> None:
+    """Add when, and how often, an agent may be woken."""
+    parser.add_argument("--quiet", type=_quiet, metavar="HOURS", help="wake nobody then, by your clock: 22:00-07:00")
+    parser.add_argument("--per-hour", type=whole(1, 3600), metavar="N", help="at most so many wakes an hour (12)")
+    parser.add_argument("--per-day", type=whole(1, 10_000), metavar="N", help="at most so many within 24 hours (60)")
 
 
 def _wake(options: argparse.Namespace) -> int:
