@@ -37,7 +37,9 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     connect.add_argument("--http", action="store_true", help="over HTTP, in place of starting `warmline mcp`")
     connect.add_argument("--print", action="store_true", dest="only_print", help="show what would be written, only")
     connect.add_argument("--undo", action="store_true", help="take out what was put in, and revoke the credential")
-    connect.add_argument("--wake", action="store_true", help="wake it when messages come: claude, codex, opencode")
+    connect.add_argument(
+        "--wake", action="store_true", help="wake it when messages come: claude, codex, opencode; with --undo, no more"
+    )
     add_habits(connect)
     connect.add_argument("--yes", action="store_true", help="do not ask")
     add_json(connect)
@@ -57,6 +59,8 @@ def _connect(options: argparse.Namespace) -> int:
     from warmline.operations.connect.clients import Person
     from warmline.operations.connect.record import Record
 
+    if options.wake and options.scope == "project":
+        raise InvalidInputError("what wakes a client is for you, wherever you work: leave `--scope project` away")
     daemon = client_for(options.home, start=not options.only_print)
     record, person = Record(daemon.home), Person(_person_home(), os.environ, Path.cwd())
     work = Work(options, _clients(options, record, person), record, person, daemon)
@@ -70,7 +74,8 @@ def _connect(options: argparse.Namespace) -> int:
         with changing(record.path):
             if options.undo:
                 _wake(work)
-                take_out(work)
+                if not options.wake:
+                    take_out(work)
             else:
                 put_in(work)
                 _wake(work)

@@ -41,8 +41,6 @@ def take_out(work: Work) -> None:
 
 
 def _plan_to_put(work: Work) -> Planned:
-    if work.options.scope == "project":
-        raise InvalidInputError("what wakes a client is for you, wherever you work: leave `--scope project` away")
     planned = Planned()
     for client in work.clients:
         if client.name not in WAKEABLE:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -71,7 +72,9 @@ def _wake(options: argparse.Namespace) -> int:
         return EXIT_NOTHING
     home = find_home(options.home)
     token, diary = _token(home.client_token(options.name)), Diary(home, options.name)
-    agent = _agent(options, diary)
+    if options.event is not None:
+        _take_event(options, diary)
+    agent = options.agent
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGIO})  # by which Linux tells of a new file; for all threads
     leave_with(agent, EXIT_NOTHING)
     with diary.alone(agent or os.getpid()) as is_alone:
@@ -109,18 +112,17 @@ def _habits(options: argparse.Namespace) -> Habits:
     return Habits(quiet=options.quiet, limits=limits)
 
 
-def _agent(options: argparse.Namespace, diary: Diary) -> int | None:
-    """Return with whose process to end, and note which session told that its turn is over."""
-    if options.event is None:
-        return int(options.agent) if options.agent else None
-    if options.via != "codex":
-        raise InvalidInputError("only codex tells of an event: leave it away")
+def _take_event(options: argparse.Namespace, diary: Diary) -> None:
+    """Note which session told that its turn is over, and begin anew without its words: others see a command's."""
     from warmline.interfaces.cli.wake_codex import session_of
 
+    if options.via != "codex":
+        raise InvalidInputError("only codex tells of an event: leave it away")
     session = session_of(options.event)
     if session is not None:
         diary.note_session(session)
-    return int(options.agent or os.getppid())
+    words = [word for word in sys.orig_argv if word != options.event]
+    os.execv(sys.executable, [*words, "--agent", str(options.agent or os.getppid())])  # noqa: S606  # this very command
 
 
 def _deliver(options: argparse.Namespace, diary: Diary, text: str) -> None:
