@@ -93,8 +93,9 @@ def test_a_message_ends_the_wait_and_stays_unread(line: RealHome, owner: Speaker
 
 def test_what_was_woken_for_wakes_nobody_twice(line: RealHome, owner: Speaker, docs: Speaker) -> None:
     send(owner)
-    with waiting(line) as waiter:
-        assert end(waiter)[0] == 0
+    with waiting(line, "--json") as waiter:
+        code, said = end(waiter)
+        assert (code, json.loads(said)["count"], json.loads(said)["held"]) == (0, 1, False)
     with waiting(line, "--per-hour", "3600") as waiter:
         until(lambda: bells(owner) == 1)
         assert waiter.poll() is None

@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from warmline.errors import InvalidInputError
-from warmline.interfaces.cli.arguments import whole
-from warmline.interfaces.cli.output import hint
+from warmline.interfaces.cli.arguments import add_json, whole
+from warmline.interfaces.cli.output import hint, show_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +48,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     wake.add_argument("--server", metavar="URL", default="http://127.0.0.1:4096", help="of opencode, on this machine")
     wake.add_argument("--program", metavar="PATH", default="codex", help="of codex, where it is not on the path")
     wake.add_argument("event", nargs="?", metavar="EVENT", help="what codex tells its `notify` program, as JSON")
+    add_json(wake)
     wake.set_defaults(run=_wake)
 
 
@@ -84,7 +85,9 @@ def _wake(options: argparse.Namespace) -> int:
         while True:
             wake = waker.next_wake()
             if options.via is None:
-                print(wake, flush=True)
+                show_json({"count": wake.count, "held": wake.was_held, "text": str(wake)}) if options.json else print(
+                    wake
+                )
                 return 0
             _deliver(options, diary, str(wake))
             if options.once:
