@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -31,14 +31,18 @@ class Post:
 
     clock: ManualClock
     falls: list[timedelta]
-    taken: int = 0
+    taken: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._first = self.clock.now()
 
     def look(self) -> Ring:
-        fallen = sum(self._first + each <= self.clock.now() for each in self.falls)
-        return Ring(fallen - self.taken, f"{fallen - self.taken}.{fallen}.0")
+        lying = self._lying()
+        return Ring(len(lying), f"{len(lying)}.{max(lying, default=0)}.0")
+
+    def _lying(self) -> set[int]:
+        fallen = (place for place, each in enumerate(self.falls, 1) if self._first + each <= self.clock.now())
+        return {*fallen} - self.taken
 
     def wait(self, known: str | None) -> Ring:
         while not (ring := self.look()).count or ring.mark == known:
@@ -48,9 +52,9 @@ class Post:
             self.clock.advance(min(coming) - self.clock.now())
         return ring
 
-    def take(self) -> None:
-        """Take all that lies there, as an agent does."""
-        self.taken += self.look().count
+    def take(self, *places: int) -> None:
+        """Take these, or all that lies there, as an agent does."""
+        self.taken |= {*places} or self._lying()
 
 
 Begin = Callable[..., tuple[Waker, Post]]
@@ -110,6 +114,18 @@ def test_what_was_taken_during_the_burst_wakes_nobody(begin: Begin, clock: Manua
     with pytest.raises(NothingComesError):
         Waker(post, waker.diary, waker.habits, clock.now, pause).next_wake()
     assert waker.diary.read().woken == ()
+
+
+def test_what_is_left_of_a_wake_is_no_reason_when_what_came_since_was_taken(begin: Begin, clock: ManualClock) -> None:
+    waker, post = begin(*seconds(5, 300))
+    waker.next_wake()
+
+    def pause(duration: timedelta) -> None:
+        clock.advance(duration)
+        post.take(2)
+
+    with pytest.raises(NothingComesError):
+        Waker(post, waker.diary, waker.habits, clock.now, pause).next_wake()
 
 
 def test_what_comes_in_quiet_hours_is_told_of_at_their_end(begin: Begin, clock: ManualClock) -> None:
