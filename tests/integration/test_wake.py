@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.server
 import json
 import os
@@ -250,7 +251,7 @@ def test_the_session_of_opencode_that_was_used_last_begins_a_turn(
         with waiting(line, *words, **{wake_opencode.PASSWORD: "pass"}) as waiter:
             assert end(waiter)[0] == 0
     ((place, body),) = asked
-    assert place == "/session/new/prompt_async Basic b3BlbmNvZGU6cGFzcw=="
+    assert place == f"/session/new/prompt_async Basic {base64.b64encode(b'opencode:pass').decode()}"
     assert body["parts"][0]["text"].startswith(WAITING)
 
 

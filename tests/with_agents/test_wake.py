@@ -18,7 +18,7 @@ from speaking import Speaker
 from terminal import Terminal
 from waking_model import NOTHING_MORE, WakingModel, waking_model
 
-KEY = "sk-ant-a-key-that-opens-nothing-at-all"
+KEY = "a-key-that-opens-nothing-at-all"
 BODY = "the harvest is at nine"
 TURNS_SECONDS = 60
 
