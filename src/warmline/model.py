@@ -318,6 +318,18 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Due:
+    """What lies ready in a mailbox: how many deliveries, the highest position, how often they were handed over before.
+
+    Another value than before means that something came, went or came back.
+    """
+
+    count: int = 0
+    newest: int = 0
+    handed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledged:
     """What an acknowledgement settled, and which questions of the batch still wait for an answer."""
 

@@ -22,6 +22,7 @@ from warmline.model import (
     ConversationId,
     CredentialId,
     Draft,
+    Due,
     Lease,
     Mailbox,
     Message,
@@ -145,6 +146,14 @@ class Store(Protocol):
         same credential gives the same batch again, as far as it is still leased under it, and it stays leased though
         the first call is cancelled; when nothing is, it waits anew. by's participant is seen now. Without `waits`, a
         batch that has no leases, and is not kept, says that nothing is due. Raises UnknownMailboxError.
+        """
+
+    async def due(self, mailbox: Mailbox, known: Due | None = None, *, waits: bool = True) -> Due:
+        """Wait until something is ready in the mailbox that is not what is `known` already; tell it, and lease nothing.
+
+        It never stands in the line of `lease` and `receive`: what they are handed at once is not seen here. Of an
+        ordered mailbox nothing is ready while they would be handed nothing. Without `waits`, it tells what is ready
+        now, known or not. Never polls. Raises UnknownMailboxError.
         """
 
     async def held(self, token: BatchToken, by: CredentialId) -> Batch:

@@ -3,37 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
-from typing import Any, TypeVar
 
 import pytest
 
 from sealing import BY
 from store_cases import ADAS, BOBS, LEASE, Line, a_note
+from store_waiting import begin, end, leave
 from warmline.errors import StoreClosedError
 from warmline.model import Batch, State
 from warmline.parties import Credential
-
-T = TypeVar("T")
-
-
-async def begin(line: Line, waiting: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """Start to wait, and return when the store has heard of it."""
-    task = asyncio.create_task(waiting)
-    await asyncio.sleep(0)
-    await line.store.sweep()
-    return task
-
-
-async def end(task: Awaitable[T]) -> T:
-    async with asyncio.timeout(5):
-        return await task
-
-
-async def leave(task: asyncio.Task[T]) -> None:
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await end(task)
 
 
 async def test_one_message_wakes_one_reader_and_the_others_sleep_on(

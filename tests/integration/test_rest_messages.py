@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,20 @@ def test_a_waiting_reader_that_left_takes_nothing(owner: Speaker, begin: Begin) 
     until(lambda: owner.ok("GET", "/v1/status")["receiving"] <= before)
     sent = send(ann, "bob")
     assert receipts(ann, sent) == ["accepted"]
+
+
+def test_what_lies_ready_is_told_with_a_mark_and_waited_for(begin: Begin) -> None:
+    ann, bob = begin("ann", "bob")
+    assert bob.ok("GET", "/v1/mailboxes/bob/due") == {"count": 0, "mark": "0.0.0"}
+    send(ann, "bob")
+    assert bob.ok("GET", "/v1/mailboxes/bob/due?wait=600") == {"count": 1, "mark": "1.1.0"}
+    waiting = bob.begin("GET", "/v1/mailboxes/bob/due?wait=600&known=1.1.0")
+    send(ann, "bob")
+    assert json.loads(waiting.getresponse().read()) == {"count": 2, "mark": "2.2.0"}
+    waiting.close()
+    assert ann.call("GET", "/v1/mailboxes/bob/due").status == 403
+    assert ann.call("GET", "/v1/mailboxes/nobody/due").status == 404
+    assert bob.call("GET", "/v1/mailboxes/bob/due?known=x").status == 422
 
 
 def test_what_is_given_back_comes_again_and_says_so(begin: Begin) -> None:

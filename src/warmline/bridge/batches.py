@@ -32,6 +32,7 @@ from warmline.model import (
     Claim,
     ConversationId,
     Draft,
+    Due,
     Kind,
     Lease,
     Mailbox,
@@ -102,6 +103,36 @@ class Batches:
             return None
         finally:
             self._waits.discard(scope)
+
+    async def due(
+        self,
+        by: Credential,
+        *,
+        mailbox: str | None = None,
+        conversation: ConversationId | None = None,
+        patience: timedelta,
+        known: Due | None = None,
+    ) -> Due:
+        """Wait until something lies ready in a mailbox that is not what is known already, and take nothing of it.
+
+        mailbox is as in `receive`. Tells what is ready when patience ends, known or not. One that waits so is not
+        among those who wait for messages: it may be no more than a door bell.
+        """
+        rights.check(by, Right.READ)
+        box = await self._parts.addresses.read(by, mailbox, conversation)
+        if is_memory(box):
+            raise InvalidInputError(f"{box.name} answers by itself: there is nothing to receive from it")
+        if patience > timedelta(0) and not self._waits.is_ending:
+            scope = asyncio.timeout(min(patience, self._settings.max_wait).total_seconds())
+            try:
+                async with scope:
+                    self._waits.add(scope)
+                    return await self._store.due(box, known)
+            except TimeoutError:
+                pass
+            finally:
+                self._waits.discard(scope)
+        return await self._store.due(box, waits=False)
 
     async def acknowledge(self, by: Credential, token: BatchToken) -> Acknowledged:
         """Settle the notes of a batch; its questions still want an answer. A second time it says the same."""

@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import Field
 
 from warmline.errors import UnauthorizedError
@@ -27,20 +27,23 @@ from warmline.interfaces.rest_shared import (
     MessageIdInPath,
     Metadata,
     Name,
+    Wait,
     problems,
     while_connected,
 )
 from warmline.interfaces.views.messages import (
     AcknowledgedView,
     BatchView,
+    DueView,
     PostView,
     SentView,
     acknowledged_view,
     batch_view,
+    due_view,
     post_view,
     sent_view,
 )
-from warmline.model import BatchToken, Claim, ConversationId, Outcome
+from warmline.model import BatchToken, Claim, ConversationId, Due, Outcome
 from warmline.security.fence import Fence
 from warmline.settings import MemorySettings
 
@@ -146,6 +149,34 @@ async def receive(
     if received.fenced:
         return await asyncio.to_thread(batch_view, batch, Fence())  # a hundred long texts would hold others up
     return batch_view(batch)
+
+
+@receiving.get("/{name}/due", responses=problems(403, 404, 409))
+async def due(
+    *,
+    request: Request,
+    name: Annotated[str, Path(max_length=LIMITS.max_name_characters)],
+    by: By,
+    bridge: AnyBridge,
+    check: Check,
+    wait: Wait,
+    conversation: Annotated[InConversation | None, Query(description="where several have such a mailbox")] = None,
+    known: Annotated[str | None, Query(pattern=r"^\d{1,15}\.\d{1,15}\.\d{1,15}$", description="a mark")] = None,
+) -> DueView:
+    """Wait until messages lie ready in a mailbox, other than what is known; they stay there, unread.
+
+    For what wakes a reader: the wait takes no reader's place, and a mark that is shown again is no reason to wake.
+    """
+    waiting = bridge.batches.due(
+        by,
+        mailbox=name,
+        conversation=ConversationId(conversation) if conversation else None,
+        patience=timedelta(seconds=wait),
+        known=Due(*map(int, known.split("."))) if known else None,
+    )
+    found = await (while_connected(request, waiting) if wait else waiting)
+    check()  # it may have been revoked meanwhile
+    return due_view(found)
 
 
 @batches.post("/{token}/acknowledge", responses=problems(403, 404, 409, 507))

@@ -18,6 +18,7 @@ from warmline.settings.line import (
     StoreSettings,
 )
 from warmline.settings.listen import ListenSettings
+from warmline.settings.wake import WakeSettings
 
 __all__ = [
     "AgentSettings",
@@ -31,6 +32,7 @@ __all__ = [
     "RetentionSettings",
     "Settings",
     "StoreSettings",
+    "WakeSettings",
     "WarmSettings",
 ]
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from warmline.errors import UnknownMessageError
 from warmline.ids import first_message_id
-from warmline.model import THE_LINE, Answer, Message, MessageId, Question, State
+from warmline.model import THE_LINE, Answer, Due, Message, MessageId, Question, State
 from warmline.protocols import QuestionFilter
 from warmline.stores.rows import MESSAGE_COLUMNS, Row, message_of, micros, question_of, withheld_answer
 from warmline.stores.transaction import Box, Transaction
@@ -41,6 +41,14 @@ def count(tx: Transaction, which: QuestionFilter, box: Box | None) -> int:
     """Count questions."""
     row = tx.one("count", _which(which, box))
     return int(row[0]) if row else 0
+
+
+def due(tx: Transaction, box: Box) -> Due:
+    """Tell what is ready in a mailbox; of an ordered one its head, or nothing."""
+    if box.ordered and tx.one("lease_is_blocked", {"mailbox_id": box.number}) is not None:
+        return Due()
+    row = tx.one("due", {"mailbox_id": box.number})
+    return Due(*row) if row else Due()
 
 
 def tally(tx: Transaction) -> dict[State, int]:

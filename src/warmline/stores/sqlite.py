@@ -18,6 +18,7 @@ from warmline.model import (
     ConversationId,
     CredentialId,
     Delivery,
+    Due,
     Lease,
     Mailbox,
     Message,
@@ -38,7 +39,7 @@ from warmline.stores.ledger import Ledger
 from warmline.stores.rows import BatchRow, batch_of, lease_of, message_values, micros, time, time_or_none
 from warmline.stores.speaking import Refused, Speech
 from warmline.stores.transaction import News, Transaction
-from warmline.stores.waits import EndWaits, SoonerWait
+from warmline.stores.waits import EndWaits, SoonerWait, StirWaits
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -65,6 +66,7 @@ class SqliteStore:
         self._settings = settings
         self._ends = EndWaits()
         self._sooner = SoonerWait()
+        self._stirs = StirWaits[int]()
         self._readers: set[CredentialId] = set()
 
     async def open(self) -> None:
@@ -83,6 +85,7 @@ class SqliteStore:
         """Wake those who wait for what was committed."""
         self._ends.opened(news.opened)
         self._ends.ended(news.ended)
+        self._stirs.stirred(news.stirred)
         self._readers.update(news.readers)
         if news.next_event_at is not None:
             self._sooner.event_at(news.next_event_at)
@@ -91,6 +94,7 @@ class SqliteStore:
         """Give an error to all who wait."""
         self._ends.fail(error)
         self._sooner.fail(error)
+        self._stirs.fail(error)
 
     async def add_mailbox(self, mailbox: Mailbox) -> None:
         """Make sure that this mailbox and its conversation exist."""
@@ -161,6 +165,15 @@ class SqliteStore:
             raise
         self.database.abandon(job)
         return batch_of(held)
+
+    async def due(self, mailbox: Mailbox, known: Due | None = None, *, waits: bool = True) -> Due:
+        """Wait until something new is ready, and tell it."""
+        box = self.database.box(mailbox)
+
+        async def look() -> Due:
+            return await self.database.read(lambda tx: looking.due(tx, box))
+
+        return await (self._stirs.wait(box.number, known, look) if waits else look())
 
     async def held(self, token: BatchToken, by: CredentialId) -> Batch:
         """Return what is still leased of a batch."""

@@ -54,6 +54,11 @@ from delivery indexed by delivery_due
 where mailbox_id = :mailbox_id and state = 'ready' and ready_at is null
 order by position limit :limit
 
+-- name: due
+select count(*), coalesce(max(position), 0), coalesce(sum(deliveries), 0)
+from delivery indexed by delivery_due
+where mailbox_id = :mailbox_id and state = 'ready' and ready_at is null
+
 -- name: lease_is_blocked
 select 1 from delivery indexed by delivery_leased where mailbox_id = :mailbox_id and state = 'leased'
 union all

@@ -40,10 +40,12 @@ class News:
     mailbox, with the message; ended what ended, with a way to the question where the verb had it at hand;
     next_event_at is the earliest new event for a sweep; said names the conversations in which something
     was said, handed over or ended; boxes holds the mailboxes that are new or have changed, and credentials
-    such credentials under the hashes of their tokens; readers names those who received.
+    such credentials under the hashes of their tokens; readers names those who received; stirred names the
+    mailboxes of which something was due, handed over since or not.
     """
 
     due: dict[int, None] = field(default_factory=dict)
+    stirred: set[int] = field(default_factory=set)
     opened: dict[MessageId, Message | None] = field(default_factory=dict)
     ended: dict[MessageId, ToQuestion | None] = field(default_factory=dict)
     next_event_at: int | None = None

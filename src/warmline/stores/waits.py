@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+from typing import Generic, TypeVar
 
-from warmline.model import ENDED, ConversationId, Kind, Message, MessageId, Question
+from warmline.model import ENDED, ConversationId, Due, Kind, Message, MessageId, Question
+
+Key = TypeVar("Key", bound=Hashable)
+"""Of a mailbox."""
 
 ToQuestion = Callable[[], Question]
 OnEnd = Callable[[ToQuestion | None], None]
@@ -89,6 +93,42 @@ class EndWaits:
         for ended in self._waiting:
             if not ended.done():
                 ended.set_exception(error)
+
+
+class StirWaits(Generic[Key]):
+    """Who waits for something to come to which mailbox."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Key, set[asyncio.Future[None]]] = {}
+
+    async def wait(self, mailbox: Key, known: Due | None, look: Callable[[], Awaitable[Due]]) -> Due:
+        """Wait until look finds something that is not what is known already."""
+        waiting = self._waiting.setdefault(mailbox, set())
+        while True:
+            stirred = asyncio.get_running_loop().create_future()
+            waiting.add(stirred)  # before it looks: what comes in between is not missed
+            try:
+                found = await look()
+                if found.count and found != known:
+                    return found
+                await stirred
+            finally:
+                waiting.discard(stirred)
+
+    def stirred(self, mailboxes: Iterable[Key]) -> None:
+        """Tell of these mailboxes."""
+        if self._waiting:
+            for mailbox in mailboxes:
+                for stirred in self._waiting.get(mailbox, ()):
+                    if not stirred.done():
+                        stirred.set_result(None)
+
+    def fail(self, error: Exception) -> None:
+        """Give an error to everyone who waits."""
+        for waiting in self._waiting.values():
+            for stirred in waiting:
+                if not stirred.done():
+                    stirred.set_exception(error)
 
 
 class SoonerWait:

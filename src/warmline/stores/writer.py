@@ -232,6 +232,7 @@ class Writer:
         served: set[Job] = set()
         while tx.news.due:  # what cannot be handed over is buried, and its sender's mailbox gets a notice
             due, tx.news.due = tx.news.due, {}
+            tx.news.stirred.update(due)
             for mailbox in due:
                 for job in self._parked.get(mailbox, ()):
                     if job.abandoned or job in served:

@@ -16,7 +16,7 @@ from warmline.errors import (
     UnknownBatchError,
     UnknownMailboxError,
 )
-from warmline.model import Mailbox, State
+from warmline.model import Due, Mailbox, State
 from warmline.parties import Right
 from warmline.settings import BridgeSettings
 
@@ -175,3 +175,34 @@ async def test_a_receive_of_no_patience_takes_what_is_there(scene: Scene) -> Non
     await scene.send(docs, "code")
     batch = await scene.bridge.batches.receive(code, patience=AT_ONCE)
     assert batch is not None
+
+
+async def test_what_lies_ready_is_told_to_who_may_read_it_and_stays(scene: Scene) -> None:
+    docs, code = await scene.begin("docs", "code")
+    waiting = asyncio.create_task(scene.bridge.batches.due(code, patience=PATIENCE))
+    await scene.until_waiting(1)
+    assert scene.bridge.receiving == 0
+    await scene.send(docs, "code")
+    async with asyncio.timeout(5):
+        assert await waiting == Due(1, 1, 0)
+    assert (await scene.take(code)).deliveries == 1
+    with pytest.raises(ForbiddenError):
+        await scene.bridge.batches.due(docs, mailbox="code", patience=AT_ONCE)
+
+
+async def test_a_wait_for_what_is_ready_ends_with_patience_and_with_the_daemon(scene: Scene) -> None:
+    docs, code = await scene.begin("docs", "code")
+    await scene.send(docs, "code")
+    known = await scene.bridge.batches.due(code, patience=PATIENCE)
+    assert await scene.bridge.batches.due(code, patience=timedelta(microseconds=1), known=known) == known
+    waiting = asyncio.create_task(scene.bridge.batches.due(code, patience=PATIENCE, known=known))
+    await scene.until_waiting(1)
+    scene.bridge.end_waits()
+    async with asyncio.timeout(5):
+        assert await waiting == known
+    assert await scene.bridge.batches.due(code, patience=PATIENCE, known=known) == known
+
+
+async def test_nothing_ever_lies_ready_in_the_memory(scene: Scene) -> None:
+    with pytest.raises(InvalidInputError):
+        await scene.bridge.batches.due(THE_OWNER, mailbox="memory", patience=AT_ONCE)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from warmline.errors import InvalidInputError
 from warmline.interfaces.cli.arguments import add_json
+from warmline.interfaces.cli.wake import add_habits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from warmline.interfaces.cli.connecting import Work
     from warmline.operations.connect.clients import Client, Person
     from warmline.operations.connect.record import Record
 
@@ -35,6 +37,10 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     connect.add_argument("--http", action="store_true", help="over HTTP, in place of starting `warmline mcp`")
     connect.add_argument("--print", action="store_true", dest="only_print", help="show what would be written, only")
     connect.add_argument("--undo", action="store_true", help="take out what was put in, and revoke the credential")
+    connect.add_argument(
+        "--wake", action="store_true", help="wake it when messages come: claude, codex, opencode; with --undo, no more"
+    )
+    add_habits(connect)
     connect.add_argument("--yes", action="store_true", help="do not ask")
     add_json(connect)
     connect.set_defaults(run=_connect)
@@ -53,18 +59,37 @@ def _connect(options: argparse.Namespace) -> int:
     from warmline.operations.connect.clients import Person
     from warmline.operations.connect.record import Record
 
+    if options.wake and options.scope == "project":
+        raise InvalidInputError("what wakes a client is for you, wherever you work: leave `--scope project` away")
     daemon = client_for(options.home, start=not options.only_print)
     record, person = Record(daemon.home), Person(_person_home(), os.environ, Path.cwd())
     work = Work(options, _clients(options, record, person), record, person, daemon)
     if options.only_print:
         only_show(work)
+        _wake(work)
     elif options.undo and not record.read():
         take_out(work)
     else:
         record.make_folder()
         with changing(record.path):
-            (take_out if options.undo else put_in)(work)
+            if options.undo:
+                _wake(work)
+                if not options.wake:
+                    take_out(work)
+            else:
+                put_in(work)
+                _wake(work)
     return tell(work)
+
+
+def _wake(work: Work) -> None:
+    """Put in or take out what wakes the clients, where that is wanted."""
+    from warmline.interfaces.cli import connecting_wake
+
+    if work.options.undo:
+        connecting_wake.take_out(work)
+    elif work.options.wake:
+        connecting_wake.put_in(work)
 
 
 def _person_home() -> Path:

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from warmline.errors import ConfigurationError, DaemonError, ForeignEntryError, InvalidInputError, WarmlineError
 from warmline.interfaces.cli.client import Client as Daemon
@@ -70,7 +71,7 @@ def only_show(work: Work) -> None:
 def put_in(work: Work) -> None:
     """Put the entries in; a client without a good credential gets one, and none when its entry cannot be written."""
     plans = _plans_to_put(work)
-    _have_it_agreed(work, plans)
+    have_it_agreed(work, plans)
     for plan in plans:
         try:
             is_new = ensure(work.daemon, plan.client.name, work.record)
@@ -84,7 +85,7 @@ def put_in(work: Work) -> None:
 def take_out(work: Work) -> None:
     """Take the entries out; a client that has none any more loses its credential."""
     plans = _plans_to_take(work)
-    _have_it_agreed(work, plans)
+    have_it_agreed(work, plans)
     for plan in reversed(plans):  # who came first may have made a folder that others lie in
         try:
             backup = placing.take(plan, work.record)
@@ -164,7 +165,18 @@ def _url(work: Work) -> str:
     return f"{'https' if status['tls'] else 'http'}://{status['address']}/mcp"
 
 
-def _have_it_agreed(work: Work, plans: Sequence[Plan]) -> None:
+class Planned(Protocol):
+    """What would become of a file; after of None: nothing."""
+
+    @property
+    def after(self) -> str | None:
+        """Return its text then."""
+
+    def difference(self) -> str:
+        """Return what would change."""
+
+
+def have_it_agreed(work: Work, plans: Sequence[Planned]) -> None:
     """Show the person at the terminal what would change, and ask. Raises InvalidInputError when it is not to be."""
     changes = [plan for plan in plans if plan.after is not None]
     if not changes:

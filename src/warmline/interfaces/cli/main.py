@@ -33,6 +33,7 @@ from warmline.interfaces.cli import (
     serve,
     status,
     store,
+    wake,
 )
 from warmline.interfaces.cli.arguments import Parser, check_encoding
 from warmline.interfaces.cli.output import complain, explained
@@ -41,7 +42,7 @@ from warmline.interfaces.cli.streams import open_streams, silence
 COMMANDS = (
     *(ask, questions, memory, agents),
     *(message, inbox, conversation, mailbox, credential, instance),
-    *(status, audit, importing, store, redact, serve, connect, mcp, bench, demo, completion),
+    *(status, audit, importing, store, redact, serve, connect, mcp, wake, bench, demo, completion),
 )
 """In the order of the help."""
 

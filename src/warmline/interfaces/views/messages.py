@@ -13,7 +13,7 @@ from warmline.bridge.batches import Replied
 from warmline.bridge.messages import Sent
 from warmline.interfaces.fencing import fenced_message
 from warmline.interfaces.views.questions import CitationView, InPlaceOf, Places, Redacted, citation_view
-from warmline.model import Acknowledged, Answer, Batch, Delivery, Kind, Lease, Message, Outcome, Post, State
+from warmline.model import Acknowledged, Answer, Batch, Delivery, Due, Kind, Lease, Message, Outcome, Post, State
 from warmline.security.fence import Fence, Trust
 from warmline.security.trust import trust_in, trust_in_answer
 
@@ -134,6 +134,13 @@ class BatchView(BaseModel):
     lapses_at: datetime | None = Field(description="what is not settled by then is handed over again")
     messages: list[HandedView]
     fence: FenceView | None = Field(default=None, description="of the fenced texts, when these were asked for")
+
+
+class DueView(BaseModel):
+    """What lies ready in a mailbox. Nothing of it was taken, and nothing of what it says is here."""
+
+    count: int = Field(description="how many messages")
+    mark: str = Field(description="show it as `known`, to wait for something else than this")
 
 
 class AcknowledgedView(BaseModel):
@@ -260,3 +267,8 @@ def _given_answer_view(answer: Answer, places: Places) -> GivenAnswerView:
         citations=[citation_view(citation, places) for citation in answer.citations],
         timings_ms=dict(answer.timings_ms),
     )
+
+
+def due_view(due: Due) -> DueView:
+    """Show what is ready."""
+    return DueView(count=due.count, mark=f"{due.count}.{due.newest}.{due.handed}")

@@ -15,7 +15,12 @@ STATE_VARIABLE = "XDG_STATE_HOME"
 
 def own_command(home: Home, name: str) -> Sequence[str]:
     """Return the command of the relay that speaks as this client; the home is named where it is not the usual one."""
-    return [*_program(), *_home_words(home, os.environ), "mcp", "--as", name]
+    return [*own_program(home), "mcp", "--as", name]
+
+
+def own_program(home: Home) -> Sequence[str]:
+    """Return how any command of this home begins."""
+    return [*_program(), *_home_words(home, os.environ)]
 
 
 def _program() -> list[str]:

@@ -29,11 +29,35 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """What wakes a client: a file that is all ours, or a line at the beginning of another; and what was made for it."""
+
+    path: str
+    text: str
+    is_line: bool = False
+    made_file: bool = False
+    made_folders: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
 class Connected:
-    """A client: the id of its credential, if one was made, and its entries."""
+    """A client: the id of its credential, if one was made, its entries, and what wakes it."""
 
     credential: str | None = None
     places: tuple[Place, ...] = ()
+    pieces: tuple[Piece, ...] = ()
+
+    def piece(self, path: Path) -> Piece | None:
+        """Return what wakes it by that file."""
+        return next((each for each in self.pieces if each.path == str(path)), None)
+
+    def with_piece(self, piece: Piece) -> Connected:
+        """Return it with this piece, in the place of one in the same file."""
+        return replace(self, pieces=(*self.without_piece(piece.path).pieces, piece))
+
+    def without_piece(self, path: str) -> Connected:
+        """Return it without what wakes it by that file."""
+        return replace(self, pieces=tuple(each for each in self.pieces if each.path != path))
 
     def place(self, path: Path) -> Place | None:
         """Return what was put into that file."""
@@ -98,4 +122,7 @@ class Record:
 
 
 def _connected(said: dict[str, Any]) -> Connected:
-    return Connected(said["credential"], tuple(Place(**each) for each in said["places"]))
+    places, pieces = said["places"], said.get("pieces", ())  # clients that were connected before could not be woken
+    return Connected(
+        said["credential"], tuple(Place(**each) for each in places), tuple(Piece(**each) for each in pieces)
+    )

@@ -41,7 +41,7 @@ from warmline.parties import AnsweredBy, Conversation, Credential, Participant, 
 from warmline.protocols import Clock
 from warmline.settings import StoreSettings
 from warmline.stores.rows import emptied, micros
-from warmline.stores.waits import EndWaits, SoonerWait
+from warmline.stores.waits import EndWaits, SoonerWait, StirWaits
 
 
 @dataclass(slots=True, eq=False)
@@ -133,6 +133,7 @@ class Records:
         self.stops: dict[tuple[StopKind, str], Stop] = {}
         self.ends = EndWaits()
         self.sooner = SoonerWait()
+        self.stirs = StirWaits[Mailbox]()
         self.listeners: dict[ConversationId, list[Callable[[], None]]] = {}
         self._numbers: dict[MessageId, int] = {}
         self._due: dict[Mailbox, None] = {}
@@ -149,6 +150,7 @@ class Records:
             due, self._due = self._due, {}
             for mailbox in due:
                 self._offer(mailbox)
+            self.stirs.stirred(due)
             changed, self._changed = self._changed, {}
             for conversation in changed:
                 for on_change in tuple(self.listeners.get(conversation, ())):
@@ -160,6 +162,7 @@ class Records:
         error = StoreClosedError("the store was closed")
         self.ends.fail(error)
         self.sooner.fail(error)
+        self.stirs.fail(error)
         for box in self.boxes.values():
             for waiter in box.waiters:
                 if not waiter.granted.done():
@@ -339,7 +342,7 @@ class Records:
         while box.waiters:
             waiter = box.waiters[0]
             if not waiter.granted.done():
-                due = self._due_entries(mailbox, box.policy)[: waiter.limit]
+                due = self.due_entries(mailbox, box.policy)[: waiter.limit]
                 if not due:
                     return
                 waiter.grant(waiter.again() or self._hand_over(due, waiter))
@@ -348,9 +351,9 @@ class Records:
     def has_due(self, mailbox: Mailbox) -> bool:
         """Tell whether something would be handed over at once."""
         box = self.boxes[mailbox]
-        return not box.waiters and bool(self._due_entries(mailbox, box.policy))
+        return not box.waiters and bool(self.due_entries(mailbox, box.policy))
 
-    def _due_entries(self, mailbox: Mailbox, policy: Policy) -> list[Entry]:
+    def due_entries(self, mailbox: Mailbox, policy: Policy) -> list[Entry]:
         """Return what may be handed over now, lowest position first."""
         entries = [entry for entry in self.all_entries() if entry.delivery.mailbox == mailbox]
         entries.sort(key=lambda entry: entry.delivery.position)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from warmline.errors import BudgetSpentError, LoopStoppedError, RateLimitedError
+from warmline.errors import BudgetSpentError, IdempotencyConflictError, LoopStoppedError, RateLimitedError
 from warmline.ids import new_message_id
 from warmline.limits import Limits
-from warmline.model import OWNER, OWNER_MAILBOX, THE_LINE, Kind, Mailbox, Message, MessageId, Question, State
+from warmline.model import OWNER, OWNER_MAILBOX, THE_LINE, Due, Kind, Mailbox, Message, MessageId, Question, State
 from warmline.parties import Credential, Stop, StopKind
 from warmline.protocols import QuestionFilter
 from warmline.rates import DAY, HOUR, MINUTE, passes, wait
@@ -35,6 +35,17 @@ def admitted(records: Records, message: Message, by: Credential) -> Message:
     return message if by.is_person else replace(message, hops=message.hops + 1)
 
 
+def check_same(first: Message, message: Message) -> None:
+    """Raises IdempotencyConflictError unless a message under a key that was used is the first one again."""
+    if (first.kind, first.body, first.memories) != (message.kind, message.body, message.memories):
+        raise other_use()
+
+
+def other_use() -> IdempotencyConflictError:
+    """Make the error of a key that was used for something else."""
+    return IdempotencyConflictError("this idempotency key was used for another message: choose a new one")
+
+
 def end_notice(records: Records, entry: Entry) -> None:
     """Tell the sender of a message that it died or expired."""
     message, delivery = records.messages[entry.message_id], entry.delivery
@@ -42,6 +53,16 @@ def end_notice(records: Records, entry: Entry) -> None:
         return
     body = ended_text(message.kind, message.id, delivery.mailbox.name, delivery.state, delivery.last_error)
     _notify(records, _mailbox_of(records, message), body, message, about=message.id)
+
+
+async def due_in(records: Records, mailbox: Mailbox) -> Due:
+    """Tell what is ready in a mailbox; of an ordered one, nothing while nothing would be handed over."""
+    with records.verb():
+        policy = records.box(mailbox).policy
+        ready = records.due_entries(mailbox, policy) and records.due_entries(mailbox, replace(policy, ordered=False))
+    deliveries = [entry.delivery for entry in ready]
+    newest = max((each.position for each in deliveries), default=0)
+    return Due(len(deliveries), newest, sum(each.deliveries for each in deliveries))
 
 
 def matching(records: Records, which: QuestionFilter) -> list[Question]:

@@ -13,10 +13,8 @@ from typing import TypeVar
 from warmline.errors import (
     ConflictError,
     ConversationClosedError,
-    IdempotencyConflictError,
     LeaseLostError,
     UnknownBatchError,
-    WarmlineError,
 )
 from warmline.model import (
     DEFAULT_CONVERSATION,
@@ -28,6 +26,7 @@ from warmline.model import (
     BatchToken,
     ConversationId,
     CredentialId,
+    Due,
     Event,
     Kind,
     Lease,
@@ -42,7 +41,7 @@ from warmline.parties import Conversation, Credential, Participant
 from warmline.protocols import Accepted, Clock, QuestionFilter
 from warmline.settings import StoreSettings
 from warmline.stores.memory.records import BatchRecord, Box, Records, Waiter
-from warmline.stores.memory.rules import admitted, end_notice, matching
+from warmline.stores.memory.rules import admitted, check_same, due_in, end_notice, matching, other_use
 from warmline.stores.memory.timing import has_lapsed, lapse, next_event, sweep
 from warmline.stores.rows import micros, time
 
@@ -82,9 +81,9 @@ class MemoryStore:
             self.records.box(mailbox)
             first = self._first(message)
             if first is not None:
-                self._check_same(first, message)
+                check_same(first, message)
                 if [entry.sent_to for entry in self.records.entries[first.id]] != [mailbox]:
-                    raise _other_use()
+                    raise other_use()
                 return Accepted(self.records.question(self.records.entry(first.id)), created=False)
             held = None if settles is None else self.records.fenced(settles)
             self._accept(message, [mailbox], by)
@@ -99,7 +98,7 @@ class MemoryStore:
                 self.records.box(mailbox)
             first = self._first(message)
             if first is not None:
-                self._check_same(first, message)
+                check_same(first, message)
                 return self.records.post(first.id)
             self._accept(message, mailboxes, by)
             return self.records.post(message.id)
@@ -142,6 +141,11 @@ class MemoryStore:
 
         waiter = Waiter(by.name, limit, duration, grant, granted, lambda: self._again(by.id, key))
         return await self._wait(mailbox, waiter, granted, self._take_back)
+
+    async def due(self, mailbox: Mailbox, known: Due | None = None, *, waits: bool = True) -> Due:
+        """Wait until something new is ready, and tell it."""
+        look = partial(due_in, self.records, mailbox)
+        return await (self.records.stirs.wait(mailbox, known, look) if waits else look())
 
     async def held(self, token: BatchToken, by: CredentialId) -> Batch:
         """Return what is still leased of a batch."""
@@ -332,10 +336,6 @@ class MemoryStore:
         first = self.records.keys.get((message.conversation, message.sender, message.idempotency_key))
         return None if first is None else self.records.messages[first]
 
-    def _check_same(self, first: Message, message: Message) -> None:
-        if (first.kind, first.body, first.memories) != (message.kind, message.body, message.memories):
-            raise _other_use()
-
     def _accept(self, message: Message, mailboxes: Sequence[Mailbox], by: Credential | None) -> None:
         for mailbox in mailboxes:
             if self.records.conversations[mailbox.conversation].closed_at is not None:
@@ -393,7 +393,3 @@ class MemoryStore:
             entry = self.records.entry(message_id)
             self.records.move(entry, event, **values)
             return self.records.question(entry)
-
-
-def _other_use() -> WarmlineError:
-    return IdempotencyConflictError("this idempotency key was used for another message: choose a new one")
