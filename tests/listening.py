@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,7 +27,7 @@ PLACES: Mapping[Via, Callable[[Path], Address]] = {
     Via.TCP: lambda _: Address(Via.TCP, "127.0.0.1:0"),
     Via.UNIX: lambda folder: Address(Via.UNIX, str(folder / "line.sock")),
     Via.FIFO: lambda folder: Address(Via.FIFO, str(folder / "line.fifo")),
-    Via.SHM: lambda folder: Address(Via.SHM, f"line-{folder.name[-40:]}"),
+    Via.SHM: lambda folder: Address(Via.SHM, f"line-{sha256(os.fsencode(folder)).hexdigest()[:32]}"),
 }
 """Where a listener of each kind may be opened, in a test that has this folder."""
 

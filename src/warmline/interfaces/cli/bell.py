@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from warmline.settings.wake import WakeSettings
 
 ANSWER_SECONDS = 5.0
+SOON_SECONDS = 0.05
 
 
 class MailboxBell:
@@ -88,10 +89,12 @@ def wait_until(home: Home, is_so: Callable[[], bool], look_seconds: float) -> No
         return
     import fcntl
 
-    folder = os.open(home.path, os.O_RDONLY)
+    folder, patience = os.open(home.path, os.O_RDONLY), look_seconds
     try:
         fcntl.fcntl(folder, fcntl.F_NOTIFY, fcntl.DN_CREATE | fcntl.DN_RENAME | fcntl.DN_MULTISHOT)
         while not is_so():
-            signal.sigtimedwait({signal.SIGIO}, look_seconds)
+            # A socket is a file before anybody listens on it: after a new file look again soon, then less often.
+            is_told = signal.sigtimedwait({signal.SIGIO}, patience) is not None
+            patience = SOON_SECONDS if is_told else min(2 * patience, look_seconds)
     finally:
         os.close(folder)

@@ -16,8 +16,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from warmline.endpoints import connect_unix
 from warmline.listen.addresses import Address, Via
-from warmline.operations.bench_transports.page import PageClient, listen_pages, serve_page
+from warmline.operations.bench_transports.page import PageClient, listen_unix, serve_page
 
 PIECE_BYTES = 256 * 1024
 BACKLOG = 128
@@ -41,8 +42,7 @@ class SocketExchange:
             self._socket = socket.create_connection(address.host_and_port)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         else:
-            self._socket = socket.socket(socket.AF_UNIX)
-            self._socket.connect(address.place)
+            self._socket = connect_unix(address.path, None)
 
     def exchange(self, line: bytes) -> bytes:
         """Send a line, and return the one that comes back."""
@@ -116,10 +116,7 @@ def serve(address: Address, clients: int) -> str:
             _start(_accept, listener, _serve_socket)
             return f"127.0.0.1:{listener.getsockname()[1]}"
         case Via.UNIX:
-            listener = socket.socket(socket.AF_UNIX)
-            listener.bind(address.place)
-            listener.listen(BACKLOG)
-            _start(_accept, listener, _serve_socket)
+            _start(_accept, listen_unix(address.path), _serve_socket)
         case Via.FIFO:
             for number in range(clients):
                 pair = fifos(address.path, number)
@@ -127,7 +124,7 @@ def serve(address: Address, clients: int) -> str:
                     os.mkfifo(path, 0o600)
                 _start(_serve_pipes, pair)
         case Via.SHM:
-            _start(_accept, listen_pages(address.path), serve_page)
+            _start(_accept, listen_unix(address.path), serve_page)
     return address.place
 
 

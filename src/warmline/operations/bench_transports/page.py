@@ -15,12 +15,13 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+from warmline.endpoints import bind_unix, connect_unix
+
 LENGTH_BYTES = 8
 PAGE_BYTES = 2 * 1024 * 1024
 """One way: what is measured has 1 MB."""
 
 DESCRIPTORS = 3
-BACKLOG = 128
 
 
 class Page:
@@ -47,8 +48,7 @@ class PageClient:
     """The client's end: a request in the first page, its reply in the second."""
 
     def __init__(self, place: Path) -> None:
-        self._line = socket.socket(socket.AF_UNIX)
-        self._line.connect(str(place))
+        self._line = connect_unix(place, None)
         _, self._descriptors, _, _ = socket.recv_fds(self._line, 1, DESCRIPTORS)
         self._requests, self._replies = _pages(self._descriptors)
 
@@ -64,11 +64,10 @@ class PageClient:
             os.close(descriptor)
 
 
-def listen_pages(place: Path) -> socket.socket:
-    """Listen where clients are handed their descriptors."""
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(place))
-    listener.listen(BACKLOG)
+def listen_unix(place: Path) -> socket.socket:
+    """Listen where clients come, or are handed their descriptors."""
+    listener = bind_unix(place)
+    listener.setblocking(True)
     return listener
 
 
