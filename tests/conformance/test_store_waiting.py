@@ -3,39 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, TypeVar
 
 import pytest
 
 from sealing import BY
 from store_cases import DEADLINE, LEASE, MAX_LAPSES, OTHER_MAILBOX, Line, a_question, an_answer
+from store_waiting import begin, end, leave
 from warmline.errors import ConflictError, StoreClosedError
 from warmline.model import MEMORY_MAILBOX, Kind, Lease, Message, State
 
-T = TypeVar("T")
 SECOND = timedelta(seconds=1)
-
-
-async def begin(line: Line, waiting: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """Start to wait, and return when the store has heard of it."""
-    task = asyncio.create_task(waiting)
-    await asyncio.sleep(0)
-    await line.store.sweep()
-    return task
-
-
-async def end(task: Awaitable[T]) -> T:
-    async with asyncio.timeout(5):
-        return await task
-
-
-async def cancel(task: asyncio.Task[T]) -> None:
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await end(task)
 
 
 async def test_twelve_leasers_at_once_get_twelve_deliveries_in_order(line: Line) -> None:
@@ -108,7 +88,7 @@ async def test_a_waiting_leaser_gets_the_lowest_position_of_what_becomes_due_tog
 
 async def test_a_cancelled_leaser_holds_nothing_and_the_next_in_line_is_served(line: Line) -> None:
     cancelled, patient = await begin(line, line.lease("cancelled")), await begin(line, line.lease("patient"))
-    await cancel(cancelled)
+    await leave(cancelled)
     message = await line.ask()
     assert (await end(patient)).message == message
     assert (await line.store.get(message.id)).delivery.deliveries == 1
@@ -118,7 +98,7 @@ async def test_a_leaser_cancelled_while_its_lease_is_granted_gives_it_back_witho
     """The question is handed out as it is accepted, and the leaser is cancelled before it can run."""
     waiting = await begin(line, line.lease("cancelled"))
     message = await line.ask()
-    await cancel(waiting)
+    await leave(waiting)
     lease = await end(line.lease("patient"))
     assert (lease.message, lease.failures, lease.lapses) == (message, 0, 0)
 
@@ -216,7 +196,7 @@ async def test_a_cancelled_waiter_does_not_disturb_the_others(line: Line) -> Non
     lease = await line.bring_to(State.LEASED)
     impatient = await begin(line, line.store.wait_until_ended(lease.message.id))
     patient = await begin(line, line.store.wait_until_ended(lease.message.id))
-    await cancel(impatient)
+    await leave(impatient)
     await _settle(line, lease)
     assert (await end(patient)).delivery.state is State.SETTLED
 
@@ -288,7 +268,7 @@ async def test_a_sweeper_is_woken_by_a_lease_that_is_made_shorter(line: Line) ->
 
 
 async def test_a_sweeper_that_left_does_not_disturb_the_next(line: Line) -> None:
-    await cancel(await begin(line, line.store.wait_until_sooner(None)))
+    await leave(await begin(line, line.store.wait_until_sooner(None)))
     waiting = await begin(line, line.store.wait_until_sooner(None))
     await line.ask()
     await end(waiting)
