@@ -76,9 +76,10 @@ def test_a_message_is_sent_received_replied_to_and_accounted_for(begin: Begin) -
     batch = call(bob, "receive_messages", wait_seconds=5)
     assert "| Ship it?" in batch
     token = batch.partition("batch: ")[2].partition(" ")[0]
-    assert call(bob, "reply", batch=token, message_id=message_id, text="Yes.") == "Replied."
+    replies = {call(bob, "reply", key, batch=token, message_id=message_id, text="Yes.") for key in ("r1", "r1", "r2")}
+    assert replies == {"Replied."}
     assert "read" in call(ann, "receipts", message_id=message_id)
-    assert "| Yes." in call(ann, "receive_messages", wait_seconds=5)
+    assert call(ann, "receive_messages", wait_seconds=5).count("| Yes.") == 1
     call(ann, "report_status", status="shipping")
     assert "| shipping" in call(bob, "who_is_here")
 

@@ -7,6 +7,7 @@ its lease lapses is handed over again, and says so. A question is settled by an 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,9 +18,11 @@ from warmline.bridge.saying import Saying
 from warmline.errors import (
     AmbiguousMailboxError,
     ForbiddenError,
+    IdempotencyConflictError,
     InvalidInputError,
     LeaseLostError,
     UnknownMailboxError,
+    UnknownMessageError,
 )
 from warmline.ids import new_message_id
 from warmline.model import (
@@ -170,10 +173,14 @@ class Batches:
 
         An answer's claims are checked, as they were made, against the speaker's memories, and each keeps the status
         that the check found; then secrets are masked, also in what they quote. A reply to a note goes to its sender's
-        mailbox. Returns the question with its answer, or the reply. Raises ForbiddenError where only a person may
-        answer, LeaseLostError, and as `Messages.send`.
+        mailbox; one that comes again in the same words, since its response was lost, is the same reply. Returns the
+        question with its answer, or the reply. Raises ForbiddenError where only a person may answer, LeaseLostError,
+        and as `Messages.send`.
         """
-        lease = await self._lease(by, token, message_id)
+        try:
+            lease = await self._lease(by, token, message_id)
+        except LeaseLostError as lost:
+            return await self._replied_before(by, token, message_id, body, lost)
         if lease.message.kind is Kind.QUESTION:
             rules.check_body(body, "answer", self._settings)
             if outcome not in GIVEN:
@@ -251,10 +258,30 @@ class Batches:
             sent_at=now,
             trace=lease.message.trace,
             in_reply_to=lease.message.id,
+            idempotency_key=_reply_key(lease),
             metadata=await said.metadata(metadata),
         )
-        await self._store.add(reply, to, by=by, settles=lease)
-        return Replied(await self._store.post(reply.id), said.redacted)
+        accepted = await self._store.add(reply, to, by=by, settles=lease)
+        return Replied(await self._store.post(accepted.question.message.id), said.redacted)
+
+    async def _replied_before(
+        self, by: Credential, token: BatchToken, message_id: MessageId, body: str, lost: LeaseLostError
+    ) -> Replied:
+        """Return the reply that a note got under this token, in these words. Raises `lost` for none."""
+        batch = await self._store.held(token, by.id)
+        try:
+            note = await self._store.post(message_id)
+        except UnknownMessageError:
+            raise lost from None
+        is_seen = rights.may_see(by, note.message, (each.mailbox for each in note.deliveries))
+        if note.message.kind is Kind.QUESTION or not is_seen:
+            raise lost
+        # The store looks for the key first, and then refuses a lease of no delivery.
+        past = Lease(note.message, batch.mailbox, 0, token, by.name, self._parts.clock.now(), 0, 0)
+        try:
+            return await self._reply(by, past, body, None)
+        except (IdempotencyConflictError, UnknownMailboxError) as error:
+            raise lost from error
 
     def _sender_mailbox(self, message: Message) -> Mailbox:
         mailbox = Mailbox(message.conversation, message.sender)
@@ -300,6 +327,11 @@ def _answer_message(by: Credential, question: Message, answer: Answer, metadata:
         answer=answer,
         metadata=metadata,
     )
+
+
+def _reply_key(lease: Lease) -> str:
+    """Name the one reply that a message gets under a token, which itself is not written into a message."""
+    return f"reply-{hashlib.sha256(f'{lease.lease_id} {lease.message.id}'.encode()).hexdigest()}"
 
 
 def _or_none(batch: Batch) -> Batch | None:

@@ -12,10 +12,11 @@ from warmline.errors import (
     InvalidInputError,
     LeaseLostError,
     RateLimitedError,
+    UnknownBatchError,
     UnknownMailboxError,
 )
 from warmline.limits import Limits
-from warmline.model import OWNER_MAILBOX, CitationStatus, Claim, Kind, Mailbox, Outcome, State
+from warmline.model import OWNER_MAILBOX, CitationStatus, Claim, Kind, Mailbox, MessageId, Outcome, State
 from warmline.parties import Right
 from warmline.settings import BridgeSettings
 
@@ -102,6 +103,37 @@ async def test_without_the_right_to_answer_a_question_is_only_given_back(scene: 
     assert (await scene.bridge.batches.acknowledge(reader, token)).unanswered == (question,)
     await scene.bridge.batches.release(reader, token)
     assert (await scene.take(code)).message.id == question
+
+
+async def test_a_reply_to_a_note_that_comes_again_in_the_same_words_is_the_same_reply(scene: Scene) -> None:
+    docs, code, eve = await scene.begin("docs", "code", "eve")
+    note = (await scene.send(docs, "code")).message.id
+    token = token_of(await scene.take(code))
+    batches = scene.bridge.batches
+    first, again = [(await batches.reply(code, token, note, "on it")).post.message for _ in range(2)]
+    assert first == again
+    assert token not in str(first)
+    assert [each.message.id for each in (await scene.receive(docs)).leases] == [first.id]
+    with pytest.raises(LeaseLostError):
+        await batches.reply(code, token, note, "something else")
+    other = (await scene.send(docs, "eve")).message.id
+    for unseen in (other, first.id[:-1] + "0"):
+        with pytest.raises(LeaseLostError):
+            await batches.reply(code, token, MessageId(unseen), "on it")
+    with pytest.raises(UnknownBatchError):
+        await batches.reply(eve, token, note, "on it")
+
+
+async def test_a_note_whose_lease_has_lapsed_gets_no_reply_under_it(scene: Scene) -> None:
+    docs, code = await scene.begin("docs", "code")
+    note = (await scene.send(docs, "code")).message.id
+    token = token_of(await scene.take(code))
+    await scene.bridge.batches.release(code, token)
+    with pytest.raises(LeaseLostError):
+        await scene.bridge.batches.reply(code, token, note, "on it")
+    assert await scene.is_empty(docs)
+    newer = token_of(await scene.take(code))
+    assert (await scene.bridge.batches.reply(code, newer, note, "on it")).post.message.body == "on it"
 
 
 async def test_an_answer_is_given_once(scene: Scene) -> None:
