@@ -218,7 +218,8 @@ def test_a_client_that_leaves_takes_no_message_along(owner: Speaker, begin: Begi
 
 
 def test_the_five_old_names_work_with_their_old_arguments(owner: Speaker, begin: Begin) -> None:
-    made = json.loads(call(owner, "create_conversation", my_role="one", partner_role="two"))
+    lost, made = (json.loads(call(owner, "create_conversation", "c1", my_role="one", partner_role="two")) for _ in "12")
+    assert lost["conversation_id"] == made["conversation_id"]
     a = {"conversation_id": made["conversation_id"], "session_id": "a", "token": made["session_a_token"]}
     b = {"conversation_id": made["conversation_id"], "session_id": "b", "token": made["session_b_token"]}
     sent = [

@@ -6,18 +6,20 @@ tables had. Sessions "a" and "b" are the two participants that `legacy_session` 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
+from warmline.bridge import rules
 from warmline.bridge.batches import Batches
 from warmline.bridge.conversations import ID_BYTES, Conversations
-from warmline.bridge.credentials import Credentials
+from warmline.bridge.credentials import Credentials, Minted
 from warmline.bridge.messages import Messages
 from warmline.bridge.parts import Parts
-from warmline.errors import ForbiddenError, InvalidInputError, LeaseLostError
+from warmline.errors import ConflictError, ForbiddenError, IdempotencyConflictError, InvalidInputError, LeaseLostError
 from warmline.model import BatchToken, ConversationId, Lease
 from warmline.parties import Conversation, Credential, Participant
 from warmline.security.trust import trust_in
@@ -43,18 +45,27 @@ class Legacy:
         self._messages = messages
         self._batches = batches
 
-    async def create_conversation(self, by: Credential, my_role: str, partner_role: str) -> Result:
-        """Begin a conversation of two sessions; both tokens are shown this once. Wants the right to administer."""
+    async def create_conversation(
+        self, by: Credential, my_role: str, partner_role: str, *, key: str | None = None
+    ) -> Result:
+        """Begin a conversation of two sessions; both tokens are shown this once. Wants the right to administer.
+
+        The same key with the same roles, since the response was lost, is the same conversation, with new tokens in the
+        place of those that nobody saw. Raises IdempotencyConflictError for other roles, or once a session has spoken.
+        """
+        rules.check_key(key, self._settings)
         if my_role == partner_role:
             raise InvalidInputError("the two roles are the same: participants are told apart by them")
-        conversation = ConversationId(f"conv_{secrets.token_hex(ID_BYTES)}")
+        conversation = _conversation_id(by, key)
         pair = (
             Participant(conversation, my_role, legacy_session="a"),
             Participant(conversation, partner_role, legacy_session="b"),
         )
-        begun, (mine, partners) = await self._conversations.begin(
-            by, Conversation(conversation, self._clock.now(), participants=pair)
-        )
+        wanted = Conversation(conversation, self._clock.now(), participants=pair)
+        try:
+            begun, (mine, partners) = await self._conversations.begin(by, wanted)
+        except ConflictError:
+            begun, (mine, partners) = await self._begun_before(by, wanted)
         return {
             "conversation_id": conversation,
             "session_id": "a",
@@ -66,6 +77,20 @@ class Legacy:
             "created_at": _written(begun.created_at),
             "expires_at": None,
         }
+
+    async def _begun_before(self, by: Credential, wanted: Conversation) -> tuple[Conversation, Sequence[Minted]]:
+        """Return the conversation that this key began, with new credentials of both sessions."""
+        begun = await self._directory.conversation(wanted.id)
+        if {each.name: each for each in begun.participants} != {each.name: each for each in wanted.participants}:
+            raise IdempotencyConflictError("this key's conversation is another one, or is in use: choose a new key")
+        in_force = {
+            each.name: each
+            for each in await self._credentials.list(by)
+            if each.conversation == wanted.id and each.revoked_at is None
+        }
+        if in_force.keys() != {each.name for each in wanted.participants}:
+            raise IdempotencyConflictError("a credential of this key's conversation was revoked: choose a new key")
+        return begun, [await self._credentials.rotate(by, in_force[each.name].id) for each in wanted.participants]
 
     async def send_to_partner(
         self,
@@ -170,6 +195,13 @@ class Legacy:
             "timestamp": _written(message.sent_at),
             "deliveries": lease.deliveries,
         }
+
+
+def _conversation_id(by: Credential, key: str | None) -> ConversationId:
+    """Make an id; the same one for a call that comes again under its key."""
+    if key is None:
+        return ConversationId(f"conv_{secrets.token_hex(ID_BYTES)}")
+    return ConversationId(f"conv_{hashlib.sha256(f'{by.id} {key}'.encode()).hexdigest()[: 2 * ID_BYTES]}")
 
 
 def _status(participant: Participant, session_id: str) -> Result:

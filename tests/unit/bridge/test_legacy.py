@@ -13,6 +13,7 @@ from manual_clock import ManualClock
 from warmline.bridge.credentials import THE_OWNER
 from warmline.errors import (
     ForbiddenError,
+    IdempotencyConflictError,
     InvalidInputError,
     UnauthorizedError,
     UnknownConversationError,
@@ -58,6 +59,32 @@ async def test_only_who_administers_makes_one_and_not_of_two_equal_roles(scene: 
         await scene.bridge.legacy.create_conversation(THE_OWNER, "agent", "agent")
     with pytest.raises(InvalidInputError):
         await scene.bridge.legacy.create_conversation(THE_OWNER, "coordinator", "memory")
+
+
+async def test_a_call_that_comes_again_under_its_key_is_the_same_conversation_with_good_tokens(scene: Scene) -> None:
+    create = scene.bridge.legacy.create_conversation
+    lost, made, other = [await create(THE_OWNER, "lead", "docs", key=key) for key in ("k", "k", "another")]
+    assert lost["conversation_id"] == made["conversation_id"] != other["conversation_id"]
+    assert lost["created_at"] == made["created_at"]
+    with pytest.raises(UnauthorizedError):
+        scene.bridge.credentials.authenticate(str(lost["session_a_token"]))
+    with pytest.raises(IdempotencyConflictError):
+        await create(THE_OWNER, "lead", "code", key="k")
+    who = (made["conversation_id"], "b", made["session_b_token"])
+    assert await check(scene, who) == []  # type: ignore[arg-type]
+    with pytest.raises(IdempotencyConflictError, match="in use"):
+        await create(THE_OWNER, "lead", "docs", key="k")
+    assert await check(scene, who) == []  # type: ignore[arg-type]
+    with pytest.raises(ForbiddenError):
+        await create(scene.bridge.credentials.authenticate(str(made["token"])), "lead", "docs", key="k")
+
+
+async def test_a_conversation_whose_credential_was_revoked_is_not_brought_back_by_its_key(scene: Scene) -> None:
+    made = await scene.bridge.legacy.create_conversation(THE_OWNER, "lead", "docs", key="k")
+    by = scene.bridge.credentials.authenticate(str(made["token"]))
+    await scene.bridge.credentials.revoke(THE_OWNER, by.id)
+    with pytest.raises(IdempotencyConflictError, match="revoked"):
+        await scene.bridge.legacy.create_conversation(THE_OWNER, "lead", "docs", key="k")
 
 
 async def test_a_message_reaches_the_partner_with_what_it_is_about(scene: Scene) -> None:

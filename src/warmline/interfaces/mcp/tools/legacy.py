@@ -55,7 +55,7 @@ class Status(Speaker):
 @offering(LEGACY, Roles)
 async def create_conversation(call: Call, roles: Roles) -> str:
     """Begin a conversation of two sessions, a and b; both tokens are shown this once. For the line's owner only."""
-    made = await call.bridge.legacy.create_conversation(call.by, roles.my_role, roles.partner_role)
+    made = await call.bridge.legacy.create_conversation(call.by, roles.my_role, roles.partner_role, key=call.key)
     return LegacyConversationView.model_validate(made).model_dump_json()
 
 
