@@ -100,10 +100,12 @@ class Credentials:
         *,
         conversation: ConversationId = DEFAULT_CONVERSATION,
         grant: Grant = USUAL,
+        chosen: CredentialId | None = None,
     ) -> Minted:
         """Make a credential for the participant of this name, who comes to the conversation if it is not there.
 
-        Raises ForbiddenError, InvalidInputError or UnknownConversationError.
+        chosen is to be its id: whoever wrote that down before can revoke it, though the response is lost. Raises
+        ForbiddenError, InvalidInputError, UnknownConversationError, or ConflictError when there is one of this id.
         """
         rights.check(by, Right.ADMINISTER)
         rules.check_name(name, self._settings)
@@ -113,19 +115,21 @@ class Credentials:
             raise InvalidInputError(f"the conversation has {len(known)} participants already: begin another")
         participant = Participant(conversation, name, grant.is_person)
         await self._directory.add_participant(participant, by=by.id)
-        return await self.mint(by, participant, grant)
+        return await self.mint(by, participant, grant, chosen)
 
-    async def mint(self, by: Credential, participant: Participant, grant: Grant) -> Minted:
+    async def mint(
+        self, by: Credential, participant: Participant, grant: Grant, chosen: CredentialId | None = None
+    ) -> Minted:
         """Keep a credential for a participant that is there; who may have that done was checked."""
-        minted = self.made(participant, grant)
+        minted = self.made(participant, grant, chosen)
         await self._directory.add_credential(minted.credential, hash_token(minted.token), by=by.id)
         return minted
 
-    def made(self, participant: Participant, grant: Grant) -> Minted:
-        """Make a credential that is still to be kept."""
+    def made(self, participant: Participant, grant: Grant, chosen: CredentialId | None = None) -> Minted:
+        """Make a credential that is still to be kept, with the id that was chosen, or a new one."""
         now = self._clock.now()
         credential = Credential(
-            id=CredentialId(new_message_id(now)),
+            id=chosen or CredentialId(new_message_id(now)),
             name=participant.name,
             conversation=participant.conversation,
             rights=grant.rights,

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path
 from pydantic import Field
 
 from warmline.bridge.credentials import USUAL, Grant
+from warmline.ids import parse_message_id
 from warmline.interfaces.rest_shared import (
     LIMITS,
     MAX_ID_CHARACTERS,
@@ -30,11 +31,12 @@ from warmline.interfaces.views.credentials import (
     minted_view,
 )
 from warmline.limits import Limits
-from warmline.model import DEFAULT_CONVERSATION, ConversationId
+from warmline.model import DEFAULT_CONVERSATION, ConversationId, CredentialId
 from warmline.parties import Right
 
 credentials = APIRouter(prefix="/v1/credentials", tags=["credentials"])
 
+ID_CHARACTERS = 26
 MAX_RATE = 1_000_000_000
 MAX_NAMES = 1000
 """In one scope."""
@@ -47,6 +49,14 @@ class Made(Form):
     """Who shall speak as whom, with which rights, and how far. Absent scopes and limits are the line's own."""
 
     name: Name
+    id: Annotated[
+        str | None,
+        Field(
+            min_length=ID_CHARACTERS,
+            max_length=ID_CHARACTERS,
+            description="its id, a new ULID, for who wants to find it again though the response is lost",
+        ),
+    ] = None
     conversation: InConversation = DEFAULT_CONVERSATION
     rights: Annotated[list[Right], Field(min_length=1, max_length=len(Right))] = sorted(USUAL.rights)
     mailboxes: Annotated[
@@ -100,7 +110,11 @@ async def list_credentials(by: By, bridge: AnyBridge) -> CredentialsView:
 async def make_credential(made: Made, by: By, bridge: AnyBridge) -> MintedView:
     """Make a credential. Its token is shown this once."""
     minted = await bridge.credentials.new(
-        by, made.name, conversation=ConversationId(made.conversation), grant=made.grant()
+        by,
+        made.name,
+        conversation=ConversationId(made.conversation),
+        grant=made.grant(),
+        chosen=None if made.id is None else CredentialId(parse_message_id(made.id)),
     )
     return minted_view(minted)
 

@@ -5,43 +5,80 @@ from __future__ import annotations
 import secrets
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from warmline.durable import put_in_place, sync, writing_durably
-from warmline.errors import ConflictError, DaemonError, InvalidInputError, UnauthorizedError, UnknownCredentialError
+from warmline.errors import (
+    ConflictError,
+    DaemonError,
+    InvalidInputError,
+    UnauthorizedError,
+    UnknownCredentialError,
+    WarmlineError,
+)
+from warmline.ids import new_message_id
 from warmline.interfaces.cli.client import Client
 
 if TYPE_CHECKING:
-    from warmline.operations.connect.record import Connected, Record
+    from warmline.operations.connect.record import Record
 
 RIGHTS = ("ask", "answer", "send", "read")
+TRIES = 3
 
 
 def ensure(owner: Client, name: str, record: Record) -> bool:
     """See that the client has a credential that is good, and its token file; tell whether one was made now.
 
-    One that is good is kept; of one whose token is lost, a successor is made. Raises what the daemon says, and
-    DaemonError when the token cannot be written.
+    One that is good is kept; one whose token is lost is revoked. Whenever this process ends, the record knows each
+    credential that is left. Raises what the daemon says, and DaemonError when the token cannot be written.
     """
-    known = record.of(name)
-    if known.credential is not None and _is_good(owner, name):
-        return False
-    made = _successor(owner, known) or owner.call("POST", "/v1/credentials", {"name": name, "rights": RIGHTS})
-    record.keep(name, replace(known, credential=made["id"]))
-    _write(owner, name, made["token"])
+    if record.of(name).credential is not None:
+        if _is_good(owner, name):
+            return False
+        _revoke(owner, name, record)
+    token = _made(owner, name, record)
+    try:
+        _write(owner, name, token)
+    except DaemonError:
+        _revoke(owner, name, record)
+        raise
     return True
 
 
 def end(owner: Client, name: str, record: Record) -> None:
     """Revoke the client's credential, and remove its token file. Raises what the daemon says."""
-    known = record.of(name)
-    if known.credential is not None:
-        with suppress(UnknownCredentialError):  # the store is another one now
-            owner.call("POST", f"/v1/credentials/{known.credential}/revoke")
+    _revoke(owner, name, record)
     file = owner.home.client_token(name)
     with owner.home.usable():
         file.unlink(missing_ok=True)
         sync(file.parent)
+
+
+def _made(owner: Client, name: str, record: Record) -> str:
+    """Make a credential, whose id is written down before, and return its token."""
+    for _ in range(TRIES):
+        chosen = new_message_id(datetime.now(UTC))
+        record.keep(name, replace(record.of(name), credential=chosen))
+        try:
+            made = owner.call("POST", "/v1/credentials", {"name": name, "rights": RIGHTS, "id": chosen})
+        except ConflictError:  # it was made, and its token was lost with the connection
+            _revoke(owner, name, record)
+        except DaemonError:
+            raise  # it may have been made all the same
+        except WarmlineError:
+            record.keep(name, replace(record.of(name), credential=None))
+            raise
+        else:
+            return str(made["token"])
+    raise DaemonError("the daemon is lost again and again: see `warmline status`, then do it again")
+
+
+def _revoke(owner: Client, name: str, record: Record) -> None:
+    known = record.of(name)
+    if known.credential is not None:
+        with suppress(UnknownCredentialError):  # it was never made, or the store is another one now
+            owner.call("POST", f"/v1/credentials/{known.credential}/revoke")
     record.keep(name, replace(known, credential=None))
 
 
@@ -58,15 +95,6 @@ def _is_good(owner: Client, name: str) -> bool:
     finally:
         client.close()
     return True
-
-
-def _successor(owner: Client, known: Connected) -> dict[str, str] | None:
-    if known.credential is None:
-        return None
-    try:
-        return owner.call("POST", f"/v1/credentials/{known.credential}/rotate")
-    except (UnknownCredentialError, ConflictError):
-        return None  # it was revoked
 
 
 def _write(owner: Client, name: str, token: str) -> None:
