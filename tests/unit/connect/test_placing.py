@@ -69,6 +69,16 @@ def test_what_was_written_down_and_not_put_in_is_forgotten(record: Record, file:
     assert record.read() == {}
 
 
+@pytest.mark.parametrize("held", ["", " \n", "\ufeff"])
+def test_an_empty_file_gets_an_entry_and_loses_it_again_with_its_backup(record: Record, file: Path, held: str) -> None:
+    file.write_text(held, "utf-8")
+    put(record, file)
+    assert '"warmline"' in file.read_text("utf-8")
+    assert take(record) is None
+    assert file.read_text("utf-8").strip("\ufeff \n") == "{}"
+    assert sorted(each.name for each in file.parent.iterdir()) == ["home", "mcp.json"]
+
+
 def test_a_mark_at_the_beginning_and_the_ends_of_lines_stay(record: Record, file: Path) -> None:
     held = '\ufeff{\r\n  "a": 1\r\n}\r\n'.encode()
     file.write_bytes(held)

@@ -66,6 +66,8 @@ class JsonLanguage:
 
     def take(self, text: str, keys: Keys, *, with_holder: bool) -> str:
         """Take the entry out. Raises ValueError."""
+        if not text.strip():
+            return text
         source = _Source(text, comments=self._comments)
         holder = source.member(source.root, keys[0])
         if holder is None:

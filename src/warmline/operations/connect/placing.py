@@ -135,13 +135,14 @@ def take(plan: Plan, record: Record) -> Path | None:
 
 
 def _is_spare(plan: Plan, after: str, backup: Path) -> bool:
-    """Tell whether a backup, without our entry in it, is character for character what the file becomes."""
+    """Tell whether a backup, without our entry in it, is character for character what the file becomes, or empty."""
     client, with_holder = plan.client, plan.place.made_holder
     try:
         kept = files.read(backup)
         if kept.held is None or kept.mark != plan.before.mark:
             return False
-        return after in {kept.text, client.language.take(kept.text, client.keys, with_holder=with_holder)}
+        bare = client.language.take(kept.text, client.keys, with_holder=with_holder)
+        return not kept.text.strip() or after in {kept.text, bare}
     except (ConfigurationError, ValueError):
         return False
 
