@@ -202,6 +202,29 @@ def test_undo_after_the_entry_was_taken_out_by_hand_ends_the_credential(connecti
     assert connecting.told("claude", "--undo", "--yes")[0]["outcome"] == "not connected"
 
 
+def test_undo_shows_an_entry_of_a_home_that_is_gone(connecting: ConnectingHome) -> None:
+    file = connecting.claude()
+    connecting.told("claude", "--yes")
+    connecting.home.connected.unlink()
+    [told] = connecting.told("claude", "--undo", "--yes", code=1)
+    assert told["outcome"] == "refused"
+    assert "was not put there by this home's `connect`" in told["problem"]
+    assert told["found"] == told["entry"]
+    file.write_text(MINE)
+    assert connecting.told("claude", "--undo")[0]["outcome"] == "not connected"
+
+
+def test_undo_of_what_is_not_connected_says_so(connecting: ConnectingHome) -> None:
+    assert connecting.connect("--all", "--undo").stdout == "no client is connected\n"
+    file = connecting.claude("{")
+    assert connecting.connect("claude", "--undo").stdout == "claude: not connected\n"
+    file.write_text(MINE)
+    connecting.told("claude", "--yes")
+    done = connecting.connect("claude", "--undo", "--scope", "project", "--yes")
+    assert (done.returncode, done.stdout) == (0, "claude: not connected\n")
+    assert connecting.in_force() == ["claude"]
+
+
 def test_undo_leaves_what_others_wrote_since(connecting: ConnectingHome) -> None:
     file = connecting.person / ".cursor" / "mcp.json"
     connecting.told("cursor", "--yes")

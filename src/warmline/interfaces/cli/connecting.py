@@ -116,14 +116,27 @@ def _plans_to_take(work: Work) -> list[Plan]:
     plans = list[Plan]()
     for client in work.clients:
         places = _places(work, client)
-        if not places and work.record.of(client.name).credential is None:
-            work.results.append(Result(client, "not connected"))
+        if not places:
+            work.results.append(_not_connected(work, client))
         for place in places:
             try:
                 plans.append(placing.plan_taking(client, place))
             except (ConfigurationError, ForeignEntryError) as error:
                 work.results.append(Result(client, "refused", place.path, place.scope, place.entry, error=error))
     return plans
+
+
+def _not_connected(work: Work, client: Client) -> Result:
+    """Tell that nothing was put there; an entry that stands there all the same, such as a lost home's, is shown."""
+    scope: Scope = work.options.scope or "user"
+    path, ours = client.path(work.person, scope), client.stdio(own_command(work.daemon.home, client.name))
+    try:
+        placing.check_absent(client, path, ours)
+    except ForeignEntryError as error:
+        return Result(client, "refused", str(path), scope, ours, error=error)
+    except ConfigurationError:
+        pass  # what cannot be read holds nothing that a program put there
+    return Result(client, "not connected")
 
 
 def _places(work: Work, client: Client) -> Sequence[Place]:

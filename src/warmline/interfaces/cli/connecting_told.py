@@ -20,6 +20,8 @@ def tell(work: Work) -> int:
     else:
         for each in work.results:
             _tell_one(work, each)
+        if not work.results:
+            print("no client is connected")
     return max((_code(each) for each in work.results), default=0)
 
 
@@ -92,7 +94,7 @@ def _tell_what_to_do(work: Work, result: Result) -> None:
         hint(f"  it says: {harmless(masked(json.dumps(result.error.there, ensure_ascii=False)))}")
         hint(f"  ours is: {harmless(json.dumps(result.error.ours, ensure_ascii=False))}")
     if work.options.undo:
-        hint("  take it out by hand, then say --undo again: that ends the credential")
+        hint("  take it out by hand, then say --undo again: that ends the credential, if it has one")
     elif (text := _by_hand(work, result)) is not None:
         hint(f"  add this to {one_line(result.path or '')} by hand, then say the same again: that makes the credential")
         hint(harmless(text))

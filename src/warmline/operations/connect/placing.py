@@ -84,6 +84,13 @@ def plan_taking(client: Client, place: Place) -> Plan:
     return Plan(client, before, after, place, removes_file=place.made_file and is_empty)
 
 
+def check_absent(client: Client, path: Path, ours: Entry) -> None:
+    """Raise ForeignEntryError when an entry of that name stands there, ConfigurationError where none can be read."""
+    there = _entry_in(_document(client, files.read(path)), client, path)
+    if there is not None:
+        raise _foreign(client, path, there, ours, was_ours=False)
+
+
 def put(plan: Plan, record: Record) -> Path | None:
     """Do as planned, and return the backup, if there was something to keep.
 
