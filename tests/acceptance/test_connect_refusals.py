@@ -17,6 +17,26 @@ def test_words_that_mean_nothing_are_refused(words: list[str], connecting: Conne
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("before", "why"),
+    [
+        (("env", "HOME="), "HOME names no folder"),
+        (("env", "HOME=here"), "HOME names no folder"),
+        (("env", "CLAUDE_CONFIG_DIR=~nobody-of-that-name/x"), "CLAUDE_CONFIG_DIR names the folder of a user"),
+        (("sh", "-c", 'mkdir gone; cd gone; rmdir ../gone; exec "$@"', "sh"), "the folder that you are in is gone"),
+    ],
+)
+def test_a_place_that_is_none_is_told_and_nothing_is_written(
+    before: tuple[str, ...], why: str, connecting: ConnectingHome
+) -> None:
+    done = connecting.connect("claude", "--yes", before=before)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert why in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert connecting.files() == []
+    assert connecting.in_force() == []
+
+
 def test_another_entry_of_this_name_is_left_alone(connecting: ConnectingHome) -> None:
     key = "-".join(["sk", "ant", "api03", "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGH"])
     text = json.dumps({"mcpServers": {"warmline": {"command": "another", "env": {"K": key}}}})

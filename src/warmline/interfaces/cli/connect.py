@@ -62,7 +62,7 @@ def _connect(options: argparse.Namespace) -> int:
     if options.wake and options.scope == "project":
         raise InvalidInputError("what wakes a client is for you, wherever you work: leave `--scope project` away")
     daemon = client_for(options.home, start=not options.only_print)
-    record, person = Record(daemon.home), Person(_person_home(), os.environ, Path.cwd())
+    record, person = Record(daemon.home), Person(_person_home(), os.environ, _folder())
     work = Work(options, _clients(options, record, person), record, person, daemon)
     if options.only_print:
         only_show(work)
@@ -94,9 +94,19 @@ def _wake(work: Work) -> None:
 
 def _person_home() -> Path:
     try:
-        return Path.home()
+        home = Path.home()
     except RuntimeError as error:
         raise InvalidInputError("no home folder of yours is known: set HOME") from error
+    if os.environ.get("HOME") == "" or not home.is_absolute():  # an empty one would be the root of all
+        raise InvalidInputError("HOME names no folder of yours: set it to an absolute path")
+    return home
+
+
+def _folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise InvalidInputError("the folder that you are in is gone: go to another") from error
 
 
 def _clients(options: argparse.Namespace, record: Record, person: Person) -> Sequence[Client]:

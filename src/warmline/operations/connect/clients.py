@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from warmline.errors import InvalidInputError
 from warmline.operations.connect.json_language import JsonLanguage
 from warmline.operations.connect.language import Entry, Keys, Language
 from warmline.operations.connect.toml_language import TomlLanguage
@@ -30,9 +31,12 @@ class Person:
     platform: str = sys.platform
 
     def folder_of(self, variable: str, *usual: str) -> Path:
-        """Return the folder that the environment names, else one below the person's home."""
+        """Return the folder that the environment names, else one below the person's home. Raises InvalidInputError."""
         named = self.environment.get(variable)
-        return Path(named).expanduser().absolute() if named else self.home.joinpath(*usual)
+        try:
+            return Path(named).expanduser().absolute() if named else self.home.joinpath(*usual)
+        except RuntimeError as error:
+            raise InvalidInputError(f"{variable} names the folder of a user who is not known here") from error
 
 
 @dataclass(frozen=True, slots=True)
