@@ -22,6 +22,10 @@ class WakeSettings:
     apart: timedelta = timedelta(seconds=10)
     """Between two wakes: a turn that has begun fetches what came, and is not begun twice for it."""
 
+    look: timedelta = timedelta(minutes=1)
+    """At the longest until the clock is looked at again: a machine that sleeps does not count its sleep, and clocks
+    are set, for summer time too."""
+
     wait: timedelta = timedelta(hours=1)
     """Of one request: as long as the daemon lets one wait."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,55 @@ def test_what_comes_in_quiet_hours_is_told_of_at_their_end(begin: Begin, clock: 
     ends = clock.now() + 60 * MINUTE
     assert waker.next_wake() == Wake(3, was_held=True)
     assert clock.now() == ends
+
+
+@pytest.fixture
+def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A place with summer time."""
+    monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("zone")
+@pytest.mark.parametrize(
+    ("evening", "morning"),
+    [("2026-03-28T22:30Z", "2026-03-29T05:00Z"), ("2026-10-24T21:30Z", "2026-10-25T06:00Z")],
+    ids=["a short night", "a long night"],
+)
+def test_quiet_hours_end_by_the_clock_of_the_morning_also_when_it_was_set(
+    begin: Begin, clock: ManualClock, evening: str, morning: str
+) -> None:
+    clock.advance(datetime.fromisoformat(evening) - clock.now())
+    waker, _ = begin(*seconds(0), habits=Habits(quiet=Quiet.read("22:00-07:00"), limits=LIMITS))
+    waker.next_wake()
+    assert clock.now() == datetime.fromisoformat(morning)
+
+
+def test_a_machine_that_slept_through_quiet_hours_wakes_its_agent_soon_after(begin: Begin, clock: ManualClock) -> None:
+    local = clock.now().astimezone()
+    quiet = Quiet((local - MINUTE).time(), (local + 60 * MINUTE).time())
+    waker, post = begin(*seconds(0), habits=Habits(quiet=quiet, limits=LIMITS))
+    night = [8 * 60 * MINUTE]
+
+    def pause(duration: timedelta) -> None:
+        clock.advance(duration + (night.pop() if duration > LIMITS.burst and night else timedelta(0)))
+
+    began = clock.now()
+    Waker(post, waker.diary, waker.habits, clock.now, pause).next_wake()
+    assert clock.now() - began <= 8 * 60 * MINUTE + LIMITS.look + LIMITS.burst
+
+
+def test_a_clock_that_was_set_back_holds_no_wake_back(begin: Begin, clock: ManualClock, diary: Diary) -> None:
+    for days in (3000, 3001):
+        diary.note_wake(clock.now() + timedelta(days=days), "an earlier one")
+    waker, _ = begin(*seconds(5))
+    began = clock.now()
+    assert waker.next_wake() == Wake(1)
+    assert clock.now() - began < MINUTE
+    assert diary.read().times == [clock.now()]
 
 
 def test_the_budget_outlives_the_process_that_spent_it(begin: Begin, clock: ManualClock, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ class Diary:
         """Write down that it is woken now, for what has this mark. Durable. Raises ConfigurationError."""
         with self._changing():
             page = self.read()
-            recent = [each for each in page.times if each > now - DAY]
+            recent = [each for each in page.times if now - DAY < each <= now]
             self._write(replace(page, woken=tuple(each.isoformat() for each in (*recent, now)), told=mark))
 
     def note_session(self, session: str) -> None:

@@ -52,7 +52,11 @@ class Habits:
     limits: WakeSettings = field(default_factory=WakeSettings)
 
     def allowed_at(self, woken: Sequence[datetime], now: datetime) -> datetime:
-        """Return the first moment, `now` or later, at which it may be woken. woken: when it was, oldest first."""
+        """Return the first moment, `now` or later, at which it may be woken. woken: when it was, oldest first.
+
+        A wake in the future was noted by a clock that has been set back since: it would block others for as long.
+        """
+        woken = [each for each in woken if each <= now]
         earliest = max(
             now,
             woken[-1] + self.limits.apart if woken else now,

@@ -67,7 +67,7 @@ class Waker:
             self.pause(self.habits.limits.burst)
             while (left := self._left()) > timedelta(0):
                 was_held = was_held or left > self.habits.limits.apart
-                self.pause(left)
+                self.pause(min(left, self.habits.limits.look))
             ring = self.bell.look()
             if ring.count and ring.mark != self.diary.read().told:
                 self.diary.note_wake(self.now(), ring.mark)
