@@ -20,7 +20,8 @@ import pytest
 from real_home import RealHome
 from speaking import Speaker, until
 from warmline import daemon
-from warmline.interfaces.cli import wake_opencode
+from warmline.errors import DaemonError, InvalidInputError
+from warmline.interfaces.cli import wake_codex, wake_opencode
 
 WAITING = "1 message waits for you on the warmline line"
 LIMIT_SECONDS = 20
@@ -209,7 +210,7 @@ def test_codex_is_woken_where_its_newest_turn_was_that_is_still_there(
 
 
 @contextmanager
-def opencode() -> Iterator[tuple[str, list[tuple[str, Any]]]]:
+def opencode(said: bytes | None = None) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
     asked: list[tuple[str, Any]] = []
 
     class Server(http.server.BaseHTTPRequestHandler):
@@ -218,7 +219,7 @@ def opencode() -> Iterator[tuple[str, list[tuple[str, Any]]]]:
 
         def do_GET(self) -> None:
             sessions = [{"id": name, "time": {"updated": at}} for name, at in (("old", 1), ("new", 3), ("older", 0))]
-            self._say(200, json.dumps(sessions).encode())
+            self._say(200, json.dumps(sessions).encode() if said is None else said)
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
@@ -255,10 +256,44 @@ def test_the_session_of_opencode_that_was_used_last_begins_a_turn(
     assert body["parts"][0]["text"].startswith(WAITING)
 
 
-@pytest.mark.parametrize("server", ["http://example.org", "https://127.0.0.1:1", "127.0.0.1:4096"])
-def test_a_server_of_another_machine_is_told_nothing(
-    line: RealHome, owner: Speaker, docs: Speaker, server: str
+@pytest.mark.parametrize(
+    ("server", "why"),
+    [
+        ("http://example.org", b"no server of opencode on this machine"),
+        ("https://127.0.0.1:1", b"no server of opencode on this machine"),
+        ("127.0.0.1:4096", b"no server of opencode on this machine"),
+        ("http://127.0.0.1@example.org", b"no server of opencode on this machine"),
+        ("http://[", b"no URL"),
+        ("http://127.0.0.1:70000", b"no URL"),
+    ],
+)
+def test_a_server_of_another_machine_or_none_is_refused_before_a_message_comes(
+    line: RealHome, docs: Speaker, server: str, why: bytes
 ) -> None:
-    send(owner)
     done = line.run("wake", "--as", "docs", "--via", "opencode", "--once", "--server", server)
-    assert (done.returncode, b"no server of opencode on this machine" in done.stderr) == (2, True)
+    assert (done.returncode, why in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("said", [b"{}", b"5", b'["x"]', b'[{"id": 1}]', b"[" * 100_000, b"<html>", b"\xff"])
+def test_what_is_no_opencode_is_told_of_and_begins_no_turn(said: bytes) -> None:
+    with opencode(said) as (server, asked), pytest.raises(DaemonError, match="opencode"):
+        wake_opencode.wake(server, None, "3 messages wait", 5)
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "{",
+        "[" * 20_000,
+        '{"type": "agent-turn-complete"}',
+        '{"type": "agent-turn-complete", "thread-id": ["a"]}',
+        '{"type": "agent-turn-complete", "thread-id": "\\u0000"}',
+        '{"type": "agent-turn-complete", "thread-id": "\\ud800"}',
+        '{"type": "agent-turn-complete", "thread-id": "a b"}',
+        json.dumps({"type": "agent-turn-complete", "thread-id": "x" * 201}),
+    ],
+)
+def test_what_is_no_event_of_codex_is_refused(told: str) -> None:
+    with pytest.raises(InvalidInputError, match="no event"):
+        wake_codex.session_of(told)

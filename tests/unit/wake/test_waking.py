@@ -213,7 +213,19 @@ def test_an_agent_hears_how_many_wait_and_nothing_else() -> None:
     assert str(Wake(2, was_held=True)).startswith("2 messages wait for you on the warmline line (some of them ")
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"woken": ["x"], "told": null, "sessions": []}', "[]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[]",
+        "[" * 100_000,
+        '{"woken": ["x"], "told": null, "sessions": []}',
+        '{"woken": ["2026-01-01T00:00:00"], "told": null, "sessions": []}',
+        '{"woken": [], "told": 5, "sessions": []}',
+        '{"woken": [], "told": null, "sessions": [5]}',
+    ],
+)
 def test_a_damaged_diary_is_no_free_budget(diary: Diary, text: str) -> None:
     diary.path.parent.mkdir(exist_ok=True)
     diary.path.write_text(text)

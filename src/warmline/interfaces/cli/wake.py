@@ -75,6 +75,10 @@ def _wake(options: argparse.Namespace) -> int:
     token, diary = _token(home.client_token(options.name)), Diary(home, options.name)
     if options.event is not None:
         _take_event(options, diary)
+    if options.via == "opencode":
+        from warmline.interfaces.cli import wake_opencode
+
+        wake_opencode.place_of(options.server)  # now, and not with the first message
     agent = options.agent
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGIO})  # by which Linux tells of a new file; for all threads
     leave_with(agent, EXIT_NOTHING)

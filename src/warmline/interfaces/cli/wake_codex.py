@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Sequence
 
 from warmline.errors import DaemonError, InvalidInputError
+
+NO_EVENT = "this is no event that codex tells of: it is for its `notify` alone"
+
+_SESSION = re.compile(r"[!-~]{1,200}")
+"""An id of a session, which becomes a word of a command: today a UUID."""
 
 
 def session_of(event: str) -> str | None:
@@ -17,9 +23,12 @@ def session_of(event: str) -> str | None:
     try:
         said = json.loads(event)
         session = said["thread-id"] if said["type"] == "agent-turn-complete" else None
-    except (ValueError, KeyError, TypeError) as error:
-        raise InvalidInputError("this is no event that codex tells of: it is for its `notify` alone") from error
-    return session if session is None else str(session)
+        is_right = session is None or _SESSION.fullmatch(session) is not None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InvalidInputError(NO_EVENT) from error
+    if not is_right:
+        raise InvalidInputError(NO_EVENT)
+    return session
 
 
 def wake(program: str, sessions: Sequence[str], text: str, limit_seconds: float) -> str:

@@ -15,16 +15,26 @@ LOCAL = ("127.0.0.1", "localhost", "::1")
 PASSWORD, USER = "OPENCODE_SERVER_PASSWORD", "OPENCODE_SERVER_USERNAME"  # names of variables
 
 
+def place_of(server: str) -> tuple[str, int]:
+    """Return the host and port of a server. Raises InvalidInputError for one on another machine, or none."""
+    try:
+        place = urlsplit(server)
+        host, port = place.hostname, place.port or 80
+    except ValueError as error:
+        raise InvalidInputError(f"{server!a} is no URL: write http://127.0.0.1:4096") from error
+    if place.scheme != "http" or host not in LOCAL:
+        raise InvalidInputError(f"{server!a} is no server of opencode on this machine: write http://127.0.0.1:4096")
+    return host, port
+
+
 def wake(server: str, session: str | None, text: str, limit_seconds: float) -> str:
     """Have the session, else the one that was used last, begin a turn; return its id.
 
-    Raises InvalidInputError for a server on another machine, and DaemonError.
+    Raises as `place_of`, and DaemonError.
     """
-    place = urlsplit(server)
-    if place.scheme != "http" or place.hostname not in LOCAL:
-        raise InvalidInputError(f"{server!a} is no server of opencode on this machine: write http://127.0.0.1:4096")
+    host, port = place_of(server)
     try:
-        connection = http.client.HTTPConnection(place.hostname, place.port or 80, timeout=limit_seconds)
+        connection = http.client.HTTPConnection(host, port, timeout=limit_seconds)
         chosen = session or _newest(connection)
         _call(
             connection,
@@ -32,7 +42,7 @@ def wake(server: str, session: str | None, text: str, limit_seconds: float) -> s
             f"/session/{quote(chosen, safe='')}/prompt_async",
             {"parts": [{"type": "text", "text": text}]},
         )
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
         raise DaemonError(f"no opencode answers at {server} ({error}): start it with `opencode --port N`") from error
     return chosen
 
@@ -41,7 +51,10 @@ def _newest(connection: http.client.HTTPConnection) -> str:
     sessions = _call(connection, "GET", "/session", None)
     if not sessions:
         raise DaemonError("opencode has no session yet: begin one, or name it with --session")
-    return str(max(sessions, key=lambda each: each["time"]["updated"])["id"])
+    try:
+        return str(max(sessions, key=lambda each: each["time"]["updated"])["id"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DaemonError("what answers there is no opencode: name its server with --server") from error
 
 
 def _call(connection: http.client.HTTPConnection, method: str, path: str, body: object) -> Any:  # noqa: ANN401  # JSON

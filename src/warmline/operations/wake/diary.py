@@ -54,12 +54,12 @@ class Diary:
         try:
             said = json.loads(self.path.read_bytes())
             page = Page(tuple(said["woken"]), said["told"], tuple(said["sessions"]))
-            _ = [each.utcoffset() or each for each in page.times]
+            _check(page)
         except FileNotFoundError:
             return Page()
         except OSError as error:
             raise ConfigurationError(f"{self.path} cannot be read ({error.strerror})") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ConfigurationError(f"{self.path} is damaged: remove it, and the wakes are counted anew") from error
         return page
 
@@ -127,3 +127,11 @@ class Diary:
             raise ConfigurationError(f"{self.path} cannot be written ({error.strerror})") from error
         finally:
             draft.unlink(missing_ok=True)
+
+
+def _check(page: Page) -> None:
+    """Raise ValueError, or TypeError, unless it could have been written here."""
+    if any(each.tzinfo is None for each in page.times) or not all(
+        isinstance(each, str) for each in (page.told or "", *page.sessions)
+    ):
+        raise ValueError("that is no page")
