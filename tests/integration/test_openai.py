@@ -144,11 +144,13 @@ def test_what_cannot_be_asked_is_refused_in_openais_shape(owner: Speaker, chat: 
     assert reply.status == status
     assert reply.json["error"].keys() == {"message", "type", "param", "code"}
     assert reply.json["error"]["type"] == "invalid_request_error"
+    assert reply.json["error"]["code"] == {400: "InvalidInputError", 413: "BodyTooLargeError", 422: None}[status]
 
 
 def test_what_it_does_not_know_is_let_be(owner: Speaker) -> None:
-    more = {"temperature": 0.5, "n": 1, "tools": [], "stream_options": None, "user": "x", "seed": 1}
+    more = {"temperature": 0.5, "n": 1, "tools": [], "stream_options": None, "stream": None, "seed": 1}
     assert complete(owner, **more).status == 200
+    assert complete(owner, stream=True, stream_options={"include_usage": None}).status == 200
 
 
 def test_a_question_that_failed_is_a_502_and_is_not_asked_again(line: RealHome, owner: Speaker, begin: Begin) -> None:
@@ -172,6 +174,21 @@ def test_a_stream_whose_question_failed_ends_with_an_error(owner: Speaker, begin
     connection.close()
     assert b'"error"' in events[-3]
     assert events[-2] == b"data: [DONE]"
+
+
+def test_a_stream_whose_key_is_revoked_ends_with_an_error_and_not_like_an_answer(
+    line: RealHome, owner: Speaker, begin: Begin
+) -> None:
+    gone, bob = begin("gone", "bob")
+    (mine,) = [each["id"] for each in owner.ok("GET", "/v1/credentials")["credentials"] if each["name"] == "gone"]
+    connection = gone.begin("POST", "/v1/chat/completions", {"model": "bob", "messages": [user("?")], "stream": True})
+    batch = bob.ok("POST", "/v1/mailboxes/receive", {"wait": 5})
+    owner.ok("POST", f"/v1/credentials/{mine}/revoke")
+    bob.ok("POST", f"/v1/batches/{batch['token']}/messages/{batch['messages'][0]['id']}/reply", {"body": "secret"})
+    events = connection.getresponse().read().split(b"\n\n")
+    connection.close()
+    assert json.loads(events[-2].removeprefix(b"data: "))["error"]["code"] == "invalid_api_key"
+    assert b"secret" not in b"".join(events)
 
 
 def test_a_client_that_leaves_leaves_the_question_on_the_line(owner: Speaker, begin: Begin) -> None:

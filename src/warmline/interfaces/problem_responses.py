@@ -19,6 +19,9 @@ OPENAI_CODES = {
 }
 """What their programs know by a name of its own; other errors keep ours."""
 
+NO_TYPE = "about:blank"
+"""Of a problem that its status says it all (RFC 9457, 4.2.1)."""
+
 OPENAI_PATHS = ("/v1/chat/", "/v1/models")
 
 
@@ -40,7 +43,7 @@ def shown(view: ProblemView, path: str, headers: Mapping[str, str] | None = None
         return JSONResponse(view.model_dump(), view.status, headers, media_type="application/problem+json")
     kind = "invalid_request_error" if view.status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
     name = view.type.rpartition(":")[2]
-    code = OPENAI_CODES.get(name, name)
+    code = None if view.type == NO_TYPE else OPENAI_CODES.get(name, name)
     param = "model" if code == "model_not_found" else None
     refused = RefusedView(message=view.detail, type=kind, param=param, code=code)
     return JSONResponse(RefusalView(error=refused).model_dump(), view.status, headers)

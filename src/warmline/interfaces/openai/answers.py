@@ -55,12 +55,12 @@ class Writing:
                 said += step.data.text
                 yield self._chunk({"content": step.data.text})
         else:
-            yield _failed(f"there is no answer yet: the question goes on, under the ticket {self.id}")
+            yield failed(f"there is no answer yet: the question goes on, under the ticket {self.id}")
         yield b"data: [DONE]\n\n"
 
     def _ended(self, answer: AnswerView, said: str, *, with_usage: bool) -> Iterator[bytes]:
         if answer.outcome == "failed":
-            yield _failed(answer.text or "")
+            yield failed(answer.text or "")
             return
         text = text_of(answer)
         rest = text[len(said) :] if text.startswith(said) else f"\n\n{text}"
@@ -92,8 +92,9 @@ def _source(citation: CitationView) -> str:
     return f"- {where}" if citation.status == "verified" else f"- {where} ({citation.status})"
 
 
-def _failed(reason: str) -> bytes:
-    return _event({"error": {"message": reason, "type": "server_error", "param": None, "code": "failed"}})
+def failed(reason: str, code: str = "failed") -> bytes:
+    """Write the error that a stream ends with."""
+    return _event({"error": {"message": reason, "type": "server_error", "param": None, "code": code}})
 
 
 def _event(data: Json) -> bytes:

@@ -45,7 +45,7 @@ class Turn(BaseModel):
 class StreamOptions(BaseModel):
     """What else a stream tells."""
 
-    include_usage: bool = False
+    include_usage: bool | None = False
 
 
 class Completion(BaseModel):
@@ -53,7 +53,7 @@ class Completion(BaseModel):
 
     model: Annotated[str, Field(min_length=1, max_length=200)]
     messages: Annotated[list[Turn], Field(min_length=1, max_length=MAX_TURNS)]
-    stream: bool = False
+    stream: bool | None = False
     stream_options: StreamOptions | None = None
     n: Annotated[int | None, Field(ge=1, le=1, description="one answer")] = None
 

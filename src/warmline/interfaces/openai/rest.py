@@ -10,9 +10,10 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from warmline.errors import UnauthorizedError, UnknownMailboxError
-from warmline.interfaces.openai.answers import Writing
+from warmline.interfaces.openai.answers import Writing, failed
 from warmline.interfaces.openai.forms import Completion
 from warmline.interfaces.openai.models import asked, models
+from warmline.interfaces.problem_responses import OPENAI_CODES
 from warmline.interfaces.rest_questions import until_ended
 from warmline.interfaces.rest_shared import (
     LIMITS,
@@ -78,7 +79,7 @@ async def complete_chat(
     question_id = accepted.question.message.id
     writing = Writing(question_id, chat.model, accepted.question.message.body)
     if chat.stream:
-        with_usage = chat.stream_options is not None and chat.stream_options.include_usage
+        with_usage = chat.stream_options is not None and bool(chat.stream_options.include_usage)
         steps = until_ended(bridge, by, question_id, places)
         return StreamingResponse(
             _checked(writing.chunks(steps, with_usage=with_usage), check),
@@ -97,11 +98,12 @@ async def complete_chat(
 
 
 async def _checked(events: AsyncIterator[bytes], check: Callable[[], object]) -> AsyncIterator[bytes]:
-    """Pass events on until the speaker's credential is good no more."""
+    """Pass events on until the speaker's credential is good no more; then end with an error, as no answer ends."""
     async for event in events:
         try:
             check()
-        except UnauthorizedError:
+        except UnauthorizedError as error:
+            yield failed(str(error), OPENAI_CODES["UnauthorizedError"])
             return
         yield event
 
