@@ -150,6 +150,12 @@ def test_secrets_are_masked_in_resources_and_a_secret_of_several_lines_cannot_be
     assert not [each for each in PRIVATE_KEY.split("\n") if each and each in whole]
 
 
+@pytest.mark.parametrize("lines", ["L3-L1", "L10-L5", "L0-L0", "L1-L1000000000000", "L", "1-2"])
+def test_lines_that_are_none_are_an_error_and_not_an_empty_text(owner: Speaker, lines: str) -> None:
+    said = ask(owner, "resources/read", {"uri": f"memory://notes/exporter.md#{lines}"})
+    assert "lines are written as #L10-L20" in said["error"]["message"]
+
+
 def test_who_may_not_ask_sees_nothing_of_the_memory(owner: Speaker, begin: Begin) -> None:
     ann, *_ = begin("ann", "bob")
     conversation = owner.ok("GET", "/v1/conversations")["conversations"][-1]["id"]

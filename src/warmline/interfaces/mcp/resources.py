@@ -125,8 +125,8 @@ class Resources:
         first, last = 1, MAX_LINES
         if fragment:
             found = LINES.fullmatch(fragment)
-            if found is None:
-                raise MCPError(types.INVALID_PARAMS, "lines are written as #L10-L20")
+            if found is None or int(found[2] or found[1]) < int(found[1]):
+                raise MCPError(types.INVALID_PARAMS, "lines are written as #L10-L20, the first one first")
             first = int(found[1])
             last = min(int(found[2] or first), first + MAX_LINES - 1)
         text = await self._line.memory.lines(unquote(path), first, last, by.memories)
