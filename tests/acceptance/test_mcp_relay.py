@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -184,3 +185,33 @@ def test_the_first_call_starts_the_daemon(line: RealHome, start: Start) -> None:
     relay = start("docs")
     assert relay.initialize()["serverInfo"]["name"] == "warmline"
     assert line.json("status")["pid"]
+
+
+@pytest.mark.parametrize("held", [b"", b"\n", b"two words", b"\xff", "\u0661".encode()])
+def test_a_file_without_a_token_is_named_before_anything_is_read(line: RealHome, tmp_path: Path, held: bytes) -> None:
+    file = tmp_path / "token"
+    file.write_bytes(held)
+    done = line.run("mcp", "--token-file", str(file), stdin=b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert f"{file} holds no token".encode() in done.stderr
+
+
+def test_a_relay_that_nobody_hears_any_more_leaves_and_lets_go_though_its_input_stays_open(
+    line: RealHome, talk: Talk
+) -> None:
+    relay = subprocess.Popen(
+        [*line.program, "mcp"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "WARMLINE_TOKEN": talk.tokens["docs"]},
+    )
+    assert relay.stdin is not None
+    assert relay.stdout is not None
+    call = {"name": "receive_messages", "arguments": {"wait_seconds": 50}}
+    relay.stdin.write(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}).encode() + b"\n")
+    relay.stdin.flush()
+    until(lambda: line.json("status")["receiving"] == 1)
+    relay.stdout.close()
+    with relay:
+        assert relay.wait(5) == 0
+        until(lambda: line.json("status")["receiving"] == 0)

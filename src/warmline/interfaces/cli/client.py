@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 from warmline import __version__, daemon, errors
@@ -217,7 +218,7 @@ class Client:
         token = os.environ.get(TOKEN_VARIABLE) if self._token is None else self._token
         if token is None:
             return self.home.read_token()
-        if not token or not all("!" <= character <= "~" for character in token):
+        if not _is_token(token):
             # Whoever meant to speak as somebody else does not become the owner by a slip.
             raise errors.InvalidInputError(
                 f"{TOKEN_VARIABLE} is set and holds no token: give it one, or unset it to speak as the owner"
@@ -239,6 +240,17 @@ class Client:
             self._connection = None
 
 
+def token_in(file: Path) -> str:
+    """Return the token that a file holds. Raises InvalidInputError when it holds none."""
+    try:
+        token = file.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        token = ""
+    if not _is_token(token):
+        raise errors.InvalidInputError(f"{file} holds no token that can be read: run `warmline connect`")
+    return token
+
+
 def client_for(home: str | None, *, start: bool = True) -> Client:
     """Make a client of the named home, or of the default one, that is closed at exit.
 
@@ -251,6 +263,10 @@ def client_for(home: str | None, *, start: bool = True) -> Client:
     client = Client(found, start=start)
     atexit.register(client.close)
     return client
+
+
+def _is_token(text: str) -> bool:
+    return bool(text) and all("!" <= character <= "~" for character in text)
 
 
 def _key_header(key: str | None) -> dict[str, str]:

@@ -18,7 +18,7 @@ from warmline.errors import (
     WarmlineError,
 )
 from warmline.ids import new_message_id
-from warmline.interfaces.cli.client import Client
+from warmline.interfaces.cli.client import Client, token_in
 
 if TYPE_CHECKING:
     from warmline.operations.connect.record import Record
@@ -84,13 +84,12 @@ def _revoke(owner: Client, name: str, record: Record) -> None:
 
 def _is_good(owner: Client, name: str) -> bool:
     try:
-        token = owner.home.client_token(name).read_text("ascii").strip()
-    except (OSError, ValueError):
+        client = Client(owner.home, token=token_in(owner.home.client_token(name)))
+    except InvalidInputError:
         return False
-    client = Client(owner.home, token=token)
     try:
         client.call("GET", "/v1/mailboxes")
-    except (UnauthorizedError, InvalidInputError):
+    except UnauthorizedError:
         return False
     finally:
         client.close()

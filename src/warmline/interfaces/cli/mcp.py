@@ -50,16 +50,18 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _mcp(arguments: argparse.Namespace) -> int:
     """Speak MCP over standard input and output, as the agent that starts this; `warmline connect` has it start so."""
     from warmline.interfaces.cli.client import Client, client_for
+    from warmline.interfaces.cli.leaving import leave_with
 
     home = client_for(arguments.home).home
     token = _token(home, arguments.name, arguments.token_file)
+    leave_with(None, 0)  # an agent that was killed may have left its end of our input to others
     Relay(lambda: Client(home, token=token), sys.stdout.fileno()).run(sys.stdin.buffer)
     return 0
 
 
 def _token(home: Home, name: str | None, file: Path | None) -> str | None:
     """Return the token to show; None: the one of WARMLINE_TOKEN. Never the owner's by default."""
-    from warmline.interfaces.cli.client import TOKEN_VARIABLE
+    from warmline.interfaces.cli.client import TOKEN_VARIABLE, token_in
 
     if name is not None:
         file = home.client_token(name)
@@ -67,10 +69,7 @@ def _token(home: Home, name: str | None, file: Path | None) -> str | None:
         if TOKEN_VARIABLE in os.environ:
             return None
         raise InvalidInputError("say who speaks: `warmline connect` sets an agent up, with a credential of its own")
-    try:
-        return file.read_text(encoding="ascii").strip()
-    except (OSError, ValueError) as error:
-        raise InvalidInputError(f"{file} holds no token that can be read: run `warmline connect` again") from error
+    return token_in(file)
 
 
 @dataclass(slots=True)

@@ -19,8 +19,6 @@ from warmline.interfaces.cli.arguments import add_json, whole
 from warmline.interfaces.cli.output import hint, show_json
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from warmline.operations.wake.diary import Diary
     from warmline.operations.wake.habits import Habits, Quiet
     from warmline.operations.wake.waking import Waker
@@ -66,13 +64,14 @@ def _wake(options: argparse.Namespace) -> int:
     it is time to wake the agent. 4: somebody waits for this agent already, it has ended, or nobody sits before it.
     """
     from warmline.home import find_home
+    from warmline.interfaces.cli.client import token_in
     from warmline.interfaces.cli.leaving import leave_with
     from warmline.operations.wake.diary import Diary
 
     if os.environ.get(ATTENDED_VARIABLE) == "0" and os.environ.get(ANYWAY_VARIABLE) != "1":
         return EXIT_NOTHING
     home = find_home(options.home)
-    token, diary = _token(home.client_token(options.name)), Diary(home, options.name)
+    token, diary = token_in(home.client_token(options.name)), Diary(home, options.name)
     if options.event is not None:
         _take_event(options, diary)
     if options.via == "opencode":
@@ -144,13 +143,6 @@ def _deliver(options: argparse.Namespace, diary: Diary, text: str) -> None:
         sessions = [options.session] if options.session else list(diary.read().sessions)
         woken = wake_codex.wake(options.program, sessions, text, limit)
     hint(f"woken: {woken}")
-
-
-def _token(file: Path) -> str:
-    try:
-        return file.read_text(encoding="ascii").strip()
-    except (OSError, ValueError) as error:
-        raise InvalidInputError(f"{file} holds no token that can be read: run `warmline connect` first") from error
 
 
 def _quiet(text: str) -> Quiet:
