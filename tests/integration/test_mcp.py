@@ -244,6 +244,20 @@ def test_the_five_old_names_work_with_their_old_arguments(owner: Speaker, begin:
     assert "credential" in refused(owner, "check_messages", **{**a, "token": "0" * 64})
 
 
+@pytest.mark.parametrize(
+    "metadata", [{"files_involved": 5}, {"files_involved": None}, {"action_type": "x" * 12_000}, {"action_type": {}}]
+)
+def test_what_another_sends_along_loses_no_message_of_an_old_session(
+    owner: Speaker, metadata: dict[str, object]
+) -> None:
+    made = json.loads(call(owner, "create_conversation", my_role="one", partner_role="two"))
+    a = Speaker(owner.home, made["session_a_token"])
+    a.ok("POST", "/v1/messages", {"to": "two", "body": "hi", "metadata": metadata})
+    b = {"conversation_id": made["conversation_id"], "session_id": "b", "token": made["session_b_token"]}
+    (shown,) = json.loads(call(owner, "check_messages", **b))["messages"]
+    assert "| hi\n" in shown["message"]
+
+
 @pytest.mark.parametrize(("method", "status"), [("GET", 405), ("DELETE", 405), ("PUT", 405)])
 def test_there_is_no_stream_and_no_session(owner: Speaker, method: str, status: int) -> None:
     for more in ({}, {"MCP_Protocol_Version": "2025-06-18"}, {"MCP_Protocol_Version": "2026-07-28"}):

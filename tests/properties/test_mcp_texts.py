@@ -84,10 +84,14 @@ def test_a_message_is_a_block_of_its_text_from_there_on(text: str, sender: str, 
     assert text.encode("utf-8", "replace").decode()[at:].startswith(block.text)
 
 
-@given(st.lists(texts, max_size=5), st.lists(st.text(max_size=5000), max_size=20))
-def test_messages_of_the_old_bridge_are_json_below_10_kb(bodies: list[str], files: list[str]) -> None:
+anything = st.recursive(st.none() | st.integers() | st.text(max_size=5000), st.lists, max_leaves=5)
+long_escapes = st.sampled_from(['"', "\\", "\x01", "\n", "é", "\U0001f600"]).map(lambda each: each * 16_000)
+
+
+@given(st.lists(texts, max_size=5), anything | long_escapes, anything | st.lists(long_escapes, max_size=20))
+def test_messages_of_the_old_bridge_are_json_below_10_kb(bodies: list[str], action: object, files: object) -> None:
     common = {"sender": "a", "trust": "credential", "kind": "note", "deliveries": 1, "timestamp": "t"}
-    metadata = {"action_type": "info" * 50, "files_involved": files}
+    metadata = {"action_type": action, "files_involved": files}
     messages = [{**common, "id": f"{n}", "message": each, "metadata": metadata} for n, each in enumerate(bodies)]
     shown = legacy_messages_text({"conversation_id": "c", "messages": messages})
     assert len(shown.encode("utf-8", "replace")) <= LIMIT

@@ -21,6 +21,10 @@ MAX_BYTES = 9_900
 LINE_BYTES = 300
 """Kept for the lines that say how to go on."""
 
+MAX_FILES = 5
+ABOUT_BYTES = 1_000
+"""For what else a message of the old bridge tells: its action, and its first files."""
+
 PLACES_BYTES = 6_000
 """For the places that an answer cites: fifty of usual length."""
 
@@ -85,8 +89,6 @@ def legacy_messages_text(found: Mapping[str, Any]) -> str:
 
 def _told(fence: Fence, message: Json, room: int) -> dict[str, Any]:
     """Return a message of the old bridge, as much of its text as there is room, and what it weighs if not all."""
-    files = [begun(str(each), LINE_BYTES) for each in message["metadata"].get("files_involved", ())][:5]
-    metadata = {"action_type": message["metadata"].get("action_type", ""), "files_involved": files}
 
     def told(text: str) -> dict[str, Any]:
         is_cut = (
@@ -94,13 +96,25 @@ def _told(fence: Fence, message: Json, room: int) -> dict[str, Any]:
         )
         return {
             **message,
-            "metadata": metadata,
+            "metadata": _about(message["metadata"]),
             "message": fenced_message(fence, {**message, "message": text}),
             **is_cut,
         }
 
     fitting = _fitting(lambda text: json.dumps(told(text), ensure_ascii=False), message["message"], room)
     return told(fitting)
+
+
+def _about(metadata: Json) -> dict[str, Any]:
+    """Return what the old bridge's clients sent along, as far as there is room. Another's may hold anything."""
+    files = metadata.get("files_involved")
+    said = [str(each) for each in (metadata.get("action_type", ""), *(files if isinstance(files, list) else ()))]
+    shown, room = [], ABOUT_BYTES
+    for each in said[: 1 + MAX_FILES]:
+        text = begun("".join(c if c.isprintable() else " " for c in each[:LINE_BYTES]), LINE_BYTES)
+        room -= len(json.dumps(text, ensure_ascii=False).encode())
+        shown.append(text if room >= 0 else "")
+    return {"action_type": shown[0], "files_involved": [each for each in shown[1:] if each]}
 
 
 def passages_text(passages: Sequence[Passage]) -> str:
