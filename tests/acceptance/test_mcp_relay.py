@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,9 @@ import pytest
 from mcp_process import META, MODERN, McpProcess
 from real_home import RealHome, wait_until_gone
 from talk import QUESTION, QUOTE, Talk, until
+from warmline.home import Home
+from warmline.interfaces.cli.client import Client
+from warmline.interfaces.cli.mcp import Relay
 
 Start = Callable[[str], McpProcess]
 
@@ -215,3 +219,32 @@ def test_a_relay_that_nobody_hears_any_more_leaves_and_lets_go_though_its_input_
     with relay:
         assert relay.wait(5) == 0
         until(lambda: line.json("status")["receiving"] == 0)
+
+
+class SlowToClose(Client):
+    """Holds its thread up after the answer, as a busy machine may."""
+
+    def __init__(self, home: Home, token: str, may_close: threading.Event) -> None:
+        super().__init__(home, token=token)
+        self._may_close = may_close
+
+    def close(self) -> None:
+        assert self._may_close.wait(5)
+        super().close()
+
+
+def test_an_id_is_free_again_once_its_answer_was_said(line: RealHome, talk: Talk) -> None:
+    may_close, (read_input, write_input), (read_output, write_output) = threading.Event(), os.pipe(), os.pipe()
+    relay = Relay(lambda: SlowToClose(line.home, talk.tokens["docs"], may_close), write_output)
+    with os.fdopen(read_input, "rb") as lines, os.fdopen(read_output, "rb") as said:
+        running = threading.Thread(target=relay.run, args=(lines,))
+        running.start()
+        try:
+            for _ in range(3):
+                os.write(write_input, b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
+                assert json.loads(said.readline()) == {"jsonrpc": "2.0", "id": 1, "result": {}}
+        finally:
+            may_close.set()
+            os.close(write_input)
+            running.join(5)
+            os.close(write_output)

@@ -76,6 +76,7 @@ def _token(home: Home, name: str | None, file: Path | None) -> str | None:
 class Flight:
     """A request that was not answered yet."""
 
+    name: str
     client: Client
     is_cancelled: bool = False
 
@@ -128,13 +129,13 @@ class Relay:
             self._begin(number, message, line)
 
     def _begin(self, number: int, message: Message, line: bytes) -> None:
-        name, flight = _name(message["id"]), Flight(self._connect())
+        flight = Flight(_name(message["id"]), self._connect())
         with self._table:
-            trouble = "another request has that id" if name in self._in_flight else None
+            trouble = "another request has that id" if flight.name in self._in_flight else None
             if len(self._in_flight) >= MAX_IN_FLIGHT:
                 trouble = "too many requests are in flight: wait for an answer"
             if trouble is None:
-                self._in_flight[name] = flight
+                self._in_flight[flight.name] = flight
         if trouble is not None:
             self._say(_error(message["id"], INVALID_REQUEST, trouble))
             return
@@ -154,11 +155,10 @@ class Relay:
         try:
             self._pass_on(flight, f"mcp-{self._key}-{number}", message, line)
         except WarmlineError as error:
-            self._say_of(flight, _error(message["id"], INTERNAL_ERROR, str(error)))
+            self._conclude(flight, _error(message["id"], INTERNAL_ERROR, str(error)))
         finally:
             flight.client.close()
-            with self._table:
-                self._in_flight.pop(_name(message["id"]), None)
+            self._forget(flight)
             self._threads.discard(threading.current_thread())
 
     def _pass_on(self, flight: Flight, key: str, message: Message, line: bytes) -> None:
@@ -181,20 +181,31 @@ class Relay:
         if response.headers.get_content_type() != "text/event-stream":
             said = _reply_of(response, message)
             self._note_version(message, said)
-            self._say_of(flight, said)
+            self._conclude(flight, said)
             return True
         for line in response:
             if line.startswith(b"data:") and (data := line[5:].strip()):
                 said = json.loads(data)
-                self._note_version(message, said)
-                self._say_of(flight, said)
                 if "id" in said and "method" not in said:
+                    self._note_version(message, said)
+                    self._conclude(flight, said)
                     return True
+                self._say_of(flight, said)
         return False
 
     def _note_version(self, message: Message, said: Message) -> None:
         if message["method"] == "initialize" and "result" in said:
             self._version = said["result"].get("protocolVersion")
+
+    def _conclude(self, flight: Flight, answer: Message) -> None:
+        """Say its answer. Its id is free before: who has the answer may use it again, or put one request more."""
+        self._forget(flight)
+        self._say_of(flight, answer)
+
+    def _forget(self, flight: Flight) -> None:
+        with self._table:
+            if self._in_flight.get(flight.name) is flight:
+                del self._in_flight[flight.name]
 
     def _say_of(self, flight: Flight, message: Message) -> None:
         if not flight.is_cancelled:
