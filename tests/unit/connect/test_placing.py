@@ -139,7 +139,9 @@ def test_folders_that_were_made_go_with_the_file_unless_they_are_used_since(reco
     assert sorted(each.name for each in (tmp_path / "a").iterdir()) == ["mine"]
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"clients": {"cursor": {"places": 1}}}', '{"clients": 1}'])
+@pytest.mark.parametrize(
+    "text", ["", "[" * 100_000, "[]", "{}", '{"clients": {"cursor": {"places": 1}}}', '{"clients": 1}']
+)
 def test_a_damaged_record_is_said_to_be_one(text: str, record: Record) -> None:
     record.path.write_text(text)
     with pytest.raises(ConfigurationError, match="is damaged"):

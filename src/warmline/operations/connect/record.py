@@ -94,7 +94,7 @@ class Record:
             return {}
         except OSError as error:
             raise ConfigurationError(f"{self.path} cannot be read ({error.strerror})") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ConfigurationError(
                 f"{self.path} is damaged: move it away, and take the entries of Warmline out of your clients by hand"
             ) from error
