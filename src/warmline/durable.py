@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,20 @@ def writing_durably(path: Path, *, only_new: bool = False) -> Iterator[BinaryIO]
         yield file
         file.flush()
         os.fsync(file.fileno())
+
+
+def write_anew(path: Path, content: bytes) -> None:
+    """Put this in the place of what the file holds, if it is there, durably: others see one or the other, whole.
+
+    Raises OSError, and then it is as it was.
+    """
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with writing_durably(draft, only_new=True) as file:
+            file.write(content)
+        put_in_place(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def put_in_place(draft: Path, path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from warmline.durable import put_in_place, sync, writing_durably
+from warmline.durable import put_in_place, sync, write_anew, writing_durably
 
 
 @pytest.fixture
@@ -50,6 +50,19 @@ def test_a_draft_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
     (tmp_path / "draft").write_bytes(b"new")
     put_in_place(tmp_path / "draft", tmp_path / "file")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("file", b"new")]
+
+
+def test_what_is_written_anew_takes_the_place_of_what_was_there_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    for content in (b"first", b"second"):
+        write_anew(tmp_path / "file", content)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("file", b"second")]
+
+
+def test_what_cannot_be_written_anew_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "file").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_anew(tmp_path / "file", b"content")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_what_is_not_there_cannot_be_synced(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from tomlkit.exceptions import TOMLKitError
 from warmline.agents import AgentPlan, Configuration
 from warmline.configuration.keys import KEYS
 from warmline.configuration.reading import AGENTS, FALLBACK, LISTEN, document_of, parse, read_text
-from warmline.durable import put_in_place, sync, writing_durably
+from warmline.durable import sync, write_anew
 from warmline.errors import ConfigurationError, ConflictError, UnknownAgentError
 
 ALWAYS_WRITTEN = ("kind", "program", "mode")
@@ -201,13 +200,7 @@ def _by_name(configuration: Configuration) -> dict[str, AgentPlan]:
 
 def _replace(path: Path, content: bytes) -> None:
     """Write the file anew, closed to others, durably. One that is a link stays one."""
-    target = path.resolve()
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
-        with writing_durably(draft, only_new=True) as file:
-            file.write(content)
-        put_in_place(draft, target)
+        write_anew(path.resolve(), content)
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be written ({error.strerror}): mend that") from error
-    finally:
-        draft.unlink(missing_ok=True)

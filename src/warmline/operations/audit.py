@@ -6,7 +6,6 @@ A head is one JSON object in a file that is to lie where whoever could write the
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Any
 
 import apsw
 
-from warmline.durable import put_in_place, writing_durably
+from warmline.durable import write_anew
 from warmline.errors import ConflictError, InvalidInputError, NotFoundError, StoreDamagedError
 from warmline.home import Home
 from warmline.security.key_place import find_key
@@ -155,11 +154,7 @@ def _exported(row: Row) -> ExportedHead:
 
 
 def _write(to: Path, text: str) -> None:
-    draft = to.with_name(f".{to.name}.{secrets.token_hex(8)}")
     try:
-        with writing_durably(draft, only_new=True) as file:
-            file.write(text.encode("ascii"))
-        put_in_place(draft, to)
+        write_anew(to, text.encode("ascii"))
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise InvalidInputError(f"{to} cannot be written ({error.strerror}): name another file") from error

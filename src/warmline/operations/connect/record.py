@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from warmline.durable import put_in_place, writing_durably
+from warmline.durable import write_anew
 from warmline.errors import ConfigurationError
 from warmline.home import Home
 from warmline.operations.connect.clients import Scope
@@ -104,21 +103,16 @@ class Record:
         return self.read().get(name, Connected())
 
     def keep(self, name: str, connected: Connected) -> None:
-        """Write down what is so of a client from now on; without credential and entries, nothing. Durable.
+        """Write down what is so of a client from now on; of one with nothing, nothing. Durable.
 
         Raises ConfigurationError.
         """
         clients = {**self.read(), name: connected}
         kept = {each: asdict(said) for each, said in sorted(clients.items()) if said != Connected()}
-        draft = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}")
         try:
-            with writing_durably(draft, only_new=True) as file:
-                file.write(json.dumps({"version": 1, "clients": kept}, indent=2).encode() + b"\n")
-            put_in_place(draft, self.path)
+            write_anew(self.path, json.dumps({"version": 1, "clients": kept}, indent=2).encode() + b"\n")
         except OSError as error:
             raise ConfigurationError(f"{self.path} cannot be written ({error.strerror})") from error
-        finally:
-            draft.unlink(missing_ok=True)
 
 
 def _connected(said: dict[str, Any]) -> Connected:

@@ -8,14 +8,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from warmline.durable import put_in_place, writing_durably
+from warmline.durable import write_anew
 from warmline.errors import ConfigurationError
 from warmline.home import Home
 from warmline.operations.wake.habits import DAY
@@ -83,7 +82,7 @@ class Diary:
 
         Raises ConfigurationError.
         """
-        with self._opened() as file:
+        with self._open(self._lock) as file:
             if agent is not None:
                 try:
                     fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, agent + THE_FILE)
@@ -101,11 +100,6 @@ class Diary:
             yield
 
     @contextmanager
-    def _opened(self) -> Iterator[int]:
-        with self._open(self._lock) as file:
-            yield file
-
-    @contextmanager
     def _open(self, path: Path) -> Iterator[int]:
         try:
             path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -118,15 +112,10 @@ class Diary:
             os.close(file)
 
     def _write(self, page: Page) -> None:
-        draft = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}")
         try:
-            with writing_durably(draft, only_new=True) as file:
-                file.write(json.dumps(asdict(page)).encode() + b"\n")
-            put_in_place(draft, self.path)
+            write_anew(self.path, json.dumps(asdict(page)).encode() + b"\n")
         except OSError as error:
             raise ConfigurationError(f"{self.path} cannot be written ({error.strerror})") from error
-        finally:
-            draft.unlink(missing_ok=True)
 
 
 def _check(page: Page) -> None:
