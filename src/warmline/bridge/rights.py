@@ -46,6 +46,12 @@ def check_reach(by: Credential, name: str) -> None:
         )
 
 
+def check_memory(by: Credential) -> None:
+    """Raises ForbiddenError when the credential may not ask the memory: it reads nothing of it, either."""
+    check(by, Right.ASK)
+    check_reach(by, MEMORY_MAILBOX_NAME)
+
+
 def check_conversation(by: Credential, conversation: ConversationId) -> None:
     """Raises UnknownConversationError, as if there were none, unless it is the credential's or it administers."""
     if conversation != by.conversation and not administers(by):

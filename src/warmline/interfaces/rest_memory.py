@@ -40,8 +40,6 @@ from warmline.interfaces.views.memory import (
     root_view,
 )
 from warmline.memory.report import IndexReport, OnProgress
-from warmline.model import MEMORY_MAILBOX_NAME
-from warmline.parties import Right
 from warmline.security.redaction import redact_aside
 
 memory = APIRouter(prefix="/v1/memory", tags=["memory"])
@@ -93,8 +91,7 @@ async def search(
 
     Wants what asking the memory wants: who may not ask it reads nothing of it. Secrets are masked.
     """
-    rights.check(by, Right.ASK)
-    rights.check_reach(by, MEMORY_MAILBOX_NAME)
+    rights.check_memory(by)
     started = time.perf_counter()
     found = await while_connected(request, line.memory.search(q, top, by.memories))
     ms = (time.perf_counter() - started) * 1000

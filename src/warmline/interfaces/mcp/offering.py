@@ -9,20 +9,30 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from inspect import getdoc
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import mcp_types as types
-from pydantic import BaseModel, ConfigDict
+from mcp.server.context import ServerRequestContext
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
 
 from warmline.app import Line
 from warmline.bridge.bridge import Bridge
 from warmline.parties import Credential
+
+Context = ServerRequestContext[Any, Request]
+"""What the library hands to each of the server's functions; the HTTP request is in it."""
 
 Result = TypeVar("Result")
 Wanted = TypeVar("Wanted", bound="Arguments")
 
 PROGRESS_SECONDS = 10.0
 """Between two signs of life: the least patient client gives up after sixty silent ones."""
+
+MAX_WAIT_SECONDS = 50
+"""Below that patience, for a client that hears of no progress."""
+
+Wait = Annotated[float, Field(ge=0, le=MAX_WAIT_SECONDS, description="how many seconds to wait")]
 
 
 class Arguments(BaseModel):

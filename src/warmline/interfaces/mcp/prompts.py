@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import mcp_types as types
-from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
+
+from warmline.interfaces.mcp.offering import Context
 
 ASK_MEMORY = types.Prompt(
     name="ask_memory",
@@ -21,14 +20,12 @@ TEXT = (
 )
 
 
-async def list_prompts(
-    _: ServerRequestContext[Any, Any], __: types.PaginatedRequestParams | None
-) -> types.ListPromptsResult:
+async def list_prompts(_: Context, __: types.PaginatedRequestParams | None) -> types.ListPromptsResult:
     """List it."""
     return types.ListPromptsResult(prompts=[ASK_MEMORY])
 
 
-async def get_prompt(_: ServerRequestContext[Any, Any], params: types.GetPromptRequestParams) -> types.GetPromptResult:
+async def get_prompt(_: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
     """Return it with its question. Raises MCPError."""
     question = (params.arguments or {}).get("question", "").strip()
     if params.name != ASK_MEMORY.name:

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import quote, unquote
 
 import mcp_types as types
-from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
-from starlette.requests import Request
 
 from warmline.app import Line
 from warmline.bridge import rights
 from warmline.errors import ForbiddenError, WarmlineError
 from warmline.ids import parse_message_id
 from warmline.interfaces.fencing import fenced_message
+from warmline.interfaces.mcp.offering import Context
 from warmline.interfaces.mcp.texts import begun
 from warmline.interfaces.views.messages import post_view
 from warmline.interfaces.views.questions import NOWHERE
-from warmline.model import MEMORY_MAILBOX_NAME
-from warmline.parties import Credential, Right
+from warmline.parties import Credential
 from warmline.security.fence import Fence
 from warmline.security.redaction import redact
-
-Context = ServerRequestContext[Any, Request]
 
 PAGE = 100
 MAX_COMPLETIONS = 100
@@ -114,13 +109,13 @@ class Resources:
         """Return the paths within who asks; none to whom may ask nothing: that is no error where all is listed."""
         by = _speaker(context)
         try:
-            _check(by)
+            rights.check_memory(by)
         except ForbiddenError:
             return []
         return await self._line.memory.paths(by.memories)
 
     async def _lines(self, by: Credential, place: str) -> str:
-        _check(by)
+        rights.check_memory(by)
         path, _, fragment = place.partition("#")
         first, last = 1, MAX_LINES
         if fragment:
@@ -143,12 +138,6 @@ def _speaker(context: Context) -> Credential:
     assert context.request is not None  # noqa: S101  # there is no other way to reach this server than HTTP
     by: Credential = context.request.state.by
     return by
-
-
-def _check(by: Credential) -> None:
-    """Who may not ask the memory reads nothing of it. Raises ForbiddenError."""
-    rights.check(by, Right.ASK)
-    rights.check_reach(by, MEMORY_MAILBOX_NAME)
 
 
 def _uri(path: str) -> str:

@@ -8,23 +8,19 @@ from __future__ import annotations
 from typing import Any
 
 import mcp_types as types
-from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from pydantic import ValidationError
-from starlette.requests import Request
 
 from warmline import __version__
 from warmline.app import Line
 from warmline.errors import ForbiddenError, UnauthorizedError, WarmlineError
-from warmline.interfaces.mcp.offering import Call
+from warmline.interfaces.mcp.offering import Call, Context
 from warmline.interfaces.mcp.prompts import get_prompt, list_prompts
 from warmline.interfaces.mcp.resources import Resources
 from warmline.interfaces.mcp.texts import MAX_BYTES, begun
 from warmline.interfaces.mcp.tools import OFFERS
 from warmline.interfaces.views.problems import shown_name
 from warmline.security.redaction import redact
-
-Context = ServerRequestContext[Any, Request]
 
 INSTRUCTIONS = (
     "Warmline connects you with the project's shared memory and with other agents. `ask` it before you search"

@@ -10,8 +10,6 @@ from pydantic import Field
 from warmline.bridge import rights
 from warmline.interfaces.mcp.offering import Arguments, Call, Offers, offering
 from warmline.interfaces.mcp.texts import passages_text
-from warmline.model import MEMORY_MAILBOX_NAME
-from warmline.parties import Right
 from warmline.security.redaction import redact_aside
 
 MEMORY: Offers = {}
@@ -30,8 +28,7 @@ async def recall(call: Call, wanted: Recall) -> str:
 
     Each passage says where it stands, as `path:first-last`. For an answer with checked citations use `ask`.
     """
-    rights.check(call.by, Right.ASK)
-    rights.check_reach(call.by, MEMORY_MAILBOX_NAME)
+    rights.check_memory(call.by)
     found = await call.line.memory.passages(wanted.query, wanted.top, call.by.memories)
     if not found.passages:
         return "Nothing in the memory looks like that."

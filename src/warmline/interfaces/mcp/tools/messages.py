@@ -10,9 +10,8 @@ from pydantic import Field
 
 from warmline.errors import LeaseLostError, UnauthorizedError, UnknownMessageError
 from warmline.ids import parse_message_id
-from warmline.interfaces.mcp.offering import Arguments, Call, Offers, offering
+from warmline.interfaces.mcp.offering import MAX_WAIT_SECONDS, Arguments, Call, Offers, Wait, offering
 from warmline.interfaces.mcp.texts import batch_text, message_text, receipts_text
-from warmline.interfaces.mcp.tools.questions import Wait
 from warmline.interfaces.views.messages import batch_view, post_view, receipts_view
 from warmline.interfaces.views.questions import NOWHERE
 from warmline.model import BatchToken, Claim, MessageId, Outcome
@@ -31,7 +30,7 @@ class Send(Arguments):
 class Receive(Arguments):
     """What to receive."""
 
-    wait_seconds: Wait = 50
+    wait_seconds: Wait = MAX_WAIT_SECONDS
     limit: Annotated[int, Field(ge=1, le=10, description="messages at most")] = 5
     done: Annotated[str | None, Field(description="the batch you have finished with: its messages count as read")] = (
         None

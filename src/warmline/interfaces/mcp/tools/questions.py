@@ -8,19 +8,12 @@ from typing import Annotated
 from pydantic import Field
 
 from warmline.ids import parse_message_id
-from warmline.interfaces.mcp.offering import Arguments, Call, Offers, offering
+from warmline.interfaces.mcp.offering import MAX_WAIT_SECONDS, Arguments, Call, Offers, Wait, offering
 from warmline.interfaces.mcp.texts import question_text
 from warmline.interfaces.views.questions import NOWHERE, answer_view
 from warmline.model import MessageId
 
 QUESTIONS: Offers = {}
-
-MAX_WAIT_SECONDS = 50
-"""Below the shortest patience of a client with a silent tool, which is sixty."""
-
-Wait = Annotated[
-    float, Field(ge=0, le=MAX_WAIT_SECONDS, description="how many seconds to wait; later, the ticket has it")
-]
 
 
 class Ask(Arguments):
