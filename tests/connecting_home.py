@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,24 @@ class ConnectingHome(RealHome):
             cwd=self.project,
             env=self.environment,
         )
+
+    def asked(self, *words: str, answer: str) -> tuple[int, str]:
+        """Connect as a person at a terminal who types this; return the exit code, and all that was shown."""
+        ours, theirs = pty.openpty()
+        with os.fdopen(ours, "wb", buffering=0) as keyboard:
+            asking = subprocess.Popen(
+                [*self.program, "connect", *words],
+                stdin=theirs,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                cwd=self.project,
+                env=self.environment,
+            )
+            os.close(theirs)
+            keyboard.write(answer.encode())
+            shown, _ = asking.communicate(timeout=LIMIT_SECONDS)
+        return asking.returncode, shown
 
     def told(self, *words: str, code: int = 0) -> list[dict[str, Any]]:
         done = self.connect(*words, "--json")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import stat
 import subprocess
 import tomllib
@@ -151,30 +149,25 @@ def test_a_person_at_the_terminal_is_shown_the_change_and_asked(
     said: str, code: int, connecting: ConnectingHome
 ) -> None:
     file = connecting.claude()
-    ours, theirs = pty.openpty()
-    with os.fdopen(ours, "wb", buffering=0) as keyboard:
-        asking = subprocess.Popen(
-            [*connecting.program, "connect", "claude"],
-            stdin=theirs,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=connecting.environment,
-        )
-        os.close(theirs)
-        keyboard.write(said.encode())
-        told, _ = asking.communicate(timeout=LIMIT_SECONDS)
-    assert asking.returncode == code, told
-    assert b'+    "warmline": {' in told
+    done, shown = connecting.asked("claude", answer=said)
+    assert done == code, shown
+    assert '+    "warmline": {' in shown
     assert (file.read_text() == MINE) is (code != 0)
 
 
 def test_all_means_those_that_are_installed(connecting: ConnectingHome) -> None:
     done = connecting.connect("--all", "--yes")
     assert done.returncode == 2
-    assert "is installed here" in done.stderr
+    assert "is installed here: name the one" in done.stderr
     (connecting.person / ".cursor").mkdir()
     (connecting.person / ".gemini").mkdir()
     assert [each["client"] for each in connecting.told("--all", "--yes")] == ["gemini", "cursor"]
+
+
+def test_a_program_that_is_not_there_is_said_and_one_that_is_there_is_not(connecting: ConnectingHome) -> None:
+    (connecting.person / ".gemini").mkdir()
+    said = connecting.connect("claude", "gemini", "--yes").stderr
+    assert ("no Claude Code was found" in said, "no Gemini" in said) == (True, False)
 
 
 def test_undo_refuses_an_entry_that_was_edited_and_shows_both(connecting: ConnectingHome) -> None:

@@ -26,7 +26,7 @@ def codex(home: ConnectingHome, text: str) -> Path:
 
 def test_claude_gets_a_plugin_whose_hook_wakes_by_one_exit_code_alone(connecting: ConnectingHome) -> None:
     told = connecting.told("claude", "--wake", "--quiet", "22:00-07:00", "--per-hour", "5", "--yes")
-    assert [each["outcome"] for each in told] == ["connected", *["is woken by it"] * 4]
+    assert [each["outcome"] for each in told] == ["connected", *["will be woken"] * 4]
     assert all((plugin(connecting) / each).is_file() for each in PLUGIN)
     ((hook,),) = [each["hooks"] for each in json.loads((plugin(connecting) / PLUGIN[2]).read_text())["hooks"]["Stop"]]
     assert (hook["async"], hook["asyncRewake"]) == (True, True)
@@ -52,6 +52,63 @@ def test_waking_alone_is_undone_and_the_entry_stays(connecting: ConnectingHome) 
     assert {each["outcome"] for each in connecting.told("claude", "--wake", "--undo", "--yes")} == {"is woken no more"}
     assert not plugin(connecting).exists()
     assert connecting.told("claude", "--yes")[0]["outcome"] == "unchanged"
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 2)])
+def test_connecting_and_waking_are_shown_and_asked_about_once_and_so_is_the_undo_of_both(
+    answer: str, code: int, connecting: ConnectingHome
+) -> None:
+    before = connecting.files()
+    done, shown = connecting.asked("claude", "codex", "--wake", answer=answer)
+    assert (done, shown.count("[y/N]")) == (code, 1), shown
+    assert shown.index("+[mcp_servers.warmline]") < shown.index("+notify = [") < shown.index("[y/N]")
+    assert (connecting.files() == before) is (code != 0)
+    connecting.told("claude", "codex", "--wake", "--yes")
+    done, shown = connecting.asked("claude", "codex", "--undo", answer=answer)
+    assert (done, shown.count("[y/N]")) == (code, 1), shown
+    assert shown.index("-notify = [") < shown.index("-[mcp_servers.warmline]") < shown.index("[y/N]")
+    assert (connecting.files() == before) is (code == 0)
+
+
+def test_what_follows_a_wake_is_said_once_a_client(connecting: ConnectingHome) -> None:
+    said = connecting.connect("claude", "--wake", "--yes").stderr
+    assert said.count("connect claude --wake --undo") == 1
+
+
+def test_a_client_that_could_not_be_connected_is_not_woken(connecting: ConnectingHome) -> None:
+    connecting.claude("{")
+    told = connecting.told("claude", "--wake", "--yes", code=2)
+    assert [each["outcome"] for each in told] == ["refused"]
+    assert not plugin(connecting).exists()
+
+
+def test_undo_for_a_folder_leaves_what_wakes_a_person_s_client(connecting: ConnectingHome) -> None:
+    connecting.told("claude", "--wake", "--yes")
+    connecting.told("claude", "--scope", "project", "--yes")
+    told = connecting.told("claude", "--undo", "--scope", "project", "--yes")
+    assert [each["outcome"] for each in told] == ["disconnected"]
+    assert (plugin(connecting) / PLUGIN[2]).exists()
+    assert "claude" in connecting.in_force()
+
+
+def test_the_credential_stays_while_something_wakes_with_it(connecting: ConnectingHome) -> None:
+    connecting.told("claude", "--wake", "--yes")
+    (plugin(connecting) / PLUGIN[2]).write_text("mine")
+    connecting.told("claude", "--undo", "--yes", code=1)
+    assert "claude" in connecting.in_force()
+    (plugin(connecting) / PLUGIN[2]).unlink()
+    connecting.told("claude", "--undo", "--yes")
+    assert "claude" not in connecting.in_force()
+
+
+def test_who_is_not_woken_is_told_so_and_printing_the_undo_shows_no_more_than_it_takes(
+    connecting: ConnectingHome,
+) -> None:
+    connecting.told("claude", "--yes")
+    assert [each["outcome"] for each in connecting.told("claude", "--wake", "--undo")] == ["not woken"]
+    connecting.told("claude", "--wake", "--yes")
+    shown = connecting.connect("claude", "--wake", "--undo", "--print").stdout
+    assert ("asyncRewake" in shown, ".claude.json" in shown) == (True, False)
 
 
 def test_other_habits_are_written_in_the_place_of_the_old_ones(connecting: ConnectingHome) -> None:
@@ -88,6 +145,18 @@ def test_what_cannot_be_woken_is_told_and_is_connected(connecting: ConnectingHom
     assert [each["outcome"] for each in told] == ["connected", "refused"]
 
 
+def test_of_all_those_that_nothing_wakes_are_connected_without_an_error(connecting: ConnectingHome) -> None:
+    for name in (".gemini", ".codex"):
+        (connecting.person / name).mkdir()
+    told = connecting.told("--all", "--wake", "--yes")
+    assert [(each["client"], each["outcome"]) for each in told] == [
+        ("codex", "connected"),
+        ("gemini", "connected"),
+        ("gemini", "cannot be woken"),
+        ("codex", "will be woken"),
+    ]
+
+
 def test_waking_is_for_a_person_and_not_for_a_folder(connecting: ConnectingHome) -> None:
     done = connecting.connect("claude", "--wake", "--scope", "project", "--yes")
     assert (done.returncode, "for you" in done.stderr) == (2, True)
@@ -104,3 +173,10 @@ def test_only_showing_writes_nothing(connecting: ConnectingHome) -> None:
 @pytest.mark.parametrize("words", [("--quiet", "late"), ("--per-hour", "0"), ("--per-day", "x")])
 def test_habits_that_are_none_are_refused(connecting: ConnectingHome, words: tuple[str, str]) -> None:
     assert connecting.connect("claude", "--wake", *words, "--yes").returncode == 2
+
+
+@pytest.mark.parametrize("words", [(), ("--wake", "--undo")])
+def test_habits_without_a_wake_that_is_put_in_mean_nothing(connecting: ConnectingHome, words: tuple[str, ...]) -> None:
+    done = connecting.connect("claude", "--per-hour", "3", *words, "--yes")
+    assert (done.returncode, "go with --wake" in done.stderr) == (2, True)
+    assert connecting.files() == []

@@ -155,6 +155,19 @@ def test_a_revoked_credential_is_told_so_and_a_missing_one_before_anything(line:
     assert b"warmline connect" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        (("mcp", "--as", "claude"), b"`warmline connect claude` makes one"),
+        (("mcp", "--token-file", "nowhere"), b"that `warmline credential new` prints"),
+        (("wake", "--as", "codex"), b"`warmline connect codex` makes one"),
+    ],
+)
+def test_who_has_no_token_is_told_where_one_comes_from(line: RealHome, words: tuple[str, ...], advice: bytes) -> None:
+    done = line.run(*words, stdin=b"")
+    assert (done.returncode, done.stdout, advice in done.stderr) == (2, b"", True), done
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_with_a_call_in_flight(line: RealHome, talk: Talk, number: signal.Signals) -> None:
     relay = McpProcess(line, talk.tokens["docs"])

@@ -240,14 +240,19 @@ class Client:
             self._connection = None
 
 
-def token_in(file: Path) -> str:
-    """Return the token that a file holds. Raises InvalidInputError when it holds none."""
+def token_of(home: Home, name: str) -> str:
+    """Return the token of a connected client. Raises InvalidInputError when there is none."""
+    return token_in(home.client_token(name), f"`warmline connect {name}` makes one")
+
+
+def token_in(file: Path, advice: str) -> str:
+    """Return the token that a file holds. Raises InvalidInputError, with the advice, when it holds none."""
     try:
         token = file.read_text(encoding="ascii").strip()
     except (OSError, ValueError):
         token = ""
     if not _is_token(token):
-        raise errors.InvalidInputError(f"{file} holds no token that can be read: run `warmline connect`")
+        raise errors.InvalidInputError(f"{file} holds no token that can be read: {advice}")
     return token
 
 

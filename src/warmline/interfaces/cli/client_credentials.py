@@ -18,7 +18,7 @@ from warmline.errors import (
     WarmlineError,
 )
 from warmline.ids import new_message_id
-from warmline.interfaces.cli.client import Client, token_in
+from warmline.interfaces.cli.client import Client, token_of
 
 if TYPE_CHECKING:
     from warmline.operations.connect.record import Record
@@ -84,7 +84,7 @@ def _revoke(owner: Client, name: str, record: Record) -> None:
 
 def _is_good(owner: Client, name: str) -> bool:
     try:
-        client = Client(owner.home, token=token_in(owner.home.client_token(name)))
+        client = Client(owner.home, token=token_of(owner.home, name))
     except InvalidInputError:
         return False
     try:

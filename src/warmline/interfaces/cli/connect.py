@@ -54,42 +54,78 @@ def _connect(options: argparse.Namespace) -> int:
     """
     from warmline.configuration.writing import changing
     from warmline.interfaces.cli.client import client_for
-    from warmline.interfaces.cli.connecting import Work, only_show, put_in, take_out
+    from warmline.interfaces.cli.connecting import Work
     from warmline.interfaces.cli.connecting_told import tell
     from warmline.operations.connect.clients import Person
     from warmline.operations.connect.record import Record
 
-    if options.wake and options.scope == "project":
-        raise InvalidInputError("what wakes a client is for you, wherever you work: leave `--scope project` away")
+    _check(options)
     daemon = client_for(options.home, start=not options.only_print)
     record, person = Record(daemon.home), Person(_person_home(), os.environ, _folder())
-    work = Work(options, _clients(options, record, person), record, person, daemon)
+    clients = _clients(options, record, person)
+    work = Work(options, clients, [each for each in clients if not each.is_installed(person)], record, person, daemon)
     if options.only_print:
-        only_show(work)
-        _wake(work)
+        _only_show(work)
     elif options.undo and not record.read():
-        take_out(work)
+        _take_out(work)
     else:
         record.make_folder()
         with changing(record.path):
-            if options.undo:
-                _wake(work)
-                if not options.wake:
-                    take_out(work)
-            else:
-                put_in(work)
-                _wake(work)
+            _take_out(work) if options.undo else _put_in(work)
     return tell(work)
 
 
-def _wake(work: Work) -> None:
-    """Put in or take out what wakes the clients, where that is wanted."""
-    from warmline.interfaces.cli import connecting_wake
+def _check(options: argparse.Namespace) -> None:
+    """Raise InvalidInputError for words that mean nothing together."""
+    if options.wake and options.scope == "project":
+        raise InvalidInputError("what wakes a client is for you, wherever you work: leave `--scope project` away")
+    has_habits = any(each is not None for each in (options.quiet, options.per_hour, options.per_day))
+    if has_habits and (options.undo or not options.wake):
+        raise InvalidInputError("--quiet, --per-hour and --per-day say when it is woken: they go with --wake alone")
 
-    if work.options.undo:
-        connecting_wake.take_out(work)
-    elif work.options.wake:
-        connecting_wake.put_in(work)
+
+def _only_show(work: Work) -> None:
+    from warmline.interfaces.cli import connecting, connecting_wake
+
+    if not work.options.undo:
+        entries = connecting.plans_to_put(work)
+        wakes = connecting_wake.plans_to_put(work, work.clients) if work.options.wake else []
+        connecting.only_show(work, [*entries, *wakes])
+        return
+    wakes = connecting_wake.plans_to_take(work) if _takes_wakes(work) else []
+    connecting.only_show(work, [*wakes, *([] if work.options.wake else connecting.plans_to_take(work))])
+
+
+def _put_in(work: Work) -> None:
+    """Put in the entries, and what wakes the clients if that is wanted: shown and agreed to at once.
+
+    What wakes is planned anew when the entries stand: they may have come into the same file.
+    """
+    from warmline.interfaces.cli import connecting, connecting_wake
+
+    entries = connecting.plans_to_put(work)
+    planned = [each.client for each in entries] if work.options.wake else []
+    connecting.have_it_agreed(work, [*entries, *connecting_wake.plans_to_put(work.rehearsed(), planned)])
+    connected = connecting.put_in(work, entries)
+    if work.options.wake:
+        connecting_wake.put_in(work, connecting_wake.plans_to_put(work, connected))
+
+
+def _take_out(work: Work) -> None:
+    """Take out what wakes the clients, and the entries unless only that is wanted: shown and agreed to at once."""
+    from warmline.interfaces.cli import connecting, connecting_wake
+
+    wakes = connecting_wake.plans_to_take(work) if _takes_wakes(work) else []
+    entries = [] if work.options.wake else connecting.plans_to_take(work.rehearsed())
+    connecting.have_it_agreed(work, [*wakes, *entries])
+    connecting_wake.take_out(work, wakes)
+    if not work.options.wake:
+        connecting.take_out(work, connecting.plans_to_take(work))
+
+
+def _takes_wakes(work: Work) -> bool:
+    """Tell whether what wakes the clients goes, too: it is a person's own, and stays when a folder's entry goes."""
+    return bool(work.options.scope != "project")
 
 
 def _person_home() -> Path:
@@ -124,5 +160,5 @@ def _clients(options: argparse.Namespace, record: Record, person: Person) -> Seq
         return [CLIENTS[each] for each in record.read() if each in CLIENTS]
     found = [each for each in CLIENTS.values() if each.is_installed(person)]
     if not found:
-        raise InvalidInputError(f"none of {', '.join(NAMES)} is installed here")
+        raise InvalidInputError(f"none of {', '.join(NAMES)} is installed here: name the one that you mean")
     return found

@@ -1,12 +1,11 @@
-"""What `connect` does, step by step: plan for every client, show it, have it agreed, and do it."""
+"""What `connect` does with entries: plan each, show it, have it agreed, and do it. What wakes a client comes beside."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from warmline.errors import ConfigurationError, DaemonError, ForeignEntryError, InvalidInputError, WarmlineError
 from warmline.interfaces.cli.client import Client as Daemon
@@ -18,14 +17,19 @@ from warmline.operations.connect.command import own_command
 from warmline.operations.connect.language import Entry
 from warmline.operations.connect.placing import Plan
 from warmline.operations.connect.record import Place, Record
+from warmline.operations.wake.pieces import Change
 
 USUAL_URL = "http://127.0.0.1:9276/mcp"
 """Where a daemon listens over TCP that was told nothing else."""
 
 
+Planned = Plan | Change
+"""What would become of one file of a client: of its configuration, or of what wakes it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one client's entry, or what was wrong with it."""
+    """What came of one file of a client, or what was wrong with it."""
 
     client: Client
     outcome: str
@@ -43,16 +47,21 @@ class Work:
 
     options: argparse.Namespace
     clients: Sequence[Client]
+    missing: Sequence[Client]
+    """Those of them that were not installed when it began: what is written makes them look so."""
     record: Record
     person: Person
     daemon: Daemon
     results: list[Result] = field(default_factory=list)
 
-    def note(self, plan: Plan, outcome: str, *, backup: object = None, error: WarmlineError | None = None) -> None:
+    def note(self, plan: Planned, outcome: str, *, backup: object = None, error: WarmlineError | None = None) -> None:
         """Note what came of a plan."""
-        place, diff = plan.place, masked(plan.difference())
-        kept = None if backup is None else str(backup)
-        self.results.append(Result(plan.client, outcome, place.path, place.scope, place.entry, diff, kept, error))
+        kept, diff = None if backup is None else str(backup), masked(plan.difference())
+        self.results.append(Result(plan.client, outcome, str(plan.path), plan.scope, plan.entry, diff, kept, error))
+
+    def rehearsed(self) -> Work:
+        """Return the same work, of which nothing is noted: to plan what is planned again when its time has come."""
+        return replace(self, results=[])
 
 
 def masked(text: str) -> str:
@@ -62,16 +71,18 @@ def masked(text: str) -> str:
     return redact(text).text
 
 
-def only_show(work: Work) -> None:
+def only_show(work: Work, plans: Iterable[Planned]) -> None:
     """Note what would be written."""
-    for plan in _plans_to_take(work) if work.options.undo else _plans_to_put(work):
+    for plan in plans:
         work.note(plan, "unchanged" if plan.after is None else "would be written")
 
 
-def put_in(work: Work) -> None:
-    """Put the entries in; a client without a good credential gets one, and none when its entry cannot be written."""
-    plans = _plans_to_put(work)
-    have_it_agreed(work, plans)
+def put_in(work: Work, plans: Iterable[Plan]) -> list[Client]:
+    """Put the entries in, and return the clients that are connected now.
+
+    A client without a good credential gets one, and none when its entry cannot be written.
+    """
+    connected = list[Client]()
     for plan in plans:
         try:
             is_new = ensure(work.daemon, plan.client.name, work.record)
@@ -80,12 +91,12 @@ def put_in(work: Work) -> None:
             work.note(plan, "refused", error=error)
         else:
             work.note(plan, "connected" if is_new or plan.after is not None else "unchanged", backup=backup)
+            connected.append(plan.client)
+    return connected
 
 
-def take_out(work: Work) -> None:
-    """Take the entries out; a client that has none any more loses its credential."""
-    plans = _plans_to_take(work)
-    have_it_agreed(work, plans)
+def take_out(work: Work, plans: Sequence[Plan]) -> None:
+    """Take the entries out; a client that has none any more, and is not woken either, loses its credential."""
     for plan in reversed(plans):  # who came first may have made a folder that others lie in
         try:
             backup = placing.take(plan, work.record)
@@ -95,11 +106,12 @@ def take_out(work: Work) -> None:
             work.note(plan, "gone already" if plan.after is None else "disconnected", backup=backup)
     for client in work.clients:
         known = work.record.of(client.name)
-        if known.credential is not None and not known.places:
+        if known.credential is not None and not known.places and not known.pieces:
             end(work.daemon, client.name, work.record)
 
 
-def _plans_to_put(work: Work) -> list[Plan]:
+def plans_to_put(work: Work) -> list[Plan]:
+    """Plan the entries of the clients; what cannot be planned is noted as refused."""
     plans = list[Plan]()
     scope: Scope = work.options.scope or "user"
     for client in work.clients:
@@ -112,7 +124,8 @@ def _plans_to_put(work: Work) -> list[Plan]:
     return plans
 
 
-def _plans_to_take(work: Work) -> list[Plan]:
+def plans_to_take(work: Work) -> list[Plan]:
+    """Plan to take out what was put in for the clients; what cannot be planned is noted as refused."""
     plans = list[Plan]()
     for client in work.clients:
         places = _places(work, client)
@@ -176,17 +189,6 @@ def _url(work: Work) -> str:
     if not status["address"]:
         raise InvalidInputError("the daemon listens on no TCP port, so there is no HTTP: leave --http away")
     return f"{'https' if status['tls'] else 'http'}://{status['address']}/mcp"
-
-
-class Planned(Protocol):
-    """What would become of a file; after of None: nothing."""
-
-    @property
-    def after(self) -> str | None:
-        """Return its text then."""
-
-    def difference(self) -> str:
-        """Return what would change."""
 
 
 def have_it_agreed(work: Work, plans: Sequence[Planned]) -> None:

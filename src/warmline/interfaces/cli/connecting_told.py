@@ -8,6 +8,7 @@ from typing import Any
 
 from warmline.errors import ConfigurationError, ForeignEntryError, InvalidInputError
 from warmline.interfaces.cli.connecting import Result, Work, masked
+from warmline.interfaces.cli.connecting_wake import WOKEN
 from warmline.interfaces.cli.output import complain, explained, harmless, hint, one_line, show_json
 
 EXIT_ERROR, EXIT_BAD_INPUT = 1, 2
@@ -20,6 +21,8 @@ def tell(work: Work) -> int:
     else:
         for each in work.results:
             _tell_one(work, each)
+        for client in dict.fromkeys(each.client.name for each in work.results if each.outcome == WOKEN):
+            _tell_of_waking(client)
         if not work.results:
             print("no client is connected")
     return max((_code(each) for each in work.results), default=0)
@@ -63,12 +66,13 @@ def _by_hand(work: Work, result: Result) -> str | None:
 def _tell_one(work: Work, result: Result) -> None:
     name, where = result.client.name, one_line(result.path or "")
     if result.error is not None:
-        complain(f"{name}: {explained(result.error)}; nothing was changed there")
+        untouched = "; nothing was changed there" if result.path else ""
+        complain(f"{name}: {explained(result.error)}{untouched}")
         _tell_what_to_do(work, result)
     elif result.outcome == "would be written":
         print(harmless(result.diff), end="")
-    elif result.outcome == "not connected":
-        print(f"{name}: not connected")
+    elif not result.path:
+        print(f"{name}: {result.outcome}")
     else:
         before = f"; as it was before: {one_line(result.backup)}" if result.backup else ""
         print(f"{name}: {result.outcome}: {where}{before}")
@@ -78,7 +82,7 @@ def _tell_one(work: Work, result: Result) -> None:
 
 def _tell_what_follows(work: Work, result: Result) -> None:
     client, scope = result.client, result.scope or "user"
-    if not client.is_installed(work.person):
+    if client in work.missing:
         hint(f"  no {client.title} was found here: is it installed?")
     if work.options.http and not client.reads_token_file:
         file = shlex.quote(str(work.daemon.home.client_token(client.name)))
@@ -87,6 +91,14 @@ def _tell_what_follows(work: Work, result: Result) -> None:
         hint("  the entry names paths of this machine: think of that before you commit the file")
     hint(f"  {client.after[scope]}; on the line it is `{client.name}`")
     hint(f"  undo: `warmline connect {client.name} --undo`")
+
+
+def _tell_of_waking(name: str) -> None:
+    hint(
+        f"  {name} works without you when it is woken: allow it the line's tools before, or its turn ends at a question"
+    )
+    hint(f"  start `{name}` anew; it waits for messages once its first turn has ended")
+    hint(f"  wake it no more: `warmline connect {name} --wake --undo`")
 
 
 def _tell_what_to_do(work: Work, result: Result) -> None:

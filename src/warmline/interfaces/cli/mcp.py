@@ -61,15 +61,15 @@ def _mcp(arguments: argparse.Namespace) -> int:
 
 def _token(home: Home, name: str | None, file: Path | None) -> str | None:
     """Return the token to show; None: the one of WARMLINE_TOKEN. Never the owner's by default."""
-    from warmline.interfaces.cli.client import TOKEN_VARIABLE, token_in
+    from warmline.interfaces.cli.client import TOKEN_VARIABLE, token_in, token_of
 
     if name is not None:
-        file = home.client_token(name)
-    if file is None:
-        if TOKEN_VARIABLE in os.environ:
-            return None
-        raise InvalidInputError("say who speaks: `warmline connect` sets an agent up, with a credential of its own")
-    return token_in(file)
+        return token_of(home, name)
+    if file is not None:
+        return token_in(file, "put the one there that `warmline credential new` prints")
+    if TOKEN_VARIABLE in os.environ:
+        return None
+    raise InvalidInputError("say who speaks: `warmline connect` sets an agent up, with a credential of its own")
 
 
 @dataclass(slots=True)

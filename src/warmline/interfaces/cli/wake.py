@@ -19,9 +19,10 @@ from warmline.interfaces.cli.arguments import add_json, whole
 from warmline.interfaces.cli.output import hint, show_json
 
 if TYPE_CHECKING:
+    from warmline.home import Home
     from warmline.operations.wake.diary import Diary
     from warmline.operations.wake.habits import Habits, Quiet
-    from warmline.operations.wake.waking import Waker
+    from warmline.operations.wake.waking import Wake, Waker
 
 EXIT_NOTHING = 4
 """Somebody waits for this agent already, or the agent has ended: as `inbox` has it when nothing comes."""
@@ -32,6 +33,8 @@ ATTENDED_VARIABLE = "CLAUDE_CODE_SESSION_ATTENDED"
 ANYWAY_VARIABLE = "WARMLINE_WAKE"
 
 VIA = ("codex", "opencode")
+SERVER = "http://127.0.0.1:4096"
+"""Where opencode listens that was told nothing else."""
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -39,12 +42,12 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     wake = commands.add_parser("wake", help="wait until messages lie ready for an agent", description=_wake.__doc__)
     wake.add_argument("--as", dest="name", metavar="NAME", required=True, help="whose: a client of `warmline connect`")
     add_habits(wake)
-    wake.add_argument("--agent", type=whole(1, 2**31 - 1), metavar="PID", help="end with this process")
-    wake.add_argument("--via", choices=VIA, help="wake it yourself, in place of saying it: codex, opencode")
+    wake.add_argument("--agent", type=whole(1, 2**31 - 1), metavar="PID", help="end when this process does")
+    wake.add_argument("--via", choices=VIA, help="have that program begin the turn, and wait again")
     wake.add_argument("--once", action="store_true", help="with --via: end after the first wake")
-    wake.add_argument("--session", metavar="ID", help="with --via: which (else the newest, as far as it is known)")
-    wake.add_argument("--server", metavar="URL", default="http://127.0.0.1:4096", help="of opencode, on this machine")
-    wake.add_argument("--program", metavar="PATH", default="codex", help="of codex, where it is not on the path")
+    wake.add_argument("--session", metavar="ID", help="with --via: which (the one of the newest turn)")
+    wake.add_argument("--server", metavar="URL", default=SERVER, help=f"of opencode, on this machine ({SERVER})")
+    wake.add_argument("--program", metavar="PATH", default="codex", help="codex, where it is not on the path")
     wake.add_argument("event", nargs="?", metavar="EVENT", help="what codex tells its `notify` program, as JSON")
     add_json(wake)
     wake.set_defaults(run=_wake)
@@ -61,49 +64,53 @@ def _wake(options: argparse.Namespace) -> int:
     """Wait until messages lie ready for a client, and print how many; they stay where they are, unread.
 
     One wake for a burst, none in quiet hours, and never more than the budget, which outlives restarts. Exit code 0:
-    it is time to wake the agent. 4: somebody waits for this agent already, it has ended, or nobody sits before it.
+    it is time to wake the agent. 4: somebody waits for this agent already, it has ended, or nobody sits before it
+    (WARMLINE_WAKE=1 waits all the same). 1 and 2: it cannot wait, and says why.
     """
     from warmline.home import find_home
-    from warmline.interfaces.cli.client import token_in
+    from warmline.interfaces.cli.client import token_of
     from warmline.interfaces.cli.leaving import leave_with
     from warmline.operations.wake.diary import Diary
 
     if os.environ.get(ATTENDED_VARIABLE) == "0" and os.environ.get(ANYWAY_VARIABLE) != "1":
         return EXIT_NOTHING
     home = find_home(options.home)
-    token, diary = token_in(home.client_token(options.name)), Diary(home, options.name)
+    token, diary = token_of(home, options.name), Diary(home, options.name)
     if options.event is not None:
         _take_event(options, diary)
     if options.via == "opencode":
         from warmline.interfaces.cli import wake_opencode
 
         wake_opencode.place_of(options.server)  # now, and not with the first message
-    agent = options.agent
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGIO})  # by which Linux tells of a new file; for all threads
-    leave_with(agent, EXIT_NOTHING)
-    with diary.alone(agent or os.getpid()) as is_alone:
+    leave_with(options.agent, EXIT_NOTHING)
+    with diary.alone(options.agent or os.getpid()) as is_alone:
         if not is_alone:
             return EXIT_NOTHING
-        waker = _waker(options, diary, token)
+        waker = _waker(options, home, diary, token)
         while True:
             wake = waker.next_wake()
             if options.via is None:
-                show_json({"count": wake.count, "held": wake.was_held, "text": str(wake)}) if options.json else print(
-                    wake
-                )
+                _tell(wake, as_json=options.json)
                 return 0
             _deliver(options, diary, str(wake))
             if options.once:
                 return 0
 
 
-def _waker(options: argparse.Namespace, diary: Diary, token: str) -> Waker:
-    from warmline.home import find_home
+def _tell(wake: Wake, *, as_json: bool) -> None:
+    if as_json:
+        show_json({"count": wake.count, "held": wake.was_held, "text": str(wake)})
+    else:
+        print(wake)
+
+
+def _waker(options: argparse.Namespace, home: Home, diary: Diary, token: str) -> Waker:
     from warmline.interfaces.cli.bell import MailboxBell
     from warmline.operations.wake.waking import Waker
 
     habits = _habits(options)
-    bell = MailboxBell(find_home(options.home), options.name, token, habits.limits)
+    bell = MailboxBell(home, options.name, token, habits.limits)
     return Waker(bell, diary, habits, now=_now, pause=_pause)
 
 

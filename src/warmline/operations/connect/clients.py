@@ -68,6 +68,8 @@ class Client:
     """What a person does then."""
     first: Entry = field(default_factory=dict)
     """With what a new file begins."""
+    program: str | None = None
+    """By what it is started, where that is not its name."""
     reads_token_file: bool = False
     """Over HTTP; the others want the token in an environment variable."""
 
@@ -88,8 +90,7 @@ class Client:
 
     def is_installed(self, person: Person) -> bool:
         """Tell whether its program is on PATH, or it left something where it keeps what it knows."""
-        program = "code" if self.name == "vscode" else self.name
-        found = shutil.which(program, path=person.environment.get("PATH", os.defpath))
+        found = shutil.which(self.program or self.name, path=person.environment.get("PATH", os.defpath))
         return found is not None or any(each.exists() for each in self.signs(person))
 
 
@@ -229,6 +230,7 @@ CLIENTS = {
                 "user": "run `MCP: List Servers` in VS Code, and start `warmline`",
                 "project": "open this folder in VS Code, run `MCP: List Servers`, and start `warmline`",
             },
+            program="code",
         ),
     )
 }

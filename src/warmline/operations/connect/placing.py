@@ -30,6 +30,16 @@ class Plan:
         """Which file it is."""
         return self.before.path
 
+    @property
+    def scope(self) -> Scope:
+        """Whom the entry is for."""
+        return self.place.scope
+
+    @property
+    def entry(self) -> Entry:
+        """What it says."""
+        return self.place.entry
+
     def difference(self) -> str:
         """Return what would change, as a unified diff shows it."""
         if self.after is None:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from warmline.errors import ConfigurationError, ForeignEntryError
 from warmline.operations.connect import files
-from warmline.operations.connect.clients import Person
+from warmline.operations.connect.clients import Client, Person, Scope
 from warmline.operations.connect.difference import difference
 from warmline.operations.connect.files import Content
+from warmline.operations.connect.language import Entry
 from warmline.operations.connect.record import Piece, Record
 from warmline.operations.wake.texts import claude_plugin, codex_line, opencode_plugin
 
@@ -25,16 +26,32 @@ WAKEABLE = ("claude", "codex", "opencode")
 class Change:
     """What would become of one file. after of None: nothing."""
 
+    client: Client
     before: Content
     after: str | None
     piece: Piece
     removes_file: bool = False
 
+    @property
+    def path(self) -> Path:
+        """Which file it is."""
+        return self.before.path
+
+    @property
+    def scope(self) -> Scope:
+        """Whom it is for: what wakes a client is a person's own."""
+        return "user"
+
+    @property
+    def entry(self) -> Entry | None:
+        """Return None: what wakes is no entry among the servers."""
+        return None
+
     def difference(self) -> str:
         """Return what would change, as a unified diff shows it."""
         if self.after is None:
             return ""
-        return difference(str(self.before.path), self.before.text, "" if self.removes_file else self.after)
+        return difference(str(self.path), self.before.text, "" if self.removes_file else self.after)
 
 
 def pieces_of(client: str, person: Person, relay: Sequence[str], wake: Sequence[str]) -> list[Piece]:
@@ -49,7 +66,7 @@ def pieces_of(client: str, person: Person, relay: Sequence[str], wake: Sequence[
     return [Piece(str(folder / path), text) for path, text in claude_plugin(relay, wake).items()]
 
 
-def plan_putting(piece: Piece, known: Piece | None) -> Change:
+def plan_putting(client: Client, piece: Piece, known: Piece | None) -> Change:
     """Plan a piece; nothing is to be done where it is as it should be already.
 
     Raises ConfigurationError when the file cannot be used, and ForeignEntryError when it, or the setting, is another's.
@@ -58,50 +75,51 @@ def plan_putting(piece: Piece, known: Piece | None) -> Change:
     old = _ours_in(before, known)
     kept = known or replace(piece, made_file=before.held is None)
     if old == piece.text:
-        return Change(before, None, kept)
+        return Change(client, before, None, kept)
     is_free = _setting(before) is None if piece.is_line else before.held is None
     if old is None and not is_free:
         raise _foreign(before, piece, known)
     files.check_writable(before.path)
     after = _exchanged(before.text, old or "", piece)
-    return Change(before, after, replace(kept, text=piece.text))
+    return Change(client, before, after, replace(kept, text=piece.text))
 
 
-def plan_taking(piece: Piece) -> Change:
+def plan_taking(client: Client, piece: Piece) -> Change:
     """Plan to take a piece out; nothing is to be done where it is gone. Raises as `plan_putting`."""
     before = files.read(Path(piece.path))
     if _ours_in(before, piece) is None:
         if before.held is None or (piece.is_line and _setting(before) is None):
-            return Change(before, None, piece)
+            return Change(client, before, None, piece)
         raise _foreign(before, piece, piece)
     files.check_writable(before.path)
     after = _exchanged(before.text, piece.text, replace(piece, text=""))
-    return Change(before, after, piece, removes_file=not after.strip() and piece.made_file)
+    return Change(client, before, after, piece, removes_file=not after.strip() and piece.made_file)
 
 
-def put(change: Change, client: str, record: Record) -> None:
+def put(change: Change, record: Record) -> None:
     """Do as planned; it is written down before. Raises ConfigurationError, and then the file is as it was."""
-    was = record.of(client)
-    made = [] if change.after is None else files.make_folder(change.before.path)
+    name, was = change.client.name, record.of(change.client.name)
+    made = [] if change.after is None else files.make_folder(change.path)
     piece = replace(change.piece, made_folders=[*change.piece.made_folders, *map(str, made)])
     try:
-        record.keep(client, was.with_piece(piece))
+        record.keep(name, was.with_piece(piece))
         if change.after is not None:
             files.replace(change.before, change.after)
     except BaseException:
         files.remove_empty(made)
-        record.keep(client, was)
+        record.keep(name, was)
         raise
 
 
-def take(change: Change, client: str, record: Record) -> None:
+def take(change: Change, record: Record) -> None:
     """Do as planned, and forget the piece. Raises ConfigurationError."""
     if change.removes_file:
         files.remove(change.before)
         files.remove_empty([Path(each) for each in change.piece.made_folders])
     elif change.after is not None:
         files.replace(change.before, change.after)
-    record.keep(client, record.of(client).without_piece(change.piece.path))
+    name = change.client.name
+    record.keep(name, record.of(name).without_piece(change.piece.path))
 
 
 def _ours_in(content: Content, known: Piece | None) -> str | None:
