@@ -160,7 +160,6 @@ def test_a_revoked_credential_is_told_so_and_a_missing_one_before_anything(line:
     [
         (("mcp", "--as", "claude"), b"`warmline connect claude` makes one"),
         (("mcp", "--token-file", "nowhere"), b"that `warmline credential new` prints"),
-        (("wake", "--as", "codex"), b"`warmline connect codex` makes one"),
     ],
 )
 def test_who_has_no_token_is_told_where_one_comes_from(line: RealHome, words: tuple[str, ...], advice: bytes) -> None:

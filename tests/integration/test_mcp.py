@@ -157,11 +157,10 @@ def test_lines_that_are_none_are_an_error_and_not_an_empty_text(owner: Speaker, 
 
 
 def test_who_may_not_ask_sees_nothing_of_the_memory(owner: Speaker, begin: Begin) -> None:
-    ann, *_ = begin("ann", "bob")
+    begin("ann", "bob")
     conversation = owner.ok("GET", "/v1/conversations")["conversations"][-1]["id"]
     made = {"name": "mute", "conversation": conversation, "rights": ["send", "read"]}
     mute = Speaker(owner.home, owner.ok("POST", "/v1/credentials", made)["token"])
-    del ann
     assert ask(mute, "resources/list")["result"]["resources"] == []
     ref = {"type": "ref/resource", "uri": "memory://{+path}"}
     found = ask(mute, "completion/complete", {"ref": ref, "argument": {"name": "path", "value": ""}})
