@@ -125,7 +125,8 @@ def _take_out(work: Work) -> None:
 
 def _takes_wakes(work: Work) -> bool:
     """Tell whether what wakes the clients goes, too: it is a person's own, and stays when a folder's entry goes."""
-    return bool(work.options.scope != "project")
+    scope: str | None = work.options.scope
+    return scope != "project"
 
 
 def _person_home() -> Path:

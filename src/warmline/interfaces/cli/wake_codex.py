@@ -38,7 +38,7 @@ def wake(program: str, sessions: Sequence[str], text: str, limit_seconds: float)
         done = _queue(program, session, text, limit_seconds)
         if done.returncode == 0:
             return session
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:][0] if done.stderr.strip() else "?"
+        said = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it does not say why"])[-1]
     raise DaemonError(f"codex began no turn ({said}); the messages wait on, and the next wake tells of them")
 
 
