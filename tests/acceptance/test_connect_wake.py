@@ -128,6 +128,23 @@ def test_another_notify_of_codex_is_left_alone_and_shown(connecting: ConnectingH
     assert file.read_text().startswith(text)
 
 
+def test_what_a_person_puts_there_by_hand_is_found_and_goes_with_the_undo(connecting: ConnectingHome) -> None:
+    real = connecting.project / "dotfile"
+    real.write_text('notify = ["mine"]\n')
+    codex(connecting, "").unlink()
+    (connecting.person / ".codex" / "config.toml").symlink_to(real)
+    by_hand = [each["by_hand"] for each in connecting.told("codex", "--yes", code=2)]
+    real.write_text(real.read_text() + by_hand[0])
+    told = connecting.told("codex", "--wake", "--yes", code=1)
+    assert [each["outcome"] for each in told] == ["connected", "refused"]
+    real.write_text(told[1]["by_hand"] + by_hand[0])
+    assert [each["outcome"] for each in connecting.told("codex", "--wake")] == ["unchanged", "unchanged"]
+    real.unlink()
+    (connecting.person / ".codex" / "config.toml").unlink()
+    assert {each["outcome"] for each in connecting.told("codex", "--undo")} == {"gone already"}
+    assert "codex" not in connecting.in_force()
+
+
 def test_a_file_of_the_plugin_that_was_edited_is_left_alone_and_told_of(connecting: ConnectingHome) -> None:
     connecting.told("claude", "--wake", "--yes")
     skill = plugin(connecting) / PLUGIN[3]

@@ -39,6 +39,8 @@ class Result:
     diff: str = ""
     backup: str | None = None
     error: WarmlineError | None = None
+    by_hand: str | None = None
+    """What a person puts there themselves, where that is no entry."""
 
 
 @dataclass(frozen=True, slots=True)

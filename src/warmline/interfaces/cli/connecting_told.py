@@ -59,7 +59,7 @@ def _by_hand(work: Work, result: Result) -> str | None:
     """Return the text to add by hand where a program cannot."""
     is_wanted = isinstance(result.error, ConfigurationError | ForeignEntryError) and not work.options.undo
     if not is_wanted or result.entry is None:
-        return None
+        return result.by_hand
     return result.client.language.snippet(result.client.keys, result.entry)
 
 
@@ -107,6 +107,9 @@ def _tell_what_to_do(work: Work, result: Result) -> None:
         hint(f"  ours is: {harmless(json.dumps(result.error.ours, ensure_ascii=False))}")
     if work.options.undo:
         hint("  take it out by hand, then say --undo again: that ends the credential, if it has one")
+    elif result.by_hand is not None:
+        hint(f"  this belongs at the beginning of {one_line(result.path or '')}: put it there, and say the same again")
+        hint(harmless(result.by_hand))
     elif (text := _by_hand(work, result)) is not None:
         hint(f"  add this to {one_line(result.path or '')} by hand, then say the same again: that makes the credential")
         hint(harmless(text))

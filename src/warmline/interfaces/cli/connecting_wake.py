@@ -31,7 +31,7 @@ def plans_to_put(work: Work, clients: Iterable[Client]) -> list[Change]:
             try:
                 plans.append(pieces.plan_putting(client, piece, known))
             except (ConfigurationError, ForeignEntryError) as error:
-                work.results.append(Result(client, "refused", piece.path, "user", error=error))
+                work.results.append(Result(client, "refused", piece.path, "user", error=error, by_hand=piece.text))
     return plans
 
 

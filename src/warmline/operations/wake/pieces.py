@@ -67,13 +67,13 @@ def pieces_of(client: str, person: Person, relay: Sequence[str], wake: Sequence[
 
 
 def plan_putting(client: Client, piece: Piece, known: Piece | None) -> Change:
-    """Plan a piece; nothing is to be done where it is as it should be already.
+    """Plan a piece; nothing is to be done where it is as it should be already, whoever put it there.
 
     Raises ConfigurationError when the file cannot be used, and ForeignEntryError when it, or the setting, is another's.
     """
     before = files.read(Path(piece.path))
-    old = _ours_in(before, known)
-    kept = known or replace(piece, made_file=before.held is None)
+    old = _ours_in(before, known or piece)
+    kept = known or replace(piece, made_file=before.held is None or not piece.is_line)
     if old == piece.text:
         return Change(client, before, None, kept)
     is_free = _setting(before) is None if piece.is_line else before.held is None
