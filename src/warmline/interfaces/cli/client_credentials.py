@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from warmline.durable import put_in_place, sync, writing_durably
+from warmline.durable import sync, write_anew
 from warmline.errors import (
     ConflictError,
     DaemonError,
@@ -98,12 +97,7 @@ def _is_good(owner: Client, name: str) -> bool:
 
 def _write(owner: Client, name: str, token: str) -> None:
     file = owner.home.client_token(name)
-    draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
     try:
-        with writing_durably(draft, only_new=True) as written:
-            written.write(f"{token}\n".encode("ascii"))
-        put_in_place(draft, file)
+        write_anew(file, f"{token}\n".encode("ascii"))
     except OSError as error:
         raise DaemonError(f"{file} cannot be written ({error.strerror}): mend that, and do it again") from error
-    finally:
-        draft.unlink(missing_ok=True)
