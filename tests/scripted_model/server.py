@@ -41,7 +41,7 @@ class ScriptedModel:
         self.results: tuple[str, ...] = ()
         """What came of the calls, in the conversation that is furthest."""
 
-        self.requests: list[Json] = []
+        self.requests: list[tuple[Json, Asked]] = []
         self.strange: list[str] = []
         """Requests that no dialect is for."""
 
@@ -52,28 +52,30 @@ class ScriptedModel:
             return None
         with self._lock:
             self._number += 1
-            self.requests.append(body)
             asked = dialect.read(path, body)
+            self.requests.append((body, asked))
             self.offered.update(asked.tools)
             if len(asked.results) > len(self.results):
                 self.results = asked.results
                 if len(asked.results) < len(self._script):
                     self._between(len(asked.results))
-            call = self._next(asked)
+            call = self._available(self.next(asked), asked)
             if call is None:
                 return dialect.say(self._number, DONE, body)
             name = asked.offered(call.tool)
             assert name is not None
             return dialect.call(self._number, name, call.after(asked.results), body)
 
-    def _next(self, asked: Asked) -> Call | None:
-        if len(asked.results) >= len(self._script):
-            return None
-        call = self._script[len(asked.results)]
-        if asked.offered(call.tool) is not None:
+    def next(self, asked: Asked) -> Call | None:
+        """Return what is called next; None: nothing, and it says DONE."""
+        return self._script[len(asked.results)] if len(asked.results) < len(self._script) else None
+
+    def _available(self, call: Call | None, asked: Asked) -> Call | None:
+        """Return what is called to come to this: itself, if it is offered, or a search for it."""
+        if call is None or asked.offered(call.tool) is not None:
             return call
         if SEARCH in asked.tools:
-            return Call(SEARCH, {"query": f"+warmline {' '.join({each.tool for each in self._script})}"})
+            return Call(SEARCH, {"query": f"+warmline {' '.join({call.tool, *(each.tool for each in self._script)})}"})
         return None
 
     def __enter__(self) -> Self:
