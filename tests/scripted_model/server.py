@@ -29,12 +29,14 @@ DONE = "That is all."
 class ScriptedModel:
     """Calls these tools one after the other, in every conversation that offers the first of them, then says DONE.
 
-    between is called before each call but the first, with its number, from 1.
+    between is called before each call but the first, with its number, from 1. What it raises is raised at the end: a
+    client that hears nothing would only say that it could not send its request.
     """
 
     def __init__(self, script: Sequence[Call], between: Callable[[int], None] = lambda _: None) -> None:
         self._script = script
         self._between = between
+        self._failures: list[Exception] = []
         self._lock = threading.Lock()
         self._number = 0
         self.offered: set[str] = set()
@@ -58,13 +60,20 @@ class ScriptedModel:
             if len(asked.results) > len(self.results):
                 self.results = asked.results
                 if len(asked.results) < len(self._script):
-                    self._between(len(asked.results))
+                    self._call_between(len(asked.results))
             call = self._available(self.next(asked), asked)
             if call is None:
                 return dialect.say(self._number, DONE, body)
             name = asked.offered(call.tool)
             assert name is not None
             return dialect.call(self._number, name, call.after(asked.results), body)
+
+    def _call_between(self, number: int) -> None:
+        try:
+            self._between(number)
+        except Exception as error:
+            self._failures.append(error)
+            raise
 
     def next(self, asked: Asked) -> Call | None:
         """Return what is called next; None: nothing, and it says DONE."""
@@ -93,6 +102,8 @@ class ScriptedModel:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        if self._failures:
+            raise self._failures[0]
 
     @property
     def address(self) -> str:
