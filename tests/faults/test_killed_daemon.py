@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 import threading
 from collections import Counter
 from contextlib import closing
@@ -18,6 +19,7 @@ from warmline.security.keys import read_seals
 
 KILLS = 50
 ASKERS = 4
+LIMIT_SECONDS = 5
 QUESTION = "Where does the spare key of the shed hang?"
 
 
@@ -77,6 +79,18 @@ def test_fifty_kills_under_load_lose_nothing_and_answer_nothing_twice(real_home:
     real_home.run("stop")
     assert answered_twice(real_home) == []
     assert_ledger_is_true(real_home.home.store, read_seals(real_home.home.seal_keys))
+
+
+def test_a_peer_that_has_said_nothing_yet_hears_of_the_end(real_home: RealHome) -> None:
+    real_home.serve()
+    host, _, port = real_home.client().call("GET", "/v1/status")["address"].rpartition(":")
+    with socket.create_connection((host, int(port)), LIMIT_SECONDS) as spare:
+        real_home.kill()
+        try:
+            said = spare.recv(1)
+        except ConnectionResetError:
+            said = b""  # it was not accepted yet
+    assert said == b""
 
 
 def answered_twice(home: RealHome) -> list[object]:

@@ -209,6 +209,22 @@ def test_codex_is_woken_where_its_newest_turn_was_that_is_still_there(
     assert all(f"--message={WAITING}" in each for each in said)
 
 
+ADOPTED = '{ read -r gone <&3; exec "$@"; } 3<&0 &'
+"""A shell that starts a command, and ends; the command begins when it is told to."""
+
+
+def test_it_does_not_wait_for_a_codex_that_had_ended_when_it_was_started(
+    line: RealHome, owner: Speaker, docs: Speaker
+) -> None:
+    command = [*line.program, "wake", "--as", "docs", "--via", "codex", "--once", event("live")]
+    with subprocess.Popen(
+        ["sh", "-c", ADOPTED, "sh", *command], stdin=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    ) as shell:
+        assert shell.wait(LIMIT_SECONDS) == 0
+        _, said = shell.communicate(b"gone\n", timeout=LIMIT_SECONDS)  # until nobody holds standard error any more
+    assert (said, bells(owner)) == (b"", 0)
+
+
 @contextmanager
 def opencode(said: bytes | None = None) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
     asked: list[tuple[str, Any]] = []

@@ -22,8 +22,6 @@ name = "scripted"
 base_url = "{model}/v1"
 env_key = "MODEL_KEY"
 wire_api = "responses"
-
-[mcp_servers.warmline]
 """
 
 
@@ -38,7 +36,9 @@ class Codex:
         lines: dict[str, object] = {"url": door.url, "bearer_token_env_var": TOKEN_VARIABLE}
         if door.command:
             lines = {"command": door.command[0], "args": door.command[1:]}
-        server = "".join(f"{name} = {json.dumps(value)}\n" for name, value in lines.items())
+        server = "\n[mcp_servers.warmline]\n" + "".join(
+            f"{name} = {json.dumps(value)}\n" for name, value in lines.items()
+        )
         configuration = errand.folder / ".codex" / "config.toml"
         configuration.parent.mkdir()
         configuration.write_text(CONFIGURATION.format(model=errand.model) + server, "utf-8")

@@ -17,6 +17,21 @@ QUIET = {
 }
 
 
+def configured(model: str) -> dict[str, object]:
+    """Return a configuration that names this model, and no server yet."""
+    provider = {
+        "npm": "@ai-sdk/openai-compatible",
+        "options": {"baseURL": f"{model}/v1", "apiKey": "opens-nothing"},
+        "models": {"scripted": {"tool_call": True}},
+    }
+    return {
+        "autoupdate": False,
+        "share": "disabled",
+        "model": "scripted/scripted",
+        "provider": {"scripted": provider},
+    }
+
+
 @dataclass(frozen=True)
 class OpenCode:
     """The program."""
@@ -29,18 +44,7 @@ class OpenCode:
         server: dict[str, object] = {"type": "remote", "url": door.url, "headers": authorization, "oauth": False}
         if door.command:
             server = {"type": "local", "command": list(door.command)}
-        provider = {
-            "npm": "@ai-sdk/openai-compatible",
-            "options": {"baseURL": f"{errand.model}/v1", "apiKey": "opens-nothing"},
-            "models": {"scripted": {"tool_call": True}},
-        }
-        configuration = {
-            "autoupdate": False,
-            "share": "disabled",
-            "model": "scripted/scripted",
-            "provider": {"scripted": provider},
-            "mcp": {"warmline": server},
-        }
+        configuration = {**configured(errand.model), "mcp": {"warmline": server}}
         (errand.folder / "opencode.json").write_text(json.dumps(configuration), "utf-8")
         return run((str(self.program()), "run", PROMPT), errand.folder, {**QUIET, TOKEN_VARIABLE: door.token})
 

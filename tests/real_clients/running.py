@@ -67,11 +67,9 @@ def installed(client: str, *path: str) -> Path:
     return found[0]
 
 
-def run(
-    command: Sequence[str], folder: Path, environment: Mapping[str, str], *, limit_seconds: float = LIMIT_SECONDS
-) -> subprocess.CompletedProcess[str]:
-    """Run a program with this environment, and what none can do without; its HOME is the folder."""
-    bare = {
+def bare(folder: Path) -> dict[str, str]:
+    """Return what no program can do without; the folder is its HOME."""
+    return {
         "HOME": str(folder),
         "TMPDIR": str(folder),
         "PATH": os.defpath,
@@ -79,9 +77,15 @@ def run(
         **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), NOWHERE),
         **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"),
     }
+
+
+def run(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], *, limit_seconds: float = LIMIT_SECONDS
+) -> subprocess.CompletedProcess[str]:
+    """Run a program with this environment, and what none can do without; its HOME is the folder."""
     return subprocess.run(
         command,
-        env={**bare, **environment},
+        env={**bare(folder), **environment},
         cwd=folder,
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from scripted_model.dialect import Asked, Json, events, text_of
+from scripted_model.dialect import Asked, Heard, Json, events, text_of
 
 USAGE = {"prompt_tokens": 10, "completion_tokens": 10, "total_tokens": 20}
 
@@ -14,8 +14,12 @@ class Completions:
     """The dialect."""
 
     def read(self, path: str, body: Json) -> Asked:
-        results = [text_of(turn["content"]) for turn in body["messages"] if turn["role"] == "tool"]
-        return Asked(tuple(tool["function"]["name"] for tool in body.get("tools", [])), tuple(results))
+        heard = [
+            Heard(text_of(turn["content"]), is_result=turn["role"] == "tool")
+            for turn in body["messages"]
+            if turn["role"] in ("user", "tool")
+        ]
+        return Asked(tuple(tool["function"]["name"] for tool in body.get("tools", [])), tuple(heard))
 
     def call(self, number: int, name: str, given: Mapping[str, object], asked: Json) -> tuple[str, bytes]:
         function = {"name": name, "arguments": json.dumps(dict(given))}

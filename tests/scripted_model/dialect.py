@@ -23,11 +23,24 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """What a model hears: what a tool returned, or else the words of a person, or of a program in one's place."""
+
+    text: str
+    is_result: bool = False
+
+
+@dataclass(frozen=True)
 class Asked:
-    """What of a request matters here: the tools that it offers, and what came of those that were called before."""
+    """What of a request matters here: the tools that it offers, and all that the model heard, in that order."""
 
     tools: tuple[str, ...]
-    results: tuple[str, ...]
+    heard: tuple[Heard, ...]
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """What came of the tools that were called before."""
+        return tuple(each.text for each in self.heard if each.is_result)
 
     def offered(self, tool: str) -> str | None:
         """Return the name under which the client offers a tool of the server's; None when it does not."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scripted_model.dialect import Asked, Json, events
+from scripted_model.dialect import Asked, Heard, Json, events
 
 USAGE = {"promptTokenCount": 10, "candidatesTokenCount": 10, "totalTokenCount": 20}
 
@@ -15,8 +15,8 @@ class Gemini:
 
     def read(self, path: str, body: Json) -> Asked:
         tools = [each["name"] for tool in body.get("tools", []) for each in tool.get("functionDeclarations", [])]
-        parts = [part for content in body["contents"] for part in content.get("parts", [])]
-        return Asked(tuple(tools), tuple(_text(part) for part in parts if "functionResponse" in part))
+        parts = [part for turn in body["contents"] if turn["role"] != "model" for part in turn.get("parts", [])]
+        return Asked(tuple(tools), tuple(_heard(part) for part in parts))
 
     def call(self, number: int, name: str, given: Mapping[str, object], asked: Json) -> tuple[str, bytes]:
         return _written({"functionCall": {"name": name, "args": dict(given)}})
@@ -25,9 +25,11 @@ class Gemini:
         return _written({"text": text})
 
 
-def _text(part: Json) -> str:
+def _heard(part: Json) -> Heard:
+    if "functionResponse" not in part:
+        return Heard(str(part.get("text", "")))
     response: Any = part["functionResponse"]["response"]
-    return str(response.get("output", response)) if isinstance(response, dict) else str(response)
+    return Heard(str(response.get("output", response) if isinstance(response, dict) else response), is_result=True)
 
 
 def _written(part: Json) -> tuple[str, bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from scripted_model.dialect import Asked, Json, events, text_of
+from scripted_model.dialect import Asked, Heard, Json, events, text_of
 
 USAGE = {"input_tokens": 10, "output_tokens": 10, "total_tokens": 20}
 
@@ -14,10 +14,7 @@ class Responses:
     """The dialect."""
 
     def read(self, path: str, body: Json) -> Asked:
-        results = [
-            text_of(item["output"]) for item in body.get("input", []) if str(item["type"]).endswith("call_output")
-        ]
-        return Asked(tuple(_joined(each) for each in _tools(body)), tuple(results))
+        return Asked(tuple(_joined(each) for each in _tools(body)), tuple(_heard(body)))
 
     def call(self, number: int, name: str, given: Mapping[str, object], asked: Json) -> tuple[str, bytes]:
         namespace, bare = next(each for each in _tools(asked) if _joined(each) == name)
@@ -33,6 +30,14 @@ class Responses:
     def say(self, number: int, text: str, asked: Json) -> tuple[str, bytes]:
         content = [{"type": "output_text", "text": text, "annotations": []}]
         return _written(number, {"type": "message", "id": f"msg_{number}", "role": "assistant", "content": content})
+
+
+def _heard(body: Json) -> Iterator[Heard]:
+    for item in body.get("input", []):
+        if str(item["type"]).endswith("call_output"):
+            yield Heard(text_of(item["output"]), is_result=True)
+        elif item.get("role") == "user":
+            yield Heard(text_of(item["content"]))
 
 
 def _tools(body: Json) -> Iterator[tuple[str, str]]:

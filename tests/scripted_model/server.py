@@ -29,19 +29,21 @@ DONE = "That is all."
 class ScriptedModel:
     """Calls these tools one after the other, in every conversation that offers the first of them, then says DONE.
 
-    between is called before each call but the first, with its number, from 1.
+    between is called before each call but the first, with its number, from 1. What it raises is raised at the end: a
+    client that hears nothing would only say that it could not send its request.
     """
 
     def __init__(self, script: Sequence[Call], between: Callable[[int], None] = lambda _: None) -> None:
         self._script = script
         self._between = between
+        self._failures: list[Exception] = []
         self._lock = threading.Lock()
         self._number = 0
         self.offered: set[str] = set()
         self.results: tuple[str, ...] = ()
         """What came of the calls, in the conversation that is furthest."""
 
-        self.requests: list[Json] = []
+        self.requests: list[tuple[Json, Asked]] = []
         self.strange: list[str] = []
         """Requests that no dialect is for."""
 
@@ -52,28 +54,37 @@ class ScriptedModel:
             return None
         with self._lock:
             self._number += 1
-            self.requests.append(body)
             asked = dialect.read(path, body)
+            self.requests.append((body, asked))
             self.offered.update(asked.tools)
             if len(asked.results) > len(self.results):
                 self.results = asked.results
                 if len(asked.results) < len(self._script):
-                    self._between(len(asked.results))
-            call = self._next(asked)
+                    self._call_between(len(asked.results))
+            call = self._available(self.next(asked), asked)
             if call is None:
                 return dialect.say(self._number, DONE, body)
             name = asked.offered(call.tool)
             assert name is not None
             return dialect.call(self._number, name, call.after(asked.results), body)
 
-    def _next(self, asked: Asked) -> Call | None:
-        if len(asked.results) >= len(self._script):
-            return None
-        call = self._script[len(asked.results)]
-        if asked.offered(call.tool) is not None:
+    def _call_between(self, number: int) -> None:
+        try:
+            self._between(number)
+        except Exception as error:
+            self._failures.append(error)
+            raise
+
+    def next(self, asked: Asked) -> Call | None:
+        """Return what is called next; None: nothing, and it says DONE."""
+        return self._script[len(asked.results)] if len(asked.results) < len(self._script) else None
+
+    def _available(self, call: Call | None, asked: Asked) -> Call | None:
+        """Return what is called to come to this: itself, if it is offered, or a search for it."""
+        if call is None or asked.offered(call.tool) is not None:
             return call
         if SEARCH in asked.tools:
-            return Call(SEARCH, {"query": f"+warmline {' '.join({each.tool for each in self._script})}"})
+            return Call(SEARCH, {"query": f"+warmline {' '.join({call.tool, *(each.tool for each in self._script)})}"})
         return None
 
     def __enter__(self) -> Self:
@@ -91,6 +102,8 @@ class ScriptedModel:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        if self._failures:
+            raise self._failures[0]
 
     @property
     def address(self) -> str:

@@ -14,9 +14,10 @@ import pytest
 from agent_line import Figure, until
 from connecting_home import ConnectingHome
 from real_home import RealHome
+from scripted_model.server import DONE
 from speaking import Speaker
 from terminal import Terminal
-from waking_model import NOTHING_MORE, WakingModel, waking_model
+from waking_model import WakingModel
 
 KEY = "a-key-that-opens-nothing-at-all"
 BODY = "the harvest is at nine"
@@ -39,8 +40,8 @@ def owner(person: ConnectingHome) -> Speaker:
 
 
 @pytest.fixture
-def model() -> Iterator[tuple[WakingModel, str]]:
-    with waking_model() as serving:
+def model() -> Iterator[WakingModel]:
+    with WakingModel() as serving:
         yield serving
 
 
@@ -81,21 +82,20 @@ def state_of(owner: Speaker, message: str) -> str:
 
 
 def test_an_idle_agent_begins_a_turn_when_messages_come_and_marks_them_as_read(
-    person: ConnectingHome, program: Path, model: tuple[WakingModel, str], owner: Speaker, figure: Figure
+    person: ConnectingHome, program: Path, model: WakingModel, owner: Speaker, figure: Figure
 ) -> None:
-    serving, address = model
     assert person.connect("claude", "--wake", "--yes").returncode == 0
-    with begin(person, program, address) as terminal:
+    with begin(person, program, model.address) as terminal:
         until(lambda: b"for shortcuts" in terminal.shown or b"auto mode" in terminal.shown, what="a prompt")
         terminal.type("hello there")
         until(lambda: b"hello" in terminal.shown, what="what was typed")
         terminal.type("\r")
         until(lambda: waits(owner), what="the bell")
-        assert serving.wakes == []
+        assert model.wakes == []
         sent = [owner.ok("POST", "/v1/messages", {"to": "claude", "body": BODY})["id"] for _ in range(3)]
         until(lambda: all(state_of(owner, each) == "read" for each in sent), TURNS_SECONDS, what="all read")
-        assert serving.wakes == ["3 messages wait for you on the warmline line"]
-        assert BODY not in next(prompt for prompt in serving.prompts if serving.wakes[0] in prompt)
+        assert model.wakes == ["3 messages wait for you on the warmline line"]
+        assert BODY not in model.sent_before_fetching
         until(lambda: waits(owner), what="the next bell")
         agent = terminal.process.pid
         os.kill(agent, signal.SIGKILL)
@@ -103,12 +103,12 @@ def test_an_idle_agent_begins_a_turn_when_messages_come_and_marks_them_as_read(
 
 
 def test_a_run_without_a_person_ends_at_once_and_waits_for_nothing(
-    person: ConnectingHome, program: Path, model: tuple[WakingModel, str], owner: Speaker
+    person: ConnectingHome, program: Path, model: WakingModel, owner: Speaker
 ) -> None:
     assert person.connect("claude", "--wake", "--yes").returncode == 0
-    with begin(person, program, model[1]) as terminal:
+    with begin(person, program, model.address) as terminal:
         terminal.process.terminate()
-    environment = {"HOME": str(person.person), "PATH": os.defpath, "ANTHROPIC_BASE_URL": model[1]}
+    environment = {"HOME": str(person.person), "PATH": os.defpath, "ANTHROPIC_BASE_URL": model.address}
     done = subprocess.run(
         [str(program), "-p", "hello"],
         env={**environment, "ANTHROPIC_API_KEY": KEY, "DISABLE_AUTOUPDATER": "1", "DISABLE_TELEMETRY": "1"},
@@ -118,5 +118,5 @@ def test_a_run_without_a_person_ends_at_once_and_waits_for_nothing(
         cwd=person.project,
         check=False,
     )
-    assert done.stdout.decode().strip() == NOTHING_MORE
+    assert done.stdout.decode().strip() == DONE
     assert not waits(owner)

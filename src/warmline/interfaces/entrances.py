@@ -3,6 +3,8 @@
 Accepting is ours, not the event loop's: so a connection counts from its first moment, through its TLS handshake too,
 one entrance cannot take the room of another, and a system without descriptors is asked again after a pause. Over TCP
 a peer whose first head has not come yet costs a descriptor and no more: thousands may come, and others are served.
+Such a peer is not left to the kernel (TCP_DEFER_ACCEPT): that forgets it in silence when we end, and clients that keep
+spare connections, as those of Rust's hyper do, would send their next request on one that nobody knows.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ import asyncio
 import selectors
 import socket
 import ssl
-import sys
 from itertools import islice
 
 from uvicorn import Config
@@ -32,17 +33,12 @@ HEARD_AT_ONCE = 32
 READ_BYTES = 8192
 """Of an arrival's head; a longer one is the parser's to bound."""
 
-KEPT_BY_KERNEL_SECONDS = 3
-"""A peer that says nothing; longer would only fill the kernel's own queue."""
-
 
 class Tcp:
     """Where the daemon is reached over TCP: a socket that listens, the name it was asked for by, and how it speaks."""
 
     def __init__(self, listener: socket.socket, host: str, certificate: Certificate | None) -> None:
         address, port = listener.getsockname()[:2]
-        if sys.platform == "linux":  # a peer that says nothing stays in the kernel for a while
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, KEPT_BY_KERNEL_SECONDS)
         self.listener = listener
         self.tls = certificate.context if certificate else None
         self.hosts = Hosts(

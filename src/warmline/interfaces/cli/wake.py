@@ -78,6 +78,7 @@ def _wake(options: argparse.Namespace) -> int:
     token, diary = token_of(home, options.name), Diary(home, options.name)
     if options.event is not None:
         _take_event(options, diary)
+        return EXIT_NOTHING
     if options.via == "opencode":
         from warmline.interfaces.cli import wake_opencode
 
@@ -126,7 +127,10 @@ def _habits(options: argparse.Namespace) -> Habits:
 
 
 def _take_event(options: argparse.Namespace, diary: Diary) -> None:
-    """Note which session told that its turn is over, and begin anew without its words: others see a command's."""
+    """Note which session told that its turn is over, and begin anew without its words: others see a command's.
+
+    Returns only when its program has ended already.
+    """
     from warmline.interfaces.cli.wake_codex import session_of
 
     if options.via != "codex":
@@ -134,8 +138,19 @@ def _take_event(options: argparse.Namespace, diary: Diary) -> None:
     session = session_of(options.event)
     if session is not None:
         diary.note_session(session)
-    words = [word for word in sys.orig_argv if word != options.event]
-    os.execv(sys.executable, [*words, "--agent", str(options.agent or os.getppid())])  # noqa: S606  # this very command
+    agent = options.agent or _starter()
+    if agent is not None:
+        words = [word for word in sys.orig_argv if word != options.event]
+        os.execv(sys.executable, [*words, "--agent", str(agent)])  # noqa: S606  # this very command
+
+
+def _starter() -> int | None:
+    """Return the process that started this one; None when it has ended: who adopts this is of another group."""
+    parent = os.getppid()
+    try:
+        return parent if os.getpgid(parent) == os.getpgrp() else None
+    except ProcessLookupError:
+        return None
 
 
 def _deliver(options: argparse.Namespace, diary: Diary, text: str) -> None:
