@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from warmline.errors import DaemonError
+from warmline.listen.client_protocol import encode_request, read_reply
+from warmline.listen.fields import Said, WrongLineError, read_object, write_object
 from warmline.listen.framing import LineReader
 from warmline.listen.messages import (
     Cancel,
@@ -28,12 +30,14 @@ from warmline.listen.messages import (
     Text,
     Ticket,
 )
-from warmline.listen.protocol import Unreadable, encode_reply, encode_request, read_reply, read_request
+from warmline.listen.protocol import Unreadable, _line, _object, encode_reply, read_request
 from warmline.model import CitationStatus, Outcome, State
 
 LIMIT = 64
 
-texts = st.text(st.characters(exclude_categories=["Cs"]))
+letters = st.characters(exclude_categories=["Cs"])
+any_letters = letters | st.characters(categories=["Cs"])
+texts = st.text(letters)
 ids = st.none() | st.integers(-(2**63) + 1, 2**63 - 1) | texts.filter(lambda text: len(text) <= 200)
 tokens = st.none() | texts
 seconds = st.none() | st.floats(0, 10_000)
@@ -136,6 +140,26 @@ def test_no_values_are_a_surprise_to_an_instance(said: dict[str, object], kind: 
         assert read.is_object
         assert read.problem.code == "invalid_input"
     encode_reply(Pong(), read.id)
+
+
+@given(st.dictionaries(st.text(any_letters), values | st.text(any_letters)), st.booleans(), st.binary(max_size=3))
+def test_an_instance_reads_and_writes_json_as_the_standard_library_does(
+    said: dict[str, object], is_ascii: bool, more: bytes
+) -> None:
+    line = json.dumps(said, ensure_ascii=is_ascii).encode(errors="replace")
+    for each in (line, line + more, more + line, line[: len(line) // 2] + more + line[len(line) // 2 :]):
+        assert read_by(_object, each) == read_by(read_object, each)
+    assert read_by(read_object, _line(said)) == read_by(read_object, write_object(said))
+    assert _line(said).endswith(b"}\n")
+    assert _line(said).count(b"\n") == 1
+
+
+def read_by(read: Callable[[bytes], Said], line: bytes) -> str:
+    """Tell what was read, or why it was not; as text, in which NaN is like NaN."""
+    try:
+        return repr(read(line))
+    except WrongLineError as wrong:
+        return str(wrong)
 
 
 @given(st.binary() | st.dictionaries(st.text(), values).map(lambda said: json.dumps(said).encode()))

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from warmline.errors import BodyTooLargeError, ConflictError, DaemonError, DisconnectedError, InvalidInputError
 from warmline.listen.addresses import Address
 from warmline.listen.calls import Call
+from warmline.listen.client_protocol import encode_request, read_reply
 from warmline.listen.fields import MAX_ID_CHARACTERS
 from warmline.listen.framing import LineReader
 from warmline.listen.messages import Collect, Id, Problem, Query, Reply, Request
-from warmline.listen.protocol import encode_request, read_reply
 
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 """An answer of 1 MiB may need six times as much in JSON's escapes, and its citations may quote all of it again."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from warmline.listen.messages import Id
 
@@ -22,6 +22,8 @@ NO_OBJECT = 'a line is one JSON object, such as {"type": "query", "question": ".
 
 Said = Mapping[str, Any]
 """What stands in a line."""
+
+F = TypeVar("F")
 
 _encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
@@ -46,6 +48,15 @@ def read_object(line: bytes) -> Said:
 def write_object(said: Said) -> bytes:
     """Write a line, with its newline."""
     return (_encode_json(said) + "\n").encode("utf-8", "replace")
+
+
+def by_type(said: Said, found: Mapping[str, F], known: str) -> F:
+    """Return what belongs to the line's type, of those that are known."""
+    kind = said.get("type")
+    of_type = found.get(kind) if isinstance(kind, str) else None
+    if of_type is None:
+        raise WrongLineError(f"`type` must be {known}")
+    return of_type
 
 
 def id_in(said: Said) -> Id | None:

@@ -8,10 +8,11 @@ import pytest
 
 from warmline import errors
 from warmline.errors import BudgetSpentError, FailedError, RateLimitedError, UnknownMessageError, WarmlineError
+from warmline.listen.client_protocol import encode_request
 from warmline.listen.fields import MAX_ID_CHARACTERS
 from warmline.listen.messages import Cited, Collect, Ping, Pong, Problem, Query, Response, Ticket
 from warmline.listen.problems import code_of, error_of, problem_of
-from warmline.listen.protocol import Unreadable, encode_reply, encode_request, read_request
+from warmline.listen.protocol import Unreadable, encode_reply, read_request
 from warmline.model import CitationStatus, Outcome, State
 
 ERRORS = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, WarmlineError)]
