@@ -230,10 +230,13 @@ async def test_a_request_whose_peer_left_hears_of_it_although_another_was_sent_a
 
 async def test_without_descriptors_peers_wait_and_are_served_when_there_are_some() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    async with entrance(replace(PATIENT, accept_pause=SHORT), Application()) as connect, connect() as peer:
-        taken = peer_fileno(peer) + 1
-        resource.setrlimit(resource.RLIMIT_NOFILE, (taken, hard))
+    async with entrance(replace(PATIENT, accept_pause=SHORT), Application()) as connect, AsyncExitStack() as peers:
+        with socket.socket() as lowest:
+            the_peers_own = lowest.fileno()
         try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (the_peers_own + 1, hard))
+            peer = await peers.enter_async_context(connect())
+            assert peer_fileno(peer) == the_peers_own
             peer.say(b"GET / HTTP/1.1\r\n\r\n")
             await turns()
         finally:

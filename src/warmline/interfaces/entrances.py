@@ -18,6 +18,7 @@ from itertools import islice
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from warmline.accepting import Accepting
 from warmline.daemon import is_loopback
 from warmline.interfaces.certificates import Certificate
 from warmline.interfaces.connections import Connection
@@ -107,7 +108,7 @@ class Entrance:
         self._arrivals = selectors.DefaultSelector()
         self._greeting: set[asyncio.Task[None]] = set()
         self._watching: asyncio.TimerHandle | None = None
-        self._is_closed = False
+        self._accepting = Accepting(listener, self._take, at_once=AT_ONCE, pause=limits.accept_pause)
 
     def open(self, config: Config, state: ServerState) -> None:
         """Accept connections from now on."""
@@ -115,12 +116,11 @@ class Entrance:
         self._config, self._state = config, state
         self._listener.setblocking(False)
         self._loop.add_reader(self._arrivals, self._listen)
-        self._resume()
+        self._accepting.open()
 
     def close(self) -> None:
         """Accept no more; connections stay, but for those that have not begun."""
-        self._is_closed = True
-        self._loop.remove_reader(self._listener)
+        self._accepting.close()
         self._listener.close()
         self._loop.remove_reader(self._arrivals)
         for stranger in [each for each in self._strangers if isinstance(each, _Arrival)]:
@@ -145,24 +145,11 @@ class Entrance:
         self._strangers.pop(connection, None)
         self._known.pop(connection, None)  # type: ignore[arg-type]
 
-    def _resume(self) -> None:
-        if not self._is_closed:
-            self._loop.add_reader(self._listener, self._accept)
-
-    def _accept(self) -> None:
-        for _ in range(AT_ONCE):
-            try:
-                peer, _address = self._listener.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
-            except OSError:  # no descriptor, or no memory: the peer waits in the kernel's queue
-                self._loop.remove_reader(self._listener)
-                self._loop.call_later(self.limits.accept_pause.total_seconds(), self._resume)
-                return
-            if self._has_room():
-                self._take_in(peer)
-            else:
-                peer.close()
+    def _take(self, peer: socket.socket) -> None:
+        if self._has_room():
+            self._take_in(peer)
+        else:
+            peer.close()
 
     def _has_room(self) -> bool:
         """Make room where there is none. Tell whether there is now."""

@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Callable
 
+from warmline.accepting import Accepting
 from warmline.endpoints import bind_tcp, resolve_tcp
 from warmline.listen.addresses import Address, Via, address_of
 from warmline.listen.transports import not_to_be_had
@@ -24,7 +25,6 @@ class SocketListener:
     """Takes connections over TCP, or over a Unix socket from programs of the same user."""
 
     def __init__(self, address: Address, settings: ListenSettings) -> None:
-        self._settings = settings
         self._place: UnixPlace | None = None
         try:
             if address.via is Via.TCP:
@@ -35,8 +35,8 @@ class SocketListener:
         except OSError as error:
             raise not_to_be_had(address, error) from error
         self._address = address if self._place else _address_of(self._listener)
+        self._accepting = Accepting(self._listener, self._take, at_once=AT_ONCE, pause=settings.accept_pause)
         self._greeting: set[asyncio.Task[None]] = set()
-        self._is_closed = False
 
     @property
     def address(self) -> Address:
@@ -47,39 +47,22 @@ class SocketListener:
         """Take connections from now on, each with a protocol of its own, on the running loop."""
         self._loop = asyncio.get_running_loop()
         self._new_session = new_session
-        self._resume()
+        self._accepting.open()
 
     def close(self) -> None:
         """Take no more, and take the socket's path away. Connections stay."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        if hasattr(self, "_loop"):
-            self._loop.remove_reader(self._listener)
+        self._accepting.close()
         if self._place is not None:
             self._place.close(self._address.path)
         self._listener.close()
 
-    def _resume(self) -> None:
-        if not self._is_closed:
-            self._loop.add_reader(self._listener, self._accept)
-
-    def _accept(self) -> None:
-        for _ in range(AT_ONCE):
-            try:
-                peer, _address = self._listener.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
-            except OSError:  # no descriptor, or no memory: the peer waits in the kernel's queue
-                self._loop.remove_reader(self._listener)
-                self._loop.call_later(self._settings.accept_pause.total_seconds(), self._resume)
-                return
-            if self._place is None or is_ours(peer):
-                task = self._loop.create_task(self._greet(peer), name="greeting")
-                self._greeting.add(task)
-                task.add_done_callback(self._greeting.discard)
-            else:
-                peer.close()
+    def _take(self, peer: socket.socket) -> None:
+        if self._place is None or is_ours(peer):
+            task = self._loop.create_task(self._greet(peer), name="greeting")
+            self._greeting.add(task)
+            task.add_done_callback(self._greeting.discard)
+        else:
+            peer.close()
 
     async def _greet(self, peer: socket.socket) -> None:
         peer.setblocking(False)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import logging
 import os
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 
+from warmline.accepting import Accepting
 from warmline.listen.addresses import Address
 from warmline.listen.shared_memory.bell import STROKE
 from warmline.listen.shared_memory.memory import make_rings
@@ -19,13 +18,8 @@ from warmline.listen.shared_memory.transport import ShmTransport
 from warmline.listen.unix_sockets import is_ours
 from warmline.settings import ListenSettings
 
-logger = logging.getLogger(__name__)
-
 AT_ONCE = 64
 """Connections that are taken before the loop turns to others."""
-
-EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ETOOMANYREFS}
-"""ETOOMANYREFS: too many clients have not taken the memory that was passed to them."""
 
 
 class ShmListener:
@@ -35,9 +29,9 @@ class ShmListener:
         self._rendezvous = Rendezvous(address)
         self._address = address
         self._shape = Shape(settings.slots, settings.slot_bytes)
-        self._pause = settings.accept_pause.total_seconds()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._resumed: asyncio.TimerHandle | None = None
+        self._accepting = Accepting(
+            self._rendezvous.socket, self._welcome, at_once=AT_ONCE, pause=settings.accept_pause
+        )
 
     @property
     def address(self) -> Address:
@@ -47,35 +41,19 @@ class ShmListener:
     def open(self, new_session: Callable[[], asyncio.Protocol]) -> None:
         """Take connections from now on, on the running loop."""
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._rendezvous.socket, self._accept, self._loop, new_session)
+        self._new_session = new_session
+        self._accepting.open()
 
     def close(self) -> None:
         """Take no more, and take the socket away. Connections stay. Twice is fine."""
-        if self._loop is not None:
-            self._loop.remove_reader(self._rendezvous.socket)
-            self._loop = None
-        if self._resumed is not None:
-            self._resumed.cancel()
+        self._accepting.close()
         self._rendezvous.close()
 
-    def _accept(self, loop: asyncio.AbstractEventLoop, new_session: Callable[[], asyncio.Protocol]) -> None:
-        try:
-            for _ in range(AT_ONCE):
-                connection, _ = self._rendezvous.socket.accept()
-                self._welcome(loop, connection, new_session)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            if error.errno not in EXHAUSTED:
-                raise
-            logger.warning("no room for a connection", extra={"address": str(self._address), "why": error.strerror})
-            loop.remove_reader(self._rendezvous.socket)
-            self._resumed = loop.call_later(self._pause, self.open, new_session)
+    def _welcome(self, connection: socket.socket) -> None:
+        """Pass a memory on, and begin; nothing is waited for, so that no client can hold us up.
 
-    def _welcome(
-        self, loop: asyncio.AbstractEventLoop, connection: socket.socket, new_session: Callable[[], asyncio.Protocol]
-    ) -> None:
-        """Pass a memory on, and begin; nothing is waited for, so that no client can hold us up. Raises OSError."""
+        Raises OSError: one reason more than elsewhere is that too many clients have not taken what was passed to them.
+        """
         with ExitStack() as undone:
             undone.callback(connection.close)
             connection.setblocking(False)
@@ -90,4 +68,4 @@ class ShmListener:
             finally:
                 os.close(descriptor)
             undone.pop_all()
-        ShmTransport(loop, connection, rings, new_session()).start()
+        ShmTransport(self._loop, connection, rings, self._new_session()).start()
