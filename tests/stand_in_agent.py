@@ -34,6 +34,13 @@ def installed(folder: Path) -> Path:
     return program
 
 
+def long_reply(size: int) -> str:
+    """Return a text of so many bytes, no piece of which is like another."""
+    lines = "".join(f'What stands in line {number} is "ä".\n' for number in range(size // 30))
+    begun = lines.encode()[: size - 2].decode(errors="ignore")
+    return begun + "." * (size - len(begun.encode()))
+
+
 class StandIn:
     """One process of it."""
 
@@ -127,7 +134,7 @@ class StandIn:
             "status": lambda: self.fail(uuid, "", int(more), f"API Error: {more}"),
             "fault": lambda: self.fail(uuid, more, None, f"API Error: {more}"),
             "empty": lambda: self.over(uuid, result=""),
-            "huge": lambda: self.over(uuid, result="huge " * (int(more) // 5)),
+            "long": lambda: self.over(uuid, result=long_reply(int(more))),
             "refuse": lambda: self.over(uuid, is_error=True, stop_reason="refusal", result="I will not."),
             "use": lambda: self.use(uuid, more),
             "environment": lambda: self.answer(uuid, "\n".join(sorted(os.environ))),

@@ -58,7 +58,7 @@ async def refused_start(folder: Path, plan: AgentPlan, settings: AgentSettings =
         ("fault server_error", "cannot be reached", True),
         ("fault max_output_tokens", "cut off", False),
         ("empty", "empty", False),
-        ("huge 2000000", "longer than 262,144 bytes", False),
+        ("long 2000000", "longer than 1,048,576 bytes", False),
         ("cut-off", "cut off", False),
     ],
 )

@@ -69,8 +69,9 @@ class AgentSettings:
     max_line_bytes: int = 32 * 1024 * 1024
     """Of one line that an agent writes; one above this ends it. Lines of several megabytes were seen."""
 
-    max_reply_bytes: int = 256 * 1024
-    """Of a model's reply: what models write at most in one. To read a worse one takes seconds."""
+    max_reply_bytes: int = 1024 * 1024
+    """Of a model's reply: what any message may have, and twice what models write at most in one (128,000 tokens). To
+    read a usual one of this length takes up to a second of a thread, and the worst that was tried ten."""
 
     probe: timedelta = timedelta(seconds=30)
     """Between two looks whether an idle worker lives."""
