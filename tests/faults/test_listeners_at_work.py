@@ -30,6 +30,7 @@ from warmline import connect
 from warmline.interfaces.cli.client import Client
 from warmline.listen.addresses import Via
 from warmline.model import Outcome
+from warmline.operations.bench_transports.held import lasting
 
 QUESTION = "Which port does the exporter listen on?"
 CROWD = 1000
@@ -95,10 +96,10 @@ class Instance:
 
     @contextmanager
     def level(self) -> Iterator[None]:
-        """Hold it to holding no more after the block than before it: one descriptor is free to come and go."""
-        before = self.descriptors(), self.rss()
+        """Hold it to holding no more after the block than before it, but for what it opens for a moment."""
+        before = lasting(self.descriptors), self.rss()
         yield
-        until(lambda: self.descriptors() <= before[0] + 1)
+        until(lambda: self.descriptors() <= before[0])
         assert self.rss() < before[1] + MAX_GROWN_BYTES
 
     @contextmanager

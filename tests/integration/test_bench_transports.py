@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from warmline.errors import DaemonError
 from warmline.listen.addresses import Address, Via
 from warmline.operations.bench_transports import spawned
 from warmline.operations.bench_transports.driving import bare_server, loaded
-from warmline.operations.bench_transports.held import ends_within, held_by, seconds_until
+from warmline.operations.bench_transports.held import ends_within, held_by, lasting, seconds_until
 from warmline.operations.bench_transports.lines import connect
 from warmline.operations.bench_transports.plans import QUICK_SPAWN
 from warmline.operations.bench_transports.sides import Served, measure
@@ -44,6 +45,12 @@ def test_a_bare_server_lets_go_of_a_client_that_left(via: Via, tmp_path: Path) -
         assert held_by([pid]).descriptors > before
         exchange.close()
         assert seconds_until(lambda: held_by([pid]).descriptors == before, 5) is not None
+
+
+def test_what_is_opened_for_a_moment_is_not_counted_as_kept() -> None:
+    looks = count()
+    assert lasting(lambda: 7 + next(looks) % 3) == 7
+    assert lasting(lambda: 8 - (next(looks) % 5 == 0)) == 7
 
 
 def test_each_client_is_a_process_and_its_requests_are_all_counted(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ class Killable:
         return owner.pid
 
     def descriptors(self) -> int:
-        """Count what it has open."""
+        """Count what it has open: now and then also what it only reads, such as modules right after its start."""
         return descriptors(self.pid)
 
     def kill(self) -> bool:

@@ -17,7 +17,7 @@ from warmline.listen.addresses import Address, Via
 from warmline.listen.transports import connect_channel
 from warmline.operations.bench_transports.driving import program
 from warmline.operations.bench_transports.figures import Killed
-from warmline.operations.bench_transports.held import seconds_until
+from warmline.operations.bench_transports.held import lasting, seconds_until
 from warmline.operations.bench_transports.instances import Killable
 from warmline.operations.bench_transports.moments import STEP_SECONDS, Moment, Talk
 
@@ -67,7 +67,7 @@ def killed_client(instance: Killable, via: Via, moment: Moment) -> Left:
     """Kill a client that has come so far, and see whether the instance lets go, and serves others."""
     address, ids, files = instance.addresses[via], _ids(moment), instance.files(via)
     with _talking(address, instance.token) as talk:
-        before = instance.descriptors()
+        before = lasting(instance.descriptors)
         with program("victim") as victim:
             tickets = _walk(victim, address, instance.token, moment, ids)
             began = time.monotonic()
@@ -81,7 +81,7 @@ def killed_client(instance: Killable, via: Via, moment: Moment) -> Left:
             seconds=seconds,
             lost=sum(each is None for each in again),
             is_stuck=not is_served,
-            descriptors=max(0, instance.descriptors() - before),
+            descriptors=_kept(instance, before),
             processes=0,
             files=len(instance.files(via) - files),
             told=len(tickets),
@@ -147,6 +147,12 @@ def _is_served(talk: Talk) -> bool:
     except (OSError, EOFError, DisconnectedError):
         return False
     return True
+
+
+def _kept(instance: Killable, before: int) -> int:
+    """Return how many more descriptors it keeps, when it has had the time to let go of them."""
+    seconds_until(lambda: instance.descriptors() <= before, LIMIT_SECONDS)
+    return max(0, lasting(instance.descriptors) - before)
 
 
 def _ids(moment: Moment) -> list[str]:
