@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from listening import PATIENCE, Noted, channel_to, in_thread, receive_exactly
+from listening import LOOPS, PATIENCE, Noted, channel_to, in_thread, receive_exactly
 from sharing_memory import PLACE, Instance, held
 from warmline.errors import DisconnectedError
+from warmline.listen.shared_memory.bell import STROKE
 from warmline.listen.shared_memory.channel import ShmChannel
 from warmline.listen.shared_memory.memory import make_rings, map_rings
 from warmline.listen.shared_memory.rendezvous import runtime_folder
@@ -226,6 +227,24 @@ async def test_an_abort_is_no_end() -> None:
             await in_thread(lambda: channel.receive(PATIENCE))
         with pytest.raises(DisconnectedError):
             channel.send(b"?", PATIENCE)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_the_end_of_a_client_that_heard_nothing_any_more_is_heard_behind_its_last_stroke(loop: str) -> None:
+    async def leave() -> None:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        rings, descriptor = make_rings(Shape(2, 4096))
+        os.close(descriptor)
+        noted = Noted()
+        ShmTransport(asyncio.get_running_loop(), ours, rings, noted).start()
+        ours.send(STROKE)
+        theirs.send(STROKE)
+        theirs.close()
+        await noted.until_event("lost")
+
+    with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+        runner.run(leave())
 
 
 async def test_a_protocol_that_raises_loses_its_connection_alone() -> None:

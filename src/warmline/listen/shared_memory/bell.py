@@ -32,17 +32,27 @@ def ring_bell(connection: socket.socket) -> bool:
 
 
 def hear_bell(connection: socket.socket) -> bool:
-    """Take the strokes that came; False when the other side is gone. Never blocks.
+    """Take strokes that came; False when the other side is gone. Never blocks.
 
     A side that left with strokes unheard ends the socket by ECONNRESET: whether it had said all stands in the ring.
-    That comes behind its own strokes, and libuv tells of it only once: so all of them are taken.
+    That comes behind its own strokes, and a poll of the system tells of it again.
     """
-    try:
-        for _ in range(MOST_DRAINS):
-            if not connection.recv(DRAINED_BYTES, socket.MSG_DONTWAIT):
-                return False
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
+    return _strokes(connection) is not None
+
+
+def hear_all_strokes(connection: socket.socket) -> bool:
+    """Do the same down to the last stroke: libuv tells of the end behind them only once."""
+    for _ in range(MOST_DRAINS):
+        if not (strokes := _strokes(connection)):
+            return strokes is not None
     return True
+
+
+def _strokes(connection: socket.socket) -> int | None:
+    """Take strokes, and return how many; None when the other side is gone."""
+    try:
+        return len(connection.recv(DRAINED_BYTES, socket.MSG_DONTWAIT)) or None
+    except BlockingIOError:
+        return 0
+    except OSError:
+        return None

@@ -87,7 +87,9 @@ class Ears:
         self._connection = connection
         self._bell = select.poll()
         self._bell.register(connection, select.POLLIN)
-        self._changed = Condition()
+        self._lock = Lock()
+        self._changed = Condition(self._lock)
+        self._waiting = 0
         self._taken = False
         self._gone = False
         self.heard = 0
@@ -98,26 +100,34 @@ class Ears:
 
         Raises TimeoutError at `until`, a time of the monotonic clock.
         """
-        with self._changed:
+        with self._lock:
             while self.heard == heard and not self._gone and self._taken:
-                if not self._changed.wait(seconds_left(until)):
-                    raise TimeoutError
+                self._wait_for_another(until)
             if self.heard != heard or self._gone:
                 return self.heard != heard
             self._taken = True
         try:
             self._hear(until)
         finally:
-            with self._changed:
+            with self._lock:
                 self._taken = False
                 self.heard += 1
-                self._changed.notify_all()
+                if self._waiting:
+                    self._changed.notify_all()
         return True
 
     def close(self) -> None:
         """End the connection for both sides; who waits is woken."""
         with suppress(OSError):  # the other side was faster
             self._connection.shutdown(socket.SHUT_RDWR)
+
+    def _wait_for_another(self, until: float | None) -> None:
+        self._waiting += 1
+        try:
+            if not self._changed.wait(seconds_left(until)):
+                raise TimeoutError
+        finally:
+            self._waiting -= 1
 
     def _hear(self, until: float | None) -> None:
         wait_for(self._bell, until)

@@ -145,19 +145,28 @@ class RingWriter(_Ring):
         free = self._slots - (self._written - self._look())
         if not free or not data:
             return 0
-        taken = 0
-        written = self._written
-        with memoryview(data) as view:
-            for count in range(written, written + min(free, -(-len(view) // self._room))):
-                with view[taken : taken + self._room] as piece:
-                    place = self._place(count)
-                    self._words[place // WORD_BYTES] = len(piece)
-                    self._memory[place + WORD_BYTES : place + WORD_BYTES + len(piece)] = piece
-                    taken += len(piece)
-                written = count + 1
+        if len(data) <= self._room:  # most fit a slot, and a view of them costs as much as the copy
+            self._fill(self._written, data)
+            slots, taken = 1, len(data)
+        else:
+            slots, taken = self._fill_several(data, free)
         self._fence()
-        self._publish(written)
+        self._publish(self._written + slots)
         return taken
+
+    def _fill_several(self, data: bytes | bytearray | memoryview, free: int) -> tuple[int, int]:
+        """Fill at most so many slots; return how many, and with how many bytes."""
+        slots = min(free, -(-len(data) // self._room))
+        with memoryview(data) as view:
+            for number in range(slots):
+                with view[number * self._room : (number + 1) * self._room] as piece:
+                    self._fill(self._written + number, piece)
+        return slots, min(slots * self._room, len(data))
+
+    def _fill(self, count: int, piece: bytes | bytearray | memoryview) -> None:
+        place = self._place(count)
+        self._words[place // WORD_BYTES] = len(piece)
+        self._memory[place + WORD_BYTES : place + WORD_BYTES + len(piece)] = piece
 
     def end(self) -> None:
         """Say that nothing follows. Who reads must be woken. Twice is fine."""
@@ -207,8 +216,11 @@ class RingReader(_Ring):
             self.ended = ends
             return b""
         self._fence()
-        places = [self._filled(count) for count in range(self._read, written)]
-        taken = b"".join([self._memory[place] for place in places])
+        if written == self._read + 1:
+            taken = bytes(self._memory[self._filled(self._read)])
+        else:
+            places = [self._filled(count) for count in range(self._read, written)]
+            taken = b"".join([self._memory[place] for place in places])
         self._fence()
         self._words[self._read_at] = self._read = written
         self.ended = ends

@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 
 from warmline.errors import DisconnectedError
 from warmline.listen.addresses import Address
-from warmline.listen.shared_memory.bell import hear_bell, ring_bell
+from warmline.listen.shared_memory.bell import hear_all_strokes, ring_bell
 from warmline.listen.shared_memory.memory import SharedRings
 from warmline.listen.shared_memory.rendezvous import reach, take_memory
 
@@ -144,7 +144,7 @@ class ShmTransport(asyncio.Transport):
         self._lose(None)
 
     def _on_bell(self) -> None:
-        if not hear_bell(self._connection):
+        if not hear_all_strokes(self._connection):
             self._peer_gone = True
             self._loop.remove_reader(self._connection)
         self._look()
