@@ -32,12 +32,11 @@ class ShmChannel:
     def send(self, data: bytes, timeout: float | None) -> None:
         """Send all of it. Raises TimeoutError, after which a part of it may have been sent, and DisconnectedError."""
         until = deadline_after(timeout)
-        with self._sending, memoryview(data) as view:
+        with self._sending:
             sent = 0
-            while sent < len(view):
+            while sent < len(data):
                 heard = self._heard()
-                with view[sent:] as rest:
-                    taken = self._rings.writer.write(rest)
+                taken = self._rings.writer.write(memoryview(data)[sent:] if sent else data)
                 sent += taken
                 if taken and not ring_bell(self._connection):
                     raise DisconnectedError(GONE)

@@ -190,13 +190,13 @@ class ShmTransport(asyncio.Transport):
         """Put into the ring what finds room, and ask to be woken for the rest; return how many bytes."""
         taken = 0
         try:
-            with memoryview(data) as view:
-                while taken < len(view):
-                    with view[taken:] as rest:
-                        more = self._rings.writer.write(rest)
-                    if not more and self._rings.writer.waits_for_room():
-                        break
-                    taken += more
+            taken = self._rings.writer.write(data)
+            while taken < len(data):
+                with memoryview(data) as view, view[taken:] as rest:
+                    more = self._rings.writer.write(rest)
+                if not more and self._rings.writer.waits_for_room():
+                    break
+                taken += more
         except DisconnectedError as error:
             self._lose(error)
         if taken:
