@@ -12,6 +12,9 @@ import socket
 
 STROKE = b"\0"
 
+RINGING = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+"""Put together once: to join flags costs as much as to send with them."""
+
 DRAINED_BYTES, MOST_DRAINS = 4096, 64
 """Strokes that are taken at a time, and how often at once: together more than a socket holds, and an end to a peer that
 rings without ceasing."""
@@ -23,7 +26,7 @@ def ring_bell(connection: socket.socket) -> bool:
     Where the socket takes no more, strokes wait there that the other side has not heard yet: these will do.
     """
     try:
-        connection.send(STROKE, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+        connection.send(STROKE, RINGING)
     except BlockingIOError:
         return True
     except OSError:
