@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import secrets
 import subprocess
@@ -10,10 +11,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from warmline import daemon
 from warmline.errors import DaemonError
 from warmline.home import Home
 from warmline.operations.bench_line import Speaker
@@ -88,9 +90,19 @@ def started_server(home: Home, security: Security, workers: int = WORKERS) -> It
         try:
             if server.stdout.readline() != "ready\n":
                 raise DaemonError("the bench's server did not start: see above")
+            _load_the_rest(home, token)
             yield token, server.pid
         finally:
             server.terminate()
+
+
+def _load_the_rest(home: Home, token: str) -> None:
+    """Return when the server has loaded what it loads aside once it serves, so that no figure pays for it."""
+    connection = http.client.HTTPConnection("line", timeout=PATIENCE_SECONDS)
+    connection.sock = daemon.connect(home, PATIENCE_SECONDS)
+    with closing(connection):
+        connection.request("POST", "/mcp", headers={"Authorization": f"Bearer {token}"})
+        connection.getresponse().read()  # a refusal, since nothing was asked; but MCP had to be there to say so
 
 
 def _processor_seconds(pid: int) -> float:
