@@ -99,6 +99,23 @@ class DiskVFS(apsw.VFS):
         return True
 
 
+class DiskLog:
+    """A database's log on that disk."""
+
+    def __init__(self, path: Path, disk: Disk) -> None:
+        self._path = f"{path}-wal"
+        self._disk = disk
+
+    def sync(self) -> None:
+        try:
+            self._disk.sync(self._path)
+        except apsw.IOError as error:
+            raise OSError(str(error)) from error
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
 class DiskFile(apsw.VFSFile):
     """One open file."""
 

@@ -13,7 +13,7 @@ import apsw
 import pytest
 
 from manual_clock import ManualClock
-from power_cut import Disk, DiskVFS
+from power_cut import Disk, DiskLog, DiskVFS
 from sealing import KEY, SEALS, assert_ledger_is_true
 from store_cases import LEASE, a_question, an_answer
 from warmline.errors import StoreError
@@ -97,7 +97,9 @@ async def test_in_an_encrypted_store_they_survive_as_well(chance: random.Random,
 async def _nothing_is_lost(disk: Disk, tmp_path: Path, vfs: str = "power cut", key: bytes | None = None) -> None:
     clock, told = ManualClock(), Told()
     before, after = tmp_path / "before", tmp_path / "after"
-    store = SqliteStore(before / "store.db", SETTINGS, clock, SEALS, vfs=vfs, key=key)
+    store = SqliteStore(
+        before / "store.db", SETTINGS, clock, SEALS, vfs=vfs, log=lambda path: DiskLog(path, disk), key=key
+    )
     async with asyncio.timeout(5):
         with suppress(StoreError):  # the power may go while the file is made
             await _work_until_the_cut(store, clock, told)

@@ -15,7 +15,6 @@ import time
 from pathlib import Path
 
 from warmline.security.seals import KEY_BYTES, Seals
-from warmline.settings import StoreSettings
 from warmline.stores.archive_files import ArchiveFiles
 from warmline.stores.auditing import Auditing
 from warmline.stores.ledger import AuditEntry, Ledger
@@ -55,7 +54,7 @@ def main(rows: int) -> None:
 
 
 def fill(path: Path, seals: Seals, rows: int) -> None:
-    connection = open_writer(path, StoreSettings(), seals)
+    connection = open_writer(path, seals)
     ledger = Ledger(connection, seals)
     for first in range(0, rows, BATCH):
         with connection:

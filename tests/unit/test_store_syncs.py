@@ -33,7 +33,7 @@ def disk() -> Iterator[CountingVfs]:
 @pytest.fixture
 async def line(disk: CountingVfs, tmp_path: Path) -> AsyncIterator[Line]:
     clock = ManualClock()
-    store = SqliteStore(tmp_path / "store.db", StoreSettings(), clock, SEALS, vfs=COUNTING)
+    store = SqliteStore(tmp_path / "store.db", StoreSettings(), clock, SEALS, vfs=COUNTING, log=disk.log)
     directory = SqliteDirectory(store.database)
     await store.open()
 

@@ -1,4 +1,4 @@
-"""The writer thread when somebody leaves at the wrong moment, and when something breaks that no verb foresaw."""
+"""The writer when somebody leaves at the wrong moment, and when something breaks that no verb foresaw."""
 
 from __future__ import annotations
 
@@ -45,7 +45,11 @@ async def test_what_was_handed_to_who_left_is_taken_back_before_what_is_asked_ne
         database = store.database
         box = database.box(MEMORY_MAILBOX)
         job = database.submit(
-            hand_over, synced=False, parking=box, undo=lambda _tx, result: happened.append(f"took back {result}")
+            hand_over,
+            synced=False,
+            parking=box,
+            undo=lambda _tx, result: happened.append(f"took back {result}"),
+            aside=True,
         )
         await asyncio.sleep(0)
         assert is_handing.wait(5)

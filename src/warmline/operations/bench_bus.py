@@ -23,7 +23,7 @@ from warmline.operations import bench_apart
 from warmline.operations.bench_apart import ApartFigure
 from warmline.operations.bench_parts import BenchLine, Security, open_bench_line
 from warmline.operations.floor import Floor, FloorMeter
-from warmline.operations.syncs import COUNTING, CountingVfs
+from warmline.operations.syncs import CountingVfs
 
 PATIENCE = timedelta(seconds=60)
 QUESTION = "Which port does the exporter listen on? " * 5
@@ -153,7 +153,7 @@ async def _shape(folder: Path, security: Security, askers: int, workers: int, qu
         results = await asyncio.gather(*(_ask_in_turn(line, each) for _ in range(askers)))
         seconds, used = time.perf_counter() - started, time.process_time() - used
     vfs = CountingVfs()
-    async with open_bench_line(folder / "counted.db", security, workers=workers, vfs=COUNTING) as line:
+    async with open_bench_line(folder / "counted.db", security, workers=workers, disk=vfs) as line:
         await _ask_in_turn(line, WARM_UP)
         vfs.syncs = 0
         await asyncio.gather(*(_ask_in_turn(line, each) for _ in range(askers)))

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum, unique
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ from warmline.model import (
     Outcome,
     Recollection,
 )
+from warmline.operations.syncs import COUNTING, CountingVfs
 from warmline.parties import Credential, Participant, Right
 from warmline.protocols import Said, unheard
 from warmline.security.redaction import Redacted, redact_aside
@@ -122,14 +124,18 @@ async def _as_it_is(text: str) -> Redacted:
 
 @asynccontextmanager
 async def open_bench_line(
-    path: Path, security: Security, *, workers: int, vfs: str | None = None, owner_token: str | None = None
+    path: Path, security: Security, *, workers: int, disk: CountingVfs | None = None, owner_token: str | None = None
 ) -> AsyncIterator[BenchLine]:
-    """Open a line on a store at `path`; so many workers answer at once, or with 0 nobody does."""
+    """Open a line on a store at `path`; so many workers answer at once, or with 0 nobody does.
+
+    A disk counts its syncs.
+    """
     clock, instant = SystemClock(), _Instant()
     is_on = security is Security.ON
     kind, ledger, redact = (Seals, Ledger, redact_aside) if is_on else (_NoSeals, _NoLedger, _as_it_is)
     seals = kind({1: secrets.token_bytes(KEY_BYTES)})
-    store = SqliteStore(path, StoreSettings(), clock, seals, vfs=vfs, ledger=ledger)
+    counting = partial(SqliteStore, vfs=COUNTING, log=disk.log) if disk else SqliteStore
+    store = counting(path, StoreSettings(), clock, seals, ledger=ledger)
     directory = SqliteDirectory(store.database)
     token = owner_token or secrets.token_hex()
     bridge = open_bridge(store, directory, instant, clock, settings=BridgeSettings(), owner_token=token, redact=redact)

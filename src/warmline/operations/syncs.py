@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import apsw
+
+from warmline.stores.disk import LogFile
 
 COUNTING = "warmline-counting"
 
@@ -17,6 +21,20 @@ class CountingVfs(apsw.VFS):
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802  # SQLite's name
         """Open a file whose syncs are counted."""
         return _CountingFile(self, name, flags)
+
+    def log(self, path: Path) -> LogFile:
+        """Open the log of a database, whose syncs are counted, too."""
+        return _CountingLog(self, path)
+
+
+class _CountingLog(LogFile):
+    def __init__(self, vfs: CountingVfs, path: Path) -> None:
+        super().__init__(path)
+        self._vfs = vfs
+
+    def sync(self) -> None:
+        self._vfs.syncs += 1
+        super().sync()
 
 
 class _CountingFile(apsw.VFSFile):

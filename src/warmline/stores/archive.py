@@ -52,7 +52,7 @@ class SqliteArchive:
                 whole = filter(_is_intact, units)  # what is not stays where its traces are
                 posts = sorted(chain.from_iterable(whole), key=lambda each: each.number)
                 moved, after = moved + await self._move(posts, by), units[-1][0].number
-            await self._database.write(lambda tx: verbs.forget(tx, micros(before), by))
+            await self._database.write(lambda tx: verbs.forget(tx, micros(before), by), aside=True)
             return moved
 
     async def move_audit(self, before: datetime) -> int:
@@ -64,7 +64,7 @@ class SqliteArchive:
                 first, last = rows[0][0], rows[-1][0]
                 name = f"{AUDIT_FILE}{first:012d}-{last:012d}"
                 digest = await asyncio.to_thread(self._files.write_lines, name, map(audit_line, rows))
-                await self._database.write(lambda tx: verbs.leave_audit(tx, name, digest, first, last))  # noqa: B023
+                await self._database.write(lambda tx: verbs.leave_audit(tx, name, digest, first, last), aside=True)  # noqa: B023
                 moved += len(rows)
             return moved
 
@@ -97,7 +97,7 @@ class SqliteArchive:
             old, post = found
             if post.message.erased_at is None:
                 files = await asyncio.to_thread(self._replace, old, post.message, at)
-                await self._database.write(lambda tx: verbs.erased(tx, files, post.message, by))
+                await self._database.write(lambda tx: verbs.erased(tx, files, post.message, by), aside=True)
             await self._tidy()
             return _without(message_id, post.message, post, at) if post.message.erased_at is None else post
 
@@ -130,7 +130,7 @@ class SqliteArchive:
             return 0
         name = f"{posts[0].number:012d}-{posts[-1].number:012d}"
         digest = await asyncio.to_thread(self._files.write, name, posts)
-        has_left = await self._database.write(lambda tx: verbs.leave(tx, name, digest, posts, by))
+        has_left = await self._database.write(lambda tx: verbs.leave(tx, name, digest, posts, by), aside=True)
         if not has_left:  # the file holds what was erased
             await self._tidy()
         return len(posts) if has_left else 0

@@ -19,6 +19,7 @@ from warmline.protocols import Clock
 from warmline.security.seals import Seals
 from warmline.settings import StoreSettings
 from warmline.stores.archive import SqliteArchive
+from warmline.stores.disk import Log, LogFile
 from warmline.stores.doubt import doubt_credentials
 from warmline.stores.ledger import Ledger
 from warmline.stores.opening import open_reader, open_writer, translated
@@ -35,8 +36,11 @@ class Part(Protocol):
     async def load(self) -> None:
         """Read what is kept: the database was opened."""
 
-    def tell(self, news: News) -> None:
-        """Hear of a commit, on the event loop, before those who caused it get their results."""
+    def committed(self, news: News) -> None:
+        """Hear of a commit, as `writer.Tell`."""
+
+    def durable(self, news: News) -> None:
+        """Hear that it is durable, as `writer.Tell`."""
 
     def fail(self, error: Exception) -> None:
         """Give an error to all who wait: the database was closed."""
@@ -45,7 +49,7 @@ class Part(Protocol):
 class Database:
     """Runs verbs on the file at `path`, which nobody else may write. May be opened again after it was closed.
 
-    With a key, file and archive are encrypted under it.
+    With a key, file and archive are encrypted under it. log opens what is synced beside it.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class Database:
         seals: Seals,
         *,
         vfs: str | None = None,
+        log: Callable[[Path], Log] = LogFile,
         ledger: type[Ledger] = Ledger,
         key: bytes | None = None,
     ) -> None:
@@ -64,6 +69,7 @@ class Database:
         self._path = path
         self._seals = seals
         self._vfs = vfs
+        self._open_log = log
         self._make_ledger = ledger
         self._key = key
         self.archive = SqliteArchive(self, path.with_name("archive"), key)
@@ -82,15 +88,15 @@ class Database:
 
     async def open(self) -> None:
         """Open or make the file, start the threads, load the parts."""
-        self._connection = await asyncio.to_thread(
-            open_writer, self._path, self.settings, self._seals, vfs=self._vfs, key=self._key
-        )
+        self._connection = await asyncio.to_thread(open_writer, self._path, self._seals, vfs=self._vfs, key=self._key)
         self._ledger = self._make_ledger(self._connection, self._seals)
         now = micros(self.clock.now())
         await asyncio.to_thread(doubt_credentials, self._connection, self._ledger, now)
         self._reading = await asyncio.to_thread(open_reader, self._path, vfs=self._vfs, key=self._key)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="store reader")
-        self._writer = Writer(self._connection, self._ledger, self.clock, self.settings.max_batch, self._tell)
+        log = self._open_log(self._path)
+        await asyncio.to_thread(log.sync)  # of what the making, a migration or the doubts have written
+        self._writer = Writer(self._connection, log, self._ledger, clock=self.clock, limits=self.settings, tell=self)
         self._boxes = await self.read(read_boxes)
         for part in self._parts:
             await part.load()
@@ -124,10 +130,12 @@ class Database:
         synced: bool,
         parking: Box | None = None,
         undo: Undo | None = None,
+        early: bool = False,
+        aside: bool = False,
     ) -> Job:
         """Send a verb on its way, as `Writer.submit`; it may wait parked at a mailbox. Raises StoreClosedError."""
         number = None if parking is None else parking.number
-        return self._open_writer().submit(verb, synced=synced, parking=number, undo=undo)
+        return self._open_writer().submit(verb, synced=synced, parking=number, undo=undo, early=early, aside=aside)
 
     def abandon(self, job: Job) -> None:
         """Let a parked job go, as `Writer.abandon`. Its result is undone, if it had one."""
@@ -135,16 +143,26 @@ class Database:
             self._writer.abandon(job)
 
     async def write(
-        self, verb: Callable[[Transaction], Result], *, synced: bool = True, checkpointed: bool = False
+        self,
+        verb: Callable[[Transaction], Result],
+        *,
+        synced: bool = True,
+        aside: bool = False,
+        checkpointed: bool = False,
     ) -> Result:
-        """Run a verb that may write, committed together with its neighbours; and checkpoint, as `Writer.submit`."""
-        job = self._open_writer().submit(verb, synced=synced, checkpointed=checkpointed)
+        """Run a verb that may write, committed together with its neighbours; the rest as `Writer.submit`.
+
+        A verb whose work has no small bound belongs aside.
+        """
+        job = self._open_writer().submit(verb, synced=synced, aside=aside, checkpointed=checkpointed)
         return await job.done  # type: ignore[no-any-return]
 
     async def read(self, verb: Callable[[Transaction], Result]) -> Result:
-        """Run a verb that only reads, on one snapshot, beside the writer."""
-        self.check_open()
-        return await asyncio.get_running_loop().run_in_executor(self._reader, self._read_now, verb)
+        """Run a verb that only reads, on one snapshot, beside the writer. What it saw is durable when this returns."""
+        writer = self._open_writer()
+        found = await asyncio.get_running_loop().run_in_executor(self._reader, self._read_now, verb)
+        await writer.until_synced()
+        return found
 
     def box(self, mailbox: Mailbox) -> Box:
         """Return what is known of a mailbox. Raises UnknownMailboxError, or StoreClosedError."""
@@ -172,9 +190,15 @@ class Database:
         except (apsw.Error, OverflowError, UnicodeError) as error:
             raise translated(error) from error
 
-    def _tell(self, news: News) -> None:
+    def committed(self, news: News) -> None:
+        """Keep what is new of the mailboxes, and pass the news on."""
         for mailbox, box in news.boxes.items():
             known = self._boxes.setdefault(mailbox, box)
             known.become(box)
         for part in self._parts:
-            part.tell(news)
+            part.committed(news)
+
+    def durable(self, news: News) -> None:
+        """Pass the news on."""
+        for part in self._parts:
+            part.durable(news)

@@ -133,11 +133,14 @@ class SqliteDirectory:
         self._open_by_name.clear()
         self._note(self._database.boxes)
 
-    def tell(self, news: News) -> None:
+    def committed(self, news: News) -> None:
         """Keep up with a commit, and tell those who listen."""
         self._credentials.update(news.credentials)
         self._note(news.boxes)
         self._listeners.changed(news.said)
+
+    def durable(self, news: News) -> None:
+        """Nothing of it is told later: who listens reads, and what is read is durable."""
 
     def fail(self, _: Exception) -> None:
         """Let all who listen look, and find the database closed."""

@@ -25,16 +25,16 @@ class SqliteImporter:
         self, conversation: Conversation, credentials: Sequence[tuple[Credential, bytes]], *, by: CredentialId
     ) -> bool:
         """Keep a conversation."""
-        return await self._database.write(lambda tx: _take_conversation(tx, conversation, credentials, by))
+        return await self._database.write(lambda tx: _take_conversation(tx, conversation, credentials, by), aside=True)
 
     async def take_messages(self, messages: Sequence[ImportedMessage], *, by: CredentialId) -> int:
         """Keep messages."""
         boxes = [self._database.box(each.mailbox).number for each in messages]
-        return await self._database.write(lambda tx: _take_messages(tx, messages, boxes, by))
+        return await self._database.write(lambda tx: _take_messages(tx, messages, boxes, by), aside=True)
 
     async def take_audit(self, rows: Sequence[ImportedAudit], *, by: CredentialId) -> int:
         """Keep audit rows."""
-        return await self._database.write(lambda tx: _take_audit_rows(tx, rows, by))
+        return await self._database.write(lambda tx: _take_audit_rows(tx, rows, by), aside=True)
 
 
 def _take_conversation(

@@ -22,7 +22,6 @@ from warmline.errors import (
 )
 from warmline.security.databases import open_database
 from warmline.security.seals import Seals
-from warmline.settings import StoreSettings
 from warmline.stores.doubt import check_keys
 from warmline.stores.ledger import begin
 from warmline.stores.queries import load_migrations
@@ -42,9 +41,7 @@ SEALED_SINCE = 4
 _ANY_TABLE = "select 1 from sqlite_schema limit 1"
 
 
-def open_writer(
-    path: Path, settings: StoreSettings, seals: Seals, *, vfs: str | None = None, key: bytes | None = None
-) -> apsw.Connection:
+def open_writer(path: Path, seals: Seals, *, vfs: str | None = None, key: bytes | None = None) -> apsw.Connection:
     """Open the one connection that writes, on a file that is ours, whole, and of this version.
 
     The file is made (0600, its folder 0700) or migrated when needed. Raises StoreDamagedError, StoreVersionError,
@@ -65,13 +62,13 @@ def open_writer(
         connection.pragma("page_size", PAGE_BYTES)
         connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "full")
-        connection.pragma("wal_autocheckpoint", settings.checkpoint_pages)
         connection.pragma("cache_size", -8192)
         connection.pragma("temp_store", "memory")
         connection.pragma("secure_delete", "on")  # what is erased, or moved by a migration, leaves no bytes behind
         # Stable plans: without this, a partial index makes SQLite plan anew whenever a parameter is bound.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         _migrate(connection, seals)
+        connection.pragma("synchronous", "normal")  # a commit is only written: the writer has the log synced
         connection.pragma("foreign_keys", "on")  # not sooner: dropping a table would look for each row's children
     except apsw.Error as error:
         with suppress(apsw.Error):  # the failure that matters is the first

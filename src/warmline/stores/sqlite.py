@@ -1,4 +1,4 @@
-"""The Store on one SQLite file: one owner process, one writer thread, one reader thread."""
+"""The Store on one SQLite file: one owner process, one writer, one reader thread."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ from warmline.stores import batches, looking, posts, verbs
 from warmline.stores.accepting import sent
 from warmline.stores.batches import Reception
 from warmline.stores.database import Database
+from warmline.stores.disk import Log, LogFile
 from warmline.stores.ledger import Ledger
 from warmline.stores.rows import BatchRow, batch_of, lease_of, message_values, micros, time, time_or_none
 from warmline.stores.speaking import Refused, Speech
@@ -58,10 +59,11 @@ class SqliteStore:
         seals: Seals,
         *,
         vfs: str | None = None,
+        log: Callable[[Path], Log] = LogFile,
         ledger: type[Ledger] = Ledger,
         key: bytes | None = None,
     ) -> None:
-        self.database = Database(path, settings, clock, seals, vfs=vfs, ledger=ledger, key=key)
+        self.database = Database(path, settings, clock, seals, vfs=vfs, log=log, ledger=ledger, key=key)
         self.database.join(self)
         self._settings = settings
         self._ends = EndWaits()
@@ -81,10 +83,13 @@ class SqliteStore:
         """Read who holds something."""
         self._readers = await self.database.read(batches.readers)
 
-    def tell(self, news: News) -> None:
-        """Wake those who wait for what was committed."""
-        self._ends.opened(news.opened)
+    def durable(self, news: News) -> None:
+        """Wake those who wait for an end."""
         self._ends.ended(news.ended)
+
+    def committed(self, news: News) -> None:
+        """Wake those who wait for what came."""
+        self._ends.opened(news.opened)
         self._stirs.stirred(news.stirred)
         self._readers.update(news.readers)
         if news.next_event_at is not None:
@@ -117,7 +122,7 @@ class SqliteStore:
     async def broadcast(self, message: Message, mailboxes: Sequence[Mailbox], *, by: Credential | None = None) -> Post:
         """Accept a message for several."""
         boxes, speech, new = [self.database.box(each) for each in mailboxes], self._speech(by), sent(message)
-        post = await self.database.write(lambda tx: posts.broadcast(tx, new, boxes, speech))
+        post = await self.database.write(lambda tx: posts.broadcast(tx, new, boxes, speech), aside=True)
         if isinstance(post, Refused):
             raise post.error
         return post
@@ -127,7 +132,11 @@ class SqliteStore:
         box = self.database.box(mailbox)
         length = duration // _MICROSECOND
         job = self.database.submit(
-            lambda tx: verbs.lease(tx, box, holder, length), synced=False, parking=box, undo=verbs.take_back
+            lambda tx: verbs.lease(tx, box, holder, length),
+            synced=False,
+            parking=box,
+            undo=verbs.take_back,
+            early=True,
         )
         try:
             return lease_of(await job.done, mailbox)
@@ -300,12 +309,12 @@ class SqliteStore:
 
     async def lapse_all(self) -> None:
         """Lapse every lease."""
-        await self.database.write(lambda tx: verbs.lapse_all(tx, self._settings.max_lapses), synced=False)
+        await self.database.write(lambda tx: verbs.lapse_all(tx, self._settings.max_lapses), synced=False, aside=True)
 
     async def sweep(self) -> datetime | None:
         """Expire, lapse and make due."""
         self._sooner.reset()
-        due = await self.database.write(lambda tx: verbs.sweep(tx, self._settings.max_lapses), synced=False)
+        due = await self.database.write(lambda tx: verbs.sweep(tx, self._settings.max_lapses), synced=False, aside=True)
         return time_or_none(self._sooner.earliest(due))  # what it made due may have been leased again at once
 
     async def wait_until_sooner(self, than: datetime | None) -> datetime:

@@ -1,29 +1,34 @@
-"""The writer: one thread that owns the connection and commits together whatever waits.
+"""The writer: owns the connection, and commits together whatever waits, one batch at a time.
 
-Verbs that were submitted while the thread was busy travel to it in one hand-over, are committed at
-once, and their results come back in one call. A bad one fails alone. A batch is synced when one of its
-verbs must be; otherwise it is only written.
+A batch runs on the event loop, since most verbs take microseconds; one with a verb that may take longer runs on the
+disk's thread. Then that thread syncs the log, if one of the verbs must survive a power cut. What comes meanwhile is
+gathered, and is the next batch. A bad verb fails alone.
 
-A waiting lease is parked here: what a batch made due is handed to parked leases before the batch is
-committed, lowest position first, longest waiting first.
+Nothing leaves the store before it is durable: the result of a verb that must be, that a question has ended, what was
+read. What stays inside does not wait: a lease is granted, and worked on, while its question is being synced. If the
+power goes, nobody was told of either.
+
+A waiting lease is parked here: what a batch made due is handed to parked leases before the batch is committed, lowest
+position first, longest waiting first.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import queue
-import threading
 from collections import defaultdict, deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 import apsw
 
 from warmline.errors import StoreClosedError, StoreError
 from warmline.protocols import Clock
+from warmline.settings import StoreSettings
+from warmline.stores.disk import DiskThread, Log
 from warmline.stores.ledger import Ledger
 from warmline.stores.opening import translated
 from warmline.stores.rows import micros
@@ -33,15 +38,16 @@ logger = logging.getLogger(__name__)
 
 Verb = Callable[[Transaction], Any]
 Undo = Callable[[Transaction, Any], None]
-Told = Callable[[News], None]
 
 
 @dataclass(slots=True, eq=False)
 class Job:
     """A verb on its way.
 
-    One with a parking place waits there while its verb returns None. undo is the verb that takes its
-    result back when nobody waits for it any more. granted is that result, once it is committed.
+    synced: what it writes is to survive a power cut. early: its result stays inside, and is given before that. aside:
+    it may take long, and is to run off the event loop. One with a parking place waits there while its verb returns
+    None. undo is the verb that takes its result back when nobody waits for it any more. granted is that result, once
+    it is committed.
     """
 
     verb: Verb
@@ -49,6 +55,8 @@ class Job:
     done: asyncio.Future[Any]
     parking: int | None = None
     undo: Undo | None = None
+    early: bool = False
+    aside: bool = False
     checkpointed: bool = False
     abandoned: bool = False
     granted: Any = None
@@ -57,31 +65,59 @@ class Job:
 Results = list[tuple[Job, Any]]
 
 
+class Done(NamedTuple):
+    """What came of a batch that is committed, or failed. unsynced: something of it is to survive a power cut."""
+
+    results: Results
+    news: News
+    unsynced: bool
+
+
+class Tell(Protocol):
+    """Who hears of commits, on the event loop, before those who caused them get their results."""
+
+    def committed(self, news: News) -> None:
+        """Hear of what stays inside, while it may still be lost."""
+
+    def durable(self, news: News) -> None:
+        """Hear of the same again, once it is as durable as it is to be: what leaves the store is told now."""
+
+
 class _WrittenError(Exception):
     """A verb failed after it had written."""
 
 
 class Writer:
-    """Runs verbs on its thread. `tell` is called on the event loop with the news of each commit."""
+    """Runs verbs, on and for one event loop.
 
-    def __init__(self, connection: apsw.Connection, ledger: Ledger, clock: Clock, max_batch: int, tell: Told) -> None:
+    `tell` is called with the news of each commit, and `tell_ended` with the same once it is as durable as it is to be.
+    The log is given back at `close`.
+    """
+
+    def __init__(
+        self, connection: apsw.Connection, log: Log, ledger: Ledger, *, clock: Clock, limits: StoreSettings, tell: Tell
+    ) -> None:
         self._connection = connection
+        self._log = log
         self._ledger = ledger
         self._cursor = connection.cursor()  # one for all: making a cursor costs as much as a small statement
         self._committed = ledger.mark
         self._clock = clock
-        self._max_batch = max_batch
+        self._limits = limits
         self._tell = tell
         self._loop = asyncio.get_running_loop()
+        self._disk = DiskThread()
         self._collected: list[Job] = []
         self._is_busy = False  # a batch is under way, or the next hand-over is
+        self._is_syncing = False
+        self._until_synced: list[asyncio.Future[None]] = []
+        self._broken: StoreError | None = None
         self._drained = asyncio.Event()
-        self._inbox: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
         self._parked: defaultdict[int, deque[Job]] = defaultdict(deque)
-        self._full_sync = True
+        self._log_pages = 0
+        self._has_logged = False
         self._closed = False
-        self._thread = threading.Thread(target=self._work, name="store writer", daemon=True)
-        self._thread.start()
+        connection.set_wal_hook(self._logged)
 
     def submit(
         self,
@@ -90,15 +126,19 @@ class Writer:
         synced: bool,
         parking: int | None = None,
         undo: Undo | None = None,
+        early: bool = False,
+        aside: bool = False,
         checkpointed: bool = False,
     ) -> Job:
-        """Send a verb on its way; its `done` gets the result. Call on the event loop. Raises StoreClosedError.
+        """Send a verb on its way; its `done` gets the result. Raises StoreClosedError, or StoreError for a broken disk.
 
         checkpointed: after the commit the log is written into the file and emptied, before there is a result.
         """
         if self._closed:
             raise StoreClosedError("the store is closed")
-        job = Job(verb, synced, self._loop.create_future(), parking, undo, checkpointed)
+        if self._broken is not None:
+            raise self._broken
+        job = Job(verb, synced, self._loop.create_future(), parking, undo, early, aside or checkpointed, checkpointed)
         self._collected.append(job)
         if not self._is_busy:
             self._is_busy = True
@@ -113,32 +153,96 @@ class Writer:
             undone = self.submit(lambda tx: self._withdraw(job, tx), synced=False).done
             undone.add_done_callback(lambda future: future.exception())  # where it fails, the lease lapses
 
+    async def until_synced(self) -> None:
+        """Return when what was committed before is as durable as it is to be. Raises StoreError for a broken disk."""
+        if self._is_syncing:
+            synced = self._loop.create_future()
+            self._until_synced.append(synced)
+            await synced
+
     async def close(self) -> None:
         """Finish what was submitted, end the thread, and give StoreClosedError to what is parked."""
         self._closed = True
         if not self._is_busy:
             self._hand_over()
         await self._drained.wait()
-        self._inbox.put(None)
-        await asyncio.to_thread(self._thread.join)
+        await self._disk.end()
+        closed = StoreClosedError("the store was closed")
+        _give([(job, closed) for parked in self._parked.values() for job in parked])
+        self._connection.set_wal_hook(None)
+        self._log.close()
 
     def _hand_over(self) -> None:
-        """Send the thread its next batch: it has brought back the last one."""
-        batch, self._collected = self._collected[: self._max_batch], self._collected[self._max_batch :]
+        """Run the next batch: the last one is done with."""
+        batch, self._collected = self._collected[: self._limits.max_batch], self._collected[self._limits.max_batch :]
         self._is_busy = bool(batch)
-        if batch:
-            self._inbox.put(batch)
+        if any(job.aside for job in batch):
+            self._disk.do(partial(self._run, batch), self._ran)
+        elif batch:
+            self._ran(self._run(batch))
         elif self._closed:
             self._drained.set()
 
-    def _work(self) -> None:
-        while (batch := self._inbox.get()) is not None:
-            self._loop.call_soon_threadsafe(self._deliver, *self._run(batch))
-        closed = StoreClosedError("the store was closed")
-        left: Results = [(job, closed) for parked in self._parked.values() for job in parked]
-        self._loop.call_soon_threadsafe(self._deliver, left, News())
+    def _ran(self, done: Done) -> None:
+        """Tell at once what stays inside, and the rest when it is durable."""
+        self._is_syncing = done.unsynced
+        if done.unsynced:
+            self._disk.do(self._sync, partial(self._synced, done))
+        self._tell.committed(done.news)
+        _give([(job, result) for job, result in done.results if job.early])
+        if not done.unsynced:
+            self._synced(done, None)
 
-    def _run(self, batch: list[Job]) -> tuple[Results, News]:
+    def _synced(self, done: Done, trouble: StoreError | None) -> None:
+        """Tell the rest; a log that has grown long is then written into the file.
+
+        The next batch goes out after those who got something have had their turn, so that what they submit travels
+        with what came in meanwhile.
+        """
+        self._is_syncing = False
+        results = [(job, trouble or result) for job, result in done.results if not job.early]
+        if trouble is None:
+            self._tell.durable(done.news)
+        _give(results)
+        waiting, self._until_synced = self._until_synced, []
+        for synced in waiting:
+            if not synced.done():
+                synced.set_result(None) if trouble is None else synced.set_exception(trouble)
+        if self._log_pages >= self._limits.checkpoint_pages:
+            self._disk.do(self._checkpoint, lambda _: self._hand_over())
+        else:
+            self._loop.call_soon(self._hand_over)
+
+    def _sync(self) -> StoreError | None:
+        """Bring the log to the disk; where that fails nobody knows what it holds, and nothing more is written.
+
+        A second try would succeed without the data that the first one lost: Linux drops what it could not write.
+        """
+        try:
+            self._log.sync()
+        except OSError as error:
+            self._broken = StoreError(
+                f"the disk that holds the store fails ({error}): nothing more is written. See to it, then"
+                " `warmline stop`; the next command starts anew"
+            )
+            logger.exception("log not synced")
+        return self._broken
+
+    def _checkpoint(self) -> None:
+        """Write the log into the file, so that it begins anew; where that fails it grows, and is tried again."""
+        try:
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            self._log_pages = 0
+        except apsw.Error as error:
+            logger.warning("log not written into the file", extra={"reason": str(error)})
+
+    def _logged(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        """Note that a commit has written, and how long the log is."""
+        self._log_pages = pages
+        self._has_logged = True
+        return apsw.SQLITE_OK
+
+    def _run(self, batch: list[Job]) -> Done:
         """Run a batch in one transaction; return each job with its result or error, and the news.
 
         A lease waits in line behind those who came before it, even when it comes with what makes it due.
@@ -146,6 +250,8 @@ class Writer:
         and runs again with a savepoint around each verb, so that the bad one fails alone. Savepoints
         cost a third of the whole, and such failures are bugs or a full disk.
         """
+        if self._broken is not None:
+            return self._failed(batch, self._broken)
         for job in batch:
             if job.parking is not None:
                 self._parked[job.parking].append(job)
@@ -157,14 +263,15 @@ class Writer:
                 return self._attempt(batch, careful=True)
         except apsw.Error as error:
             return self._failed(batch, translated(error))
-        except Exception as bug:  # the edge of the thread: whoever waits must hear of it
+        except Exception as bug:  # the edge of a batch: whoever waits must hear of it
             logger.exception("store writer broke")
             return self._failed(batch, StoreError(f"the store could not do this: {type(bug).__name__}: {bug}"))
 
-    def _attempt(self, batch: list[Job], *, careful: bool) -> tuple[Results, News]:
+    def _attempt(self, batch: list[Job], *, careful: bool) -> Done:
         tx = Transaction(self._cursor, micros(self._clock.now()), self._ledger)
         results: Results = []
-        self._begin(synced=any(job.synced for job in batch))
+        self._has_logged = False
+        self._cursor.execute("begin immediate")
         for job in batch:
             if job.parking is None:
                 results.append((job, self._guarded(job, tx) if careful else self._plain(job, tx)))
@@ -179,7 +286,8 @@ class Writer:
             job.granted = result
         if any(job.checkpointed for job in batch):
             results = self._checkpointed(results)
-        return results + granted, tx.news
+        unsynced = self._has_logged and any(job.synced for job in batch)
+        return Done(results + granted, tx.news, unsynced)
 
     def _checkpointed(self, results: Results) -> Results:
         """Empty the log; where that fails, those who wanted it get the error although theirs is committed."""
@@ -190,18 +298,12 @@ class Writer:
             return [(job, trouble if job.checkpointed else result) for job, result in results]
         return results
 
-    def _begin(self, *, synced: bool) -> None:
-        if synced is not self._full_sync:
-            self._cursor.execute("pragma synchronous = full" if synced else "pragma synchronous = normal")
-            self._full_sync = synced
-        self._cursor.execute("begin immediate")
-
     def _plain(self, job: Job, tx: Transaction) -> Any:  # noqa: ANN401  # whatever the verb returns
         """Run one verb; return its result, or its error when it has written nothing. Raises _WrittenError."""
         before = self._connection.total_changes(), self._ledger.number
         try:
             return job.verb(tx)
-        except Exception as error:  # the edge of the thread: the caller gets it, neighbours go on
+        except Exception as error:  # the edge of a verb: the caller gets it, neighbours go on
             after = self._connection.total_changes(), self._ledger.number
             if isinstance(error, apsw.Error) or after != before:
                 raise _WrittenError from error
@@ -216,7 +318,7 @@ class Writer:
         self._cursor.execute("savepoint verb")
         try:
             result = job.verb(tx)
-        except Exception as error:  # the edge of the thread: the caller gets it, neighbours go on
+        except Exception as error:  # the edge of a verb: the caller gets it, neighbours go on
             if isinstance(error, apsw.Error) and not self._connection.in_transaction:
                 raise
             result = translated(error)
@@ -250,12 +352,12 @@ class Writer:
                 self._cursor.execute("rollback")
         self._ledger.back_to(self._committed)
 
-    def _failed(self, batch: list[Job], trouble: Exception) -> tuple[Results, News]:
+    def _failed(self, batch: list[Job], trouble: Exception) -> Done:
         """Give the error to all of a batch; who was parked before stays parked."""
         self._undo()
         for job in batch:
             self._drop(job)
-        return [(job, trouble) for job in batch], News()
+        return Done([(job, trouble) for job in batch], News(), unsynced=False)
 
     def _withdraw(self, job: Job, tx: Transaction) -> None:
         self._drop(job)
@@ -267,18 +369,13 @@ class Writer:
         if parked and job in parked:
             parked.remove(job)
 
-    def _deliver(self, results: list[tuple[Job, Any]], news: News) -> None:
-        """Hand results to their callers, and the news to whom it may concern. Runs on the event loop.
 
-        The next batch goes out after those who got something have had their turn, so that what they
-        submit travels with what came in meanwhile.
-        """
-        self._tell(news)
-        for job, result in results:
-            if job.done.done():
-                continue  # its caller has left, and abandoned it if it was parked
-            if isinstance(result, Exception):
-                job.done.set_exception(result)
-            else:
-                job.done.set_result(result)
-        self._loop.call_soon(self._hand_over)
+def _give(results: Results) -> None:
+    """Hand results to their callers."""
+    for job, result in results:
+        if job.done.done():
+            continue  # its caller has left, and abandoned it if it was parked
+        if isinstance(result, Exception):
+            job.done.set_exception(result)
+        else:
+            job.done.set_result(result)

@@ -1,0 +1,67 @@
+"""What of a store is waited for on the disk, and the thread that waits: the event loop does not.
+
+SQLite appends a commit to its log (store.db-wal); a commit survives a power cut once the log was synced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+
+_sync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
+
+
+class Log(Protocol):
+    """A database's log."""
+
+    def sync(self) -> None:
+        """Return when every commit in it survives a power cut. Raises OSError. Called from any thread."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class LogFile:
+    """The log of the database at `path`, which a connection holds open: it is there until the last one closes."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(f"{path}-wal", os.O_RDONLY)
+
+    def sync(self) -> None:
+        """Sync its content; SQLite synced its name when it began it."""
+        _sync(self._descriptor)
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self._descriptor)
+
+
+class DiskThread:
+    """Does one piece of work after the other, and tells the event loop what came of each."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._todo: queue.SimpleQueue[tuple[Callable[[], Any], Callable[[Any], None]] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="store disk", daemon=True)
+        self._thread.start()
+
+    def do(self, work: Callable[[], T], then: Callable[[T], None]) -> None:
+        """Call `work`, which must not raise, on the thread, and `then` with its result on the event loop."""
+        self._todo.put((work, then))
+
+    async def end(self) -> None:
+        """Return when all is done and the thread has ended."""
+        self._todo.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _work(self) -> None:
+        while (todo := self._todo.get()) is not None:
+            work, then = todo
+            self._loop.call_soon_threadsafe(then, work())
