@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pytest
 
-from store_cases import Line
+from warmline.protocols import Store
 
 T = TypeVar("T")
 
 
-async def begin(line: Line, waiting: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+class HasStore(Protocol):
+    """A line, or whatever else holds a store."""
+
+    @property
+    def store(self) -> Store: ...
+
+
+async def begin(line: HasStore, waiting: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     """Start to wait, and return when the store has heard of it."""
     task = asyncio.create_task(waiting)
     await asyncio.sleep(0)

@@ -1,0 +1,158 @@
+"""What a store tells before the disk has it, what it keeps to itself until then, and what a failing disk does."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from manual_clock import ManualClock
+from sealing import SEALS
+from store_cases import LEASE, a_credential, a_note, a_question, an_answer
+from store_waiting import begin, end
+from warmline.errors import StoreError
+from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX, OWNER, OWNER_MAILBOX, State
+from warmline.settings import StoreSettings
+from warmline.stores.disk import LogFile
+from warmline.stores.sqlite import SqliteStore
+
+
+class HeldLog(LogFile):
+    """A log whose next syncs take as long as the test wants, or fail."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.may_sync, self.began = threading.Event(), threading.Event()
+        self.may_sync.set()
+        self.trouble: OSError | None = None
+
+    def hold(self) -> None:
+        """Let the next sync begin, and not end."""
+        self.may_sync.clear()
+        self.began.clear()
+
+    async def is_held(self) -> None:
+        assert await asyncio.to_thread(self.began.wait, 5)
+
+    def sync(self) -> None:
+        self.began.set()
+        assert self.may_sync.wait(5)
+        if self.trouble is not None:
+            raise self.trouble
+        super().sync()
+
+
+class Held:
+    """A store on such a log."""
+
+    def __init__(self, path: Path, settings: StoreSettings) -> None:
+        self.clock = ManualClock()
+        self.path = path
+        self.store = SqliteStore(path, settings, self.clock, SEALS, log=self._open_log)
+
+    def _open_log(self, path: Path) -> HeldLog:
+        self.log = HeldLog(path)
+        return self.log
+
+
+@pytest.fixture
+async def held(tmp_path: Path) -> AsyncIterator[Held]:
+    held = Held(tmp_path / "store.db", StoreSettings(checkpoint_pages=50))
+    await held.store.open()
+    yield held
+    held.log.may_sync.set()
+    await held.store.close()
+
+
+async def stays_open(*waiting: asyncio.Future[Any]) -> bool:
+    """Tell whether none of them ends while there is time enough for all that need not wait for the disk."""
+    done, _ = await asyncio.wait(waiting, timeout=0.2)
+    return not done
+
+
+async def test_a_question_is_leased_while_it_is_synced_and_its_asker_hears_of_it_afterwards(held: Held) -> None:
+    leasing = asyncio.create_task(held.store.lease(MEMORY_MAILBOX, "worker", LEASE))
+    held.log.hold()
+    asking = asyncio.create_task(held.store.add(a_question(held.clock), MEMORY_MAILBOX))
+    lease = await end(leasing)
+    assert await stays_open(asking)
+    held.log.may_sync.set()
+    assert (await end(asking)).question.message == lease.message
+
+
+async def test_nobody_hears_of_an_answer_that_is_not_on_the_disk(held: Held) -> None:
+    question = a_question(held.clock)
+    await held.store.add(question, MEMORY_MAILBOX)
+    lease = await held.store.lease(MEMORY_MAILBOX, "worker", LEASE)
+    waiting = asyncio.create_task(held.store.wait_until_ended(question.id))
+    held.log.hold()
+    settling = held.store.settle(lease, an_answer(held.clock, question))
+    await held.log.is_held()
+    reading = asyncio.create_task(held.store.get(question.id))
+    assert await stays_open(waiting, reading, settling)
+    held.log.may_sync.set()
+    assert {(await end(waiting)).delivery.state, (await end(reading)).delivery.state} == {State.SETTLED}
+    await end(settling)
+
+
+async def test_a_note_is_not_handed_out_before_it_is_on_the_disk(held: Held) -> None:
+    owner = a_credential(held.clock, OWNER, conversation=DEFAULT_CONVERSATION, is_person=True)
+    receiving = await begin(held, held.store.receive(OWNER_MAILBOX, owner, 10, LEASE))
+    held.log.hold()
+    note = a_note(held.clock, owner)
+    saying = asyncio.create_task(held.store.add(note, OWNER_MAILBOX))
+    await held.log.is_held()
+    assert await stays_open(receiving, saying)
+    held.log.may_sync.set()
+    assert [lease.message for lease in (await end(receiving)).leases] == [note]
+    await end(saying)
+
+
+async def test_when_the_disk_fails_nothing_more_is_accepted_until_the_store_is_opened_anew(held: Held) -> None:
+    before = a_question(held.clock)
+    await held.store.add(before, MEMORY_MAILBOX)
+    held.log.hold()
+    held.log.trouble = OSError(errno.EIO, os.strerror(errno.EIO))
+    asking = [asyncio.create_task(held.store.add(a_question(held.clock), MEMORY_MAILBOX)) for _ in range(2)]
+    await held.log.is_held()
+    asking.append(asyncio.create_task(held.store.add(a_question(held.clock), MEMORY_MAILBOX)))  # and one for the next
+    assert await stays_open(*asking)
+    held.log.may_sync.set()
+    for each in asking:
+        with pytest.raises(StoreError, match=r"the disk that holds the store fails .*: nothing more is written"):
+            await end(each)
+    held.log.trouble = None
+    with pytest.raises(StoreError, match="nothing more is written"):
+        await end(held.store.add(a_question(held.clock), MEMORY_MAILBOX))
+    await held.store.close()
+    await held.store.open()
+    assert (await held.store.get(before.id)).message == before
+    assert (await held.store.add(a_question(held.clock), MEMORY_MAILBOX)).created
+
+
+async def test_who_reads_while_the_disk_fails_gets_the_error(held: Held) -> None:
+    question = a_question(held.clock)
+    held.log.hold()
+    held.log.trouble = OSError(errno.EIO, os.strerror(errno.EIO))
+    asking = asyncio.create_task(held.store.add(question, MEMORY_MAILBOX))
+    await held.log.is_held()
+    reading = asyncio.create_task(held.store.get(question.id))
+    assert await stays_open(asking, reading)
+    held.log.may_sync.set()
+    for each in (asking, reading):
+        with pytest.raises(StoreError, match="the disk that holds the store fails"):
+            await end(each)
+
+
+async def test_a_long_log_is_written_into_the_file_and_begun_anew(held: Held) -> None:
+    for _ in range(100):
+        await held.store.add(a_question(held.clock, "words " * 500), MEMORY_MAILBOX)
+    log = held.path.with_name("store.db-wal")
+    assert log.stat().st_size < 80 * 2100  # of the 50 pages, and what one question adds to them
+    assert held.path.stat().st_size > 100 * 3000
