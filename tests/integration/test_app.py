@@ -12,7 +12,7 @@ from warmline.app import open_line
 from warmline.home import Home
 from warmline.settings import Settings
 
-OURS = {"store writer", "store reader_0", "memory_0"}
+OURS = {"store disk", "store reader_0", "memory_0"}
 
 
 async def test_a_line_that_ends_by_an_error_leaves_no_thread_of_its_own(tmp_path: Path) -> None:

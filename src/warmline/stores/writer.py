@@ -220,7 +220,7 @@ class Writer:
         """
         try:
             self._log.sync()
-        except OSError as error:
+        except Exception as error:  # the edge of the disk's thread: whoever waits must hear of it
             self._broken = StoreError(
                 f"the disk that holds the store fails ({error}): nothing more is written. See to it, then"
                 " `warmline stop`; the next command starts anew"
@@ -264,7 +264,7 @@ class Writer:
         except apsw.Error as error:
             return self._failed(batch, translated(error))
         except Exception as bug:  # the edge of a batch: whoever waits must hear of it
-            logger.exception("store writer broke")
+            logger.exception("writer broke")
             return self._failed(batch, StoreError(f"the store could not do this: {type(bug).__name__}: {bug}"))
 
     def _attempt(self, batch: list[Job], *, careful: bool) -> Done:
