@@ -130,14 +130,12 @@ class Writer:
         aside: bool = False,
         checkpointed: bool = False,
     ) -> Job:
-        """Send a verb on its way; its `done` gets the result. Raises StoreClosedError, or StoreError for a broken disk.
+        """Send a verb on its way; its `done` gets the result. Raises StoreClosedError.
 
         checkpointed: after the commit the log is written into the file and emptied, before there is a result.
         """
         if self._closed:
             raise StoreClosedError("the store is closed")
-        if self._broken is not None:
-            raise self._broken
         job = Job(verb, synced, self._loop.create_future(), parking, undo, early, aside or checkpointed, checkpointed)
         self._collected.append(job)
         if not self._is_busy:
