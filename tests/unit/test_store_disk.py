@@ -133,6 +133,7 @@ async def test_when_the_disk_fails_nothing_more_is_accepted_until_the_store_is_o
     await held.store.close()
     await held.store.open()
     assert (await held.store.get(before.id)).message == before
+    assert (await held.store.tally())[State.READY] == 3  # and the two of which nobody knows what the disk has
     assert (await held.store.add(a_question(held.clock), MEMORY_MAILBOX)).created
 
 
