@@ -6,14 +6,17 @@ import asyncio
 import errno
 import os
 import threading
+import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from manual_clock import ManualClock
-from sealing import SEALS
+from sealing import BY, SEALS
 from store_cases import LEASE, a_credential, a_note, a_question, an_answer
 from store_waiting import begin, end
 from warmline.errors import StoreError
@@ -70,6 +73,14 @@ async def held(tmp_path: Path) -> AsyncIterator[Held]:
     await held.store.close()
 
 
+def wait_until_erased(path: Path, message_id: str) -> None:
+    """Return when the file says that a message was erased."""
+    with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)) as looking:
+        ends = time.monotonic() + 5
+        while not looking.execute("select erased_at from message where id = ?", (message_id,)).fetchall()[0][0]:
+            assert time.monotonic() < ends
+
+
 async def stays_open(*waiting: asyncio.Future[Any]) -> bool:
     """Tell whether none of them ends while there is time enough for all that need not wait for the disk."""
     done, _ = await asyncio.wait(waiting, timeout=0.2)
@@ -99,6 +110,21 @@ async def test_nobody_hears_of_an_answer_that_is_not_on_the_disk(held: Held) -> 
     held.log.may_sync.set()
     assert {(await end(waiting)).delivery.state, (await end(reading)).delivery.state} == {State.SETTLED}
     await end(settling)
+
+
+async def test_nobody_reads_what_the_disk_thread_has_committed_and_not_synced(held: Held) -> None:
+    """The log is not emptied while somebody else looks at the file: so long it is committed, and no more."""
+    question = a_question(held.clock)
+    await held.store.add(question, MEMORY_MAILBOX)
+    with closing(apsw.Connection(str(held.path), flags=apsw.SQLITE_OPEN_READONLY)) as other:
+        other.execute("begin").execute("select count(*) from message").fetchall()
+        erasing = asyncio.create_task(held.store.erase(question.id, by=BY))
+        await asyncio.to_thread(wait_until_erased, held.path, question.id)
+        reading = asyncio.create_task(held.store.get(question.id))
+        assert await stays_open(erasing, reading)
+        other.execute("commit")
+    assert (await end(reading)).message.erased_at is not None
+    await end(erasing)
 
 
 async def test_a_note_is_not_handed_out_before_it_is_on_the_disk(held: Held) -> None:

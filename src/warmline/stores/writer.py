@@ -90,7 +90,6 @@ class _WrittenError(Exception):
 class Writer:
     """Runs verbs, on and for one event loop.
 
-    `tell` is called with the news of each commit, and `tell_ended` with the same once it is as durable as it is to be.
     The log is given back at `close`.
     """
 
@@ -109,7 +108,7 @@ class Writer:
         self._disk = DiskThread()
         self._collected: list[Job] = []
         self._is_busy = False  # a batch is under way, or the next hand-over is
-        self._is_syncing = False
+        self._is_syncing = False  # something may be committed that is not as durable as it is to be
         self._until_synced: list[asyncio.Future[None]] = []
         self._broken: StoreError | None = None
         self._drained = asyncio.Event()
@@ -175,6 +174,7 @@ class Writer:
         batch, self._collected = self._collected[: self._limits.max_batch], self._collected[self._limits.max_batch :]
         self._is_busy = bool(batch)
         if any(job.aside for job in batch):
+            self._is_syncing = True  # from its commit on, of which the event loop hears later
             self._disk.do(partial(self._run, batch), self._ran)
         elif batch:
             self._ran(self._run(batch))
