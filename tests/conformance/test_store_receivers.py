@@ -99,6 +99,18 @@ async def test_a_reader_who_leaves_while_it_is_served_gives_all_of_it_back(
     assert len(await line.store.open_batches(bob.id)) == 1
 
 
+@pytest.mark.parametrize("waits", [True, False])
+async def test_two_that_come_at_once_under_one_key_get_the_same_batch(
+    line: Line, ada: Credential, bob: Credential, waits: bool
+) -> None:
+    """A reader that lost its connection is back before the line has heard of the loss."""
+    note = await line.say(ada, BOBS)
+    both = (line.store.receive(BOBS, bob, 10, LEASE, "k", waits=waits) for _ in range(2))
+    batches = await end(asyncio.gather(*both))
+    assert [[lease.message for lease in batch.leases] for batch in batches] == [[note], [note]]
+    assert batches[0].token == batches[1].token
+
+
 @pytest.mark.parametrize("key", [None, "k"])
 @pytest.mark.parametrize("turns", range(6))
 async def test_a_reader_cancelled_at_any_turn_leaves_the_messages_to_the_next(

@@ -109,7 +109,7 @@ class LineDesk:
         question = accepted.question
         if query.progress:
             say(Progress(question.message.id, question.delivery.state))
-        if question.delivery.state not in ENDED:
+        if patience and question.delivery.state not in ENDED:
             question = await self._ended(by, question, query, patience, say)
         return _reply(question, accepted.redacted)
 
