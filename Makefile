@@ -18,7 +18,7 @@ demo: .venv/installed  ## see it work: a throw-away home, three questions, nothi
 install: .venv/installed  ## make .venv with the program in it
 
 test: .venv/tested lint types layers  ## make .venv with the test extras, then every check and every test
-	$(RUN)/pytest -n 3 --dist loadgroup
+	$(RUN)/pytest -n 2 --dist loadgroup
 
 test-agents: .venv/tested  ## the real Claude Code, fetched once, against a simulated model: figures and faults, in ten minutes
 	@if program=$${WARMLINE_CLAUDE:-$$(scripts/fetch-agents.sh)}; then \

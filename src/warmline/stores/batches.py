@@ -49,12 +49,7 @@ def arrive(tx: Transaction, wanted: Reception) -> BatchRow | None:
 
 
 def receive(tx: Transaction, wanted: Reception) -> BatchRow | None:
-    """Lease what is due as one batch, or return None. The same key gives what is held under it.
-
-    That may have been leased just now: to the same reader, whose first connection broke.
-    """
-    if (same := _again(tx, wanted)) is not None:
-        return same
+    """Lease what is due as one batch, or return None. The same key gives what is held under it."""
     token = secrets.token_hex(16)
     grant = Grant(token, wanted.name, tx.now + wanted.duration, wanted.reader)
     leases: list[LeaseRow] = []
@@ -62,6 +57,8 @@ def receive(tx: Transaction, wanted: Reception) -> BatchRow | None:
         rows = due(tx, wanted.box, wanted.limit)
         if not rows:
             return None
+        if (same := _again(tx, wanted)) is not None:
+            return same
         handed = [hand_over(tx, wanted.box, row, grant) for row in rows]
         leases = [lease for lease in handed if lease is not None]
     if wanted.key is not None:

@@ -165,6 +165,9 @@ class SqliteStore:
         arriving = self.database.submit(lambda tx: batches.arrive(tx, wanted), synced=False)
         try:
             held = await arriving.done
+            if held is None and key is not None and not job.done.done():
+                # What came at the same time under the same key, on a connection that broke, may have been served since.
+                held = await self.database.write(lambda tx: batches.arrive(tx, wanted), synced=False)
             if held is None and not waits and not job.done.done():
                 held = BatchRow("", mailbox, (), is_new=False)
             if held is None:
