@@ -183,3 +183,13 @@ async def test_a_long_log_is_written_into_the_file_and_begun_anew(held: Held) ->
     log = held.path.with_name("store.db-wal")
     assert log.stat().st_size < 80 * 2100  # of the 50 pages, and what one question adds to them
     assert held.path.stat().st_size > 100 * 3000
+
+
+async def test_a_store_whose_disk_fails_as_it_is_opened_says_so(tmp_path: Path) -> None:
+    class FailingLog(LogFile):
+        def sync(self) -> None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    store = SqliteStore(tmp_path / "store.db", StoreSettings(), ManualClock(), SEALS, log=FailingLog)
+    with pytest.raises(StoreError, match="the disk that holds the store fails"):
+        await store.open()

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 import apsw
 
-from warmline.errors import StoreClosedError, UnknownMailboxError
+from warmline.errors import StoreClosedError, StoreError, UnknownMailboxError
 from warmline.model import Mailbox
 from warmline.protocols import Clock
 from warmline.security.seals import Seals
@@ -95,7 +95,11 @@ class Database:
         self._reading = await asyncio.to_thread(open_reader, self._path, vfs=self._vfs, key=self._key)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="store reader")
         log = self._open_log(self._path)
-        await asyncio.to_thread(log.sync)  # of what the making, a migration or the doubts have written
+        try:
+            await asyncio.to_thread(log.sync)  # of what the making, a migration or the doubts have written
+        except OSError as error:
+            log.close()
+            raise StoreError(f"the disk that holds the store fails ({error}): see to it, then try again") from error
         self._writer = Writer(self._connection, log, self._ledger, clock=self.clock, limits=self.settings, tell=self)
         self._boxes = await self.read(read_boxes)
         for part in self._parts:

@@ -1,7 +1,7 @@
 """The verbs of a store that change something, each one plain function in one transaction, with no wait inside.
 
 NEXT_STATE is the law. A verb looks before it writes: one that refuses has written nothing. What can be
-worked out before or after, on the event loop, is: this thread is what everyone waits for.
+worked out before or after a batch is: everyone whose verb is in it waits for all of it.
 """
 
 from __future__ import annotations
