@@ -112,6 +112,9 @@ class StoreSettings:
     max_batch: int = 512
     """Verbs committed together: bounds how long the first of them waits."""
 
+    max_rounds: int = 4
+    """Batches in one transaction, while each has given a lease: bounds the same, where answers are at hand at once."""
+
     archive_units: int = 1000
     """Messages with their answers in one file of the archive, and in one transaction: others wait some 20 ms for it."""
 

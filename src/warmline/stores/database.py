@@ -21,11 +21,12 @@ from warmline.settings import StoreSettings
 from warmline.stores.archive import SqliteArchive
 from warmline.stores.disk import Log, LogFile
 from warmline.stores.doubt import doubt_credentials
+from warmline.stores.jobs import Job, Undo
 from warmline.stores.ledger import Ledger
 from warmline.stores.opening import open_reader, open_writer, translated
 from warmline.stores.rows import micros
 from warmline.stores.transaction import Box, News, Transaction, read_boxes
-from warmline.stores.writer import Job, Undo, Writer
+from warmline.stores.writer import Writer
 
 Result = TypeVar("Result")
 
@@ -38,9 +39,6 @@ class Part(Protocol):
 
     def committed(self, news: News) -> None:
         """Hear of a commit, as `writer.Tell`."""
-
-    def durable(self, news: News) -> None:
-        """Hear that it is durable, as `writer.Tell`."""
 
     def fail(self, error: Exception) -> None:
         """Give an error to all who wait: the database was closed."""
@@ -164,8 +162,9 @@ class Database:
     async def read(self, verb: Callable[[Transaction], Result]) -> Result:
         """Run a verb that only reads, on one snapshot, beside the writer. What it saw is durable when this returns."""
         writer = self._open_writer()
+        await writer.until_settled()
         found = await asyncio.get_running_loop().run_in_executor(self._reader, self._read_now, verb)
-        await writer.until_synced()
+        await writer.until_settled()
         return found
 
     def box(self, mailbox: Mailbox) -> Box:
@@ -201,8 +200,3 @@ class Database:
             known.become(box)
         for part in self._parts:
             part.committed(news)
-
-    def durable(self, news: News) -> None:
-        """Pass the news on."""
-        for part in self._parts:
-            part.durable(news)

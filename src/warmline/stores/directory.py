@@ -139,9 +139,6 @@ class SqliteDirectory:
         self._note(news.boxes)
         self._listeners.changed(news.said)
 
-    def durable(self, news: News) -> None:
-        """Nothing of it is told later: who listens reads, and what is read is durable."""
-
     def fail(self, _: Exception) -> None:
         """Let all who listen look, and find the database closed."""
         self._listeners.all_changed()

@@ -40,7 +40,7 @@ from warmline.stores.ledger import Ledger
 from warmline.stores.rows import BatchRow, batch_of, lease_of, message_values, micros, time, time_or_none
 from warmline.stores.speaking import Refused, Speech
 from warmline.stores.transaction import News, Transaction
-from warmline.stores.waits import EndWaits, SoonerWait, StirWaits
+from warmline.stores.waits import EndWaits, SoonerWait, StirWaits, ToQuestion
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -83,13 +83,10 @@ class SqliteStore:
         """Read who holds something."""
         self._readers = await self.database.read(batches.readers)
 
-    def durable(self, news: News) -> None:
-        """Wake those who wait for an end."""
-        self._ends.ended(news.ended)
-
     def committed(self, news: News) -> None:
-        """Wake those who wait for what came."""
+        """Wake those who wait for it."""
         self._ends.opened(news.opened)
+        self._ends.ended(news.ended)
         self._stirs.stirred(news.stirred)
         self._readers.update(news.readers)
         if news.next_event_at is not None:
@@ -111,11 +108,15 @@ class SqliteStore:
         """Accept a message."""
         box, speech, new = self.database.box(mailbox), self._speech(by), sent(message)
         settled = None if settles is None else (settles, self.database.box(settles.mailbox))
-        added = await self.database.write(lambda tx: posts.add(tx, new, box, speech, settled))
+        ends: list[ToQuestion | None] = []
+        with self._ends.calling(message.id, ends.append):
+            added = await self.database.write(lambda tx: posts.add(tx, new, box, speech, settled))
         if isinstance(added, Question):
             return Accepted(added, created=False)
         if isinstance(added, Refused):
             raise added.error
+        if ends and ends[0] is not None:
+            return Accepted(ends[0](), created=True)
         delivery = Delivery(mailbox, added.position, State.READY, deadline_at=message.deadline_at)
         return Accepted(Question(added.message, delivery), created=True)
 
