@@ -98,6 +98,7 @@ class Store(Protocol):
     ) -> Accepted:
         """Accept a message with one delivery, at the next position of the mailbox.
 
+        Returns it as it stands: a question may have been answered before its acceptance is told.
         A message whose (conversation, sender, idempotency_key) was accepted before is that message
         again when body, kind, memories and the mailbox it was sent to are the same, wherever it was escalated since;
         otherwise IdempotencyConflictError. A repeat is under no rule, costs nothing, and settles nothing.

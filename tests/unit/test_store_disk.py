@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,12 @@ from manual_clock import ManualClock
 from sealing import BY, SEALS
 from store_cases import LEASE, a_credential, a_note, a_question, an_answer
 from store_waiting import begin, end
-from warmline.errors import StoreError
-from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX, OWNER, OWNER_MAILBOX, State
+from warmline.errors import LeaseLostError, StoreError
+from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX, OWNER, OWNER_MAILBOX, Post, State
 from warmline.settings import StoreSettings
 from warmline.stores.disk import LogFile
 from warmline.stores.sqlite import SqliteStore
+from warmline.stores.transaction import Transaction
 
 
 class HeldLog(LogFile):
@@ -34,6 +36,7 @@ class HeldLog(LogFile):
         self.may_sync, self.began = threading.Event(), threading.Event()
         self.may_sync.set()
         self.trouble: OSError | None = None
+        self.syncs = 0
 
     def hold(self) -> None:
         """Let the next sync begin, and not end."""
@@ -44,6 +47,7 @@ class HeldLog(LogFile):
         assert await asyncio.to_thread(self.began.wait, 5)
 
     def sync(self) -> None:
+        self.syncs += 1
         self.began.set()
         assert self.may_sync.wait(5)
         if self.trouble is not None:
@@ -95,6 +99,115 @@ async def test_a_question_is_leased_while_it_is_synced_and_its_asker_hears_of_it
     assert await stays_open(asking)
     held.log.may_sync.set()
     assert (await end(asking)).question.message == lease.message
+
+
+async def test_an_answer_that_is_at_hand_at_once_is_synced_with_its_question(held: Held) -> None:
+    question = a_question(held.clock)
+    answer = an_answer(held.clock, question)
+
+    async def serve() -> None:
+        lease = await held.store.lease(MEMORY_MAILBOX, "worker", LEASE)
+        held.clock.advance(timedelta(seconds=1))
+        await held.store.settle(lease, answer)
+
+    serving = await begin(held, serve())
+    before = held.log.syncs
+    accepted = await end(held.store.add(question, MEMORY_MAILBOX))
+    await end(serving)
+    assert held.log.syncs == before + 1
+    assert accepted.created
+    assert (accepted.question.delivery.state, accepted.question.answer) == (State.SETTLED, answer.answer)
+    assert accepted.question == await held.store.get(question.id)
+    assert accepted.question.delivery.ended_at == held.clock.now()
+
+
+async def test_quick_answers_keep_nobody_waiting_for_all_of_them(held: Held) -> None:
+    for _ in range(40):
+        await held.store.add(a_question(held.clock), MEMORY_MAILBOX)
+
+    async def serve() -> None:
+        settling = []
+        for _ in range(40):
+            lease = await held.store.lease(MEMORY_MAILBOX, "worker", LEASE)
+            settling.append(held.store.settle(lease, an_answer(held.clock, lease.message)))
+        await asyncio.gather(*settling)
+
+    before = held.log.syncs
+    await end(serve())
+    assert held.log.syncs - before >= 40 / StoreSettings().max_rounds
+
+
+async def test_who_was_given_a_lease_finds_its_question(held: Held) -> None:
+    async def serve() -> State:
+        lease = await held.store.lease(MEMORY_MAILBOX, "worker", LEASE)
+        return (await held.store.get(lease.message.id)).delivery.state
+
+    serving = await begin(held, serve())
+    await held.store.add(a_question(held.clock), MEMORY_MAILBOX)
+    assert await end(serving) is State.LEASED
+
+
+async def test_a_lease_given_in_a_transaction_that_is_undone_is_lost_and_its_question_comes_again(held: Held) -> None:
+    owner = a_credential(held.clock, OWNER, conversation=DEFAULT_CONVERSATION, is_person=True)
+    question, note = a_question(held.clock), a_note(held.clock, owner)
+
+    def write_and_break(tx: Transaction) -> None:
+        tx.run("add_position", {"mailbox_id": held.store.database.box(MEMORY_MAILBOX).number})
+        raise ZeroDivisionError
+
+    async def serve() -> list[object]:
+        lease = await held.store.lease(MEMORY_MAILBOX, "worker", LEASE)
+        settling = held.store.settle(lease, an_answer(held.clock, question))
+        breaking = held.store.database.submit(write_and_break, synced=True).done
+        return list(await asyncio.gather(settling, breaking, return_exceptions=True))
+
+    serving = await begin(held, serve())
+    receiving = await begin(held, held.store.receive(OWNER_MAILBOX, owner, 10, LEASE))
+    asking = (held.store.add(question, MEMORY_MAILBOX), held.store.add(note, OWNER_MAILBOX))
+    accepted, _ = await end(asyncio.gather(*asking))
+    assert accepted.question.delivery.state is State.READY
+    settled, broken = await end(serving)
+    assert isinstance(settled, LeaseLostError)
+    assert isinstance(broken, ZeroDivisionError | StoreError)
+    again = await end(held.store.lease(MEMORY_MAILBOX, "worker", LEASE))
+    assert (again.message, again.deliveries) == (question, 1)
+    batch = await end(receiving)
+    assert len((await held.store.acknowledge(batch.token, owner.id)).settled) == 1
+
+
+async def test_a_reader_is_served_once_in_a_transaction_that_goes_on(held: Held) -> None:
+    owner = a_credential(held.clock, OWNER, conversation=DEFAULT_CONVERSATION, is_person=True)
+    first, second = a_note(held.clock, owner), a_note(held.clock, owner)
+
+    async def serve() -> None:
+        await held.store.lease(MEMORY_MAILBOX, "worker", LEASE)
+        await held.store.add(second, OWNER_MAILBOX)
+
+    serving = await begin(held, serve())
+    receiving = await begin(held, held.store.receive(OWNER_MAILBOX, owner, 10, LEASE))
+    asking = (held.store.add(first, OWNER_MAILBOX), held.store.add(a_question(held.clock), MEMORY_MAILBOX))
+    await end(asyncio.gather(*asking))
+    await end(serving)
+    assert [lease.message for lease in (await end(receiving)).leases] == [first]
+    left = await held.store.receive(OWNER_MAILBOX, owner, 10, LEASE, waits=False)
+    assert [lease.message for lease in left.leases] == [second]
+
+
+async def test_what_takes_long_is_not_part_of_a_transaction_that_is_open(held: Held) -> None:
+    owner = a_credential(held.clock, OWNER, conversation=DEFAULT_CONVERSATION, is_person=True)
+
+    async def serve() -> Post:
+        lease = await held.store.lease(MEMORY_MAILBOX, "worker", LEASE)
+        settling = held.store.settle(lease, an_answer(held.clock, lease.message))
+        post = await held.store.broadcast(a_note(held.clock, owner), [OWNER_MAILBOX])
+        await settling
+        return post
+
+    serving = await begin(held, serve())
+    question = a_question(held.clock)
+    await end(held.store.add(question, MEMORY_MAILBOX))
+    assert len((await end(serving)).deliveries) == 1
+    assert (await held.store.get(question.id)).delivery.state is State.SETTLED
 
 
 async def test_nobody_hears_of_an_answer_that_is_not_on_the_disk(held: Held) -> None:

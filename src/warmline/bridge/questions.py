@@ -16,6 +16,7 @@ from warmline.bridge.saying import Saying
 from warmline.errors import ConflictError, ForbiddenError, InvalidInputError, UnknownAgentError, UnknownMessageError
 from warmline.ids import new_message_id
 from warmline.model import (
+    ENDED,
     MEMORY_MAILBOX,
     ConversationId,
     Kind,
@@ -52,7 +53,7 @@ class Questions:
         idempotency_key: str | None = None,
         deadline_at: datetime | None = None,
     ) -> Accepted:
-        """Put a question on the line; it is durable when this returns.
+        """Put a question on the line; it is durable when this returns, and may have been answered by then.
 
         mailbox of None is the memory, which agent says is to be asked of that one and of no other. context_file names
         one file of the memory, as people write paths: the question is answered from that one alone.
@@ -105,6 +106,10 @@ class Questions:
             return _asked_for(await self._store.get(message_id))
         finally:
             self._waits.discard(scope)
+
+    async def ended(self, by: Credential, asked: Question, patience: timedelta) -> Question:
+        """Wait as `wait` does for a question as `ask` returned it, which may have ended."""
+        return asked if asked.delivery.state in ENDED else await self.wait(by, asked.message.id, patience)
 
     @asynccontextmanager
     async def hearing(

@@ -109,6 +109,8 @@ class LineDesk:
         question = accepted.question
         if query.progress:
             say(Progress(question.message.id, question.delivery.state))
+        if accepted.created and not patience:
+            return Ticket(question.message.id, question.delivery.state)
         if patience and question.delivery.state not in ENDED:
             question = await self._ended(by, question, query, patience, say)
         return _reply(question, accepted.redacted)

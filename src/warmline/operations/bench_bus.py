@@ -179,7 +179,7 @@ async def _ask_in_turn(line: BenchLine, count: int) -> list[float]:
     for _ in range(count):
         started = time.perf_counter()
         accepted = await line.bridge.questions.ask(line.asker, QUESTION)
-        question = await line.bridge.questions.wait(line.asker, accepted.question.message.id, PATIENCE)
+        question = await line.bridge.questions.ended(line.asker, accepted.question, PATIENCE)
         times.append(time.perf_counter() - started)
         if question.answer is None:
             raise RuntimeError(f"question {accepted.question.message.id} was not answered")

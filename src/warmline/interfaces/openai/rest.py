@@ -86,7 +86,7 @@ async def complete_chat(
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
-    waiting = bridge.questions.wait(by, question_id, LIMITS.max_wait)
+    waiting = bridge.questions.ended(by, accepted.question, LIMITS.max_wait)
     answer = answer_view(await while_connected(request, waiting), places)
     check()  # it may have been revoked meanwhile
     if answer.outcome is None:

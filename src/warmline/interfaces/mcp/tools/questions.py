@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -11,7 +12,7 @@ from warmline.ids import parse_message_id
 from warmline.interfaces.mcp.offering import MAX_WAIT_SECONDS, Arguments, Call, Offers, Wait, offering
 from warmline.interfaces.mcp.texts import question_text
 from warmline.interfaces.views.questions import NOWHERE, answer_view
-from warmline.model import MessageId
+from warmline.model import Question
 
 QUESTIONS: Offers = {}
 
@@ -44,17 +45,19 @@ async def ask(call: Call, asked: Ask) -> str:
     accepted = await call.bridge.questions.ask(
         call.by, asked.question, mailbox=asked.to, agent=asked.agent, idempotency_key=call.key
     )
-    return await _answer(call, accepted.question.message.id, asked.wait_seconds)
+    waiting = call.bridge.questions.ended(call.by, accepted.question, timedelta(seconds=asked.wait_seconds))
+    return await _answer(call, waiting)
 
 
 @offering(QUESTIONS, Collect, reads=True)
 async def get_answer(call: Call, asked: Collect) -> str:
     """Get the answer to a question that was asked before, by its ticket; or more of a long answer."""
-    return await _answer(call, parse_message_id(asked.ticket), asked.wait_seconds, asked.first_character)
+    patience = timedelta(seconds=asked.wait_seconds)
+    waiting = call.bridge.questions.wait(call.by, parse_message_id(asked.ticket), patience)
+    return await _answer(call, waiting, asked.first_character)
 
 
-async def _answer(call: Call, question_id: MessageId, wait_seconds: float, first_character: int = 0) -> str:
-    waiting = call.bridge.questions.wait(call.by, question_id, timedelta(seconds=wait_seconds))
+async def _answer(call: Call, waiting: Coroutine[Any, Any, Question], first_character: int = 0) -> str:
     question = await call.patiently(waiting, "waiting for the answer")
     call.check()  # it may have been revoked meanwhile
     return question_text(answer_view(question, NOWHERE).model_dump(mode="json"), first_character)
