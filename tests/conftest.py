@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,11 @@ from real_home import RealHome
 settings.register_profile("line", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.register_profile("explore", settings.get_profile("line"), derandomize=False, max_examples=300)
 settings.load_profile(os.environ.get("WARMLINE_HYPOTHESIS", "line"))
+
+# A shell has what it runs in the background ignore interrupts, and programs hand that on to theirs: those that tests
+# interrupt would not hear of it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).parent.parent
 
