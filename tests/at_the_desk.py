@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -14,8 +14,9 @@ from warmline.bridge.credentials import THE_OWNER
 from warmline.ids import new_message_id
 from warmline.interfaces.desk import LineDesk
 from warmline.listen.messages import Asked, Query, Reply
-from warmline.model import MEMORY_MAILBOX, Answer, Citation, Kind, Lease, Message, MessageId, Outcome, Question
+from warmline.model import MEMORY_MAILBOX, Answer, Citation, Kind, Lease, Mailbox, Message, MessageId, Outcome, Question
 from warmline.parties import Credential
+from warmline.protocols import Accepted
 from warmline.settings import BridgeSettings, Settings, StoreSettings
 from warmline.stores.memory import MemoryStore
 from warmline.stores.memory.audit import MemoryAuditLog
@@ -26,9 +27,19 @@ HOUR = timedelta(hours=1)
 
 
 class LookedAt(MemoryStore):
-    """A store that counts how often somebody looks at a question."""
+    """A store that counts how often somebody looks at a question, and may have it answered before it is accepted."""
 
     looks = 0
+    answers_at_once: Callable[[], Awaitable[None]] | None = None
+
+    async def add(
+        self, message: Message, mailbox: Mailbox, *, by: Credential | None = None, settles: Lease | None = None
+    ) -> Accepted:
+        accepted = await super().add(message, mailbox, by=by, settles=settles)
+        if self.answers_at_once is None:
+            return accepted
+        await self.answers_at_once()
+        return replace(accepted, question=await super().get(message.id))
 
     async def get(self, message_id: MessageId) -> Question:
         self.looks += 1

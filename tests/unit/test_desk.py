@@ -130,6 +130,21 @@ async def test_patience_that_ends_leaves_a_ticket_which_gives_the_answer_later(a
         assert (collected.text, collected.ticket) == ("It listens on 9187.", reply.ticket)
 
 
+async def test_an_answer_that_comes_with_the_acceptance_is_told_at_once_and_only_to_who_waits(at: AtTheDesk) -> None:
+    async def answer() -> None:
+        await at.settle(await at.lease(), an_answer())
+
+    at.store.answers_at_once = answer
+    before = at.store.looks
+    reply = await at.ask(QUESTION)
+    assert isinstance(reply, Response)
+    assert (reply.text, at.store.looks) == (an_answer().text, before)
+    left = await at.ask(AT_ONCE)
+    assert isinstance(left, Ticket)
+    assert left.state is State.SETTLED
+    assert isinstance(await at.ask(Collect(left.ticket, wait=0)), Response)
+
+
 async def test_the_same_id_and_question_is_the_same_question(at: AtTheDesk) -> None:
     query = Query("which port?", id="one", wait=0)
     first = await ticket_of(at, query)
