@@ -17,8 +17,8 @@ import pytest
 from manual_clock import ManualClock
 from sealing import BY, SEALS, assert_ledger_is_true
 from store_cases import LEASE, OTHER_MAILBOX, a_question, an_answer
-from warmline.errors import StoreFullError
-from warmline.model import MEMORY_MAILBOX, Message, State
+from warmline.errors import LeaseLostError, StoreFullError
+from warmline.model import MEMORY_MAILBOX, Lease, Message, MessageId, State
 from warmline.settings import StoreSettings
 from warmline.stores.sqlite import SqliteStore
 
@@ -122,6 +122,42 @@ async def ask_until_full(store: SqliteStore, clock: ManualClock) -> list[Message
     raise AssertionError("the disk did not fill up")
 
 
+async def test_who_answers_at_once_loses_nothing_to_a_full_disk_and_goes_on(disk: SmallDisk) -> None:
+    """There question, lease and answer are one transaction, whose commit fails."""
+    clock = ManualClock()
+    store = SqliteStore(disk.folder / "store.db", StoreSettings(), clock, SEALS, vfs=disk.vfs)
+    is_full, has_room = asyncio.Event(), asyncio.Event()
+
+    async def serve() -> None:
+        while True:
+            try:
+                lease = await store.lease(MEMORY_MAILBOX, "worker", LEASE)
+                settling = store.settle(lease, an_answer(clock, lease.message))
+                settling.add_done_callback(lambda future: future.exception())
+            except StoreFullError:
+                is_full.set()
+                await has_room.wait()
+
+    async with asyncio.timeout(30):
+        await store.open()
+        worker = asyncio.create_task(serve())
+        accepted = await ask_until_full(store, clock)
+        assert len(accepted) > 10
+        await is_full.wait()
+        for message in accepted:
+            assert (await store.get(message.id)).message == message
+
+        disk.make_room()
+        has_room.set()
+        await store.lapse_all()
+        accepted.append((await store.add(a_question(clock, BODY), MEMORY_MAILBOX)).question.message)
+        for message in accepted:
+            assert (await store.wait_until_ended(message.id)).delivery.state is State.SETTLED
+        worker.cancel()
+        assert (await store.tally())[State.SETTLED] == len(accepted)
+        await store.close()
+
+
 async def test_what_was_accepted_survives_a_full_disk_and_work_goes_on_when_there_is_room(disk: SmallDisk) -> None:
     clock = ManualClock()
     path = disk.folder / "store.db"
@@ -153,20 +189,35 @@ async def test_what_was_accepted_survives_a_full_disk_and_work_goes_on_when_ther
 
 
 async def test_a_worker_that_waits_through_a_full_disk_gets_the_first_question_after_it(disk: SmallDisk) -> None:
+    """What it is given before a commit that fails is nobody's question: its answer is refused, and it leases again."""
     clock = ManualClock()
     store = SqliteStore(disk.folder / "store.db", StoreSettings(), clock, SEALS, vfs=disk.vfs)
+    refused: list[MessageId] = []
+
+    async def serve() -> Lease:
+        while True:
+            lease = await store.lease(OTHER_MAILBOX, "worker", LEASE)
+            try:
+                await store.settle(lease, an_answer(clock, lease.message))
+            except (LeaseLostError, StoreFullError):
+                refused.append(lease.message.id)
+            else:
+                return lease
+
     async with asyncio.timeout(30):
         await store.open()
         await store.add_mailbox(OTHER_MAILBOX)
-        waiting = asyncio.create_task(store.lease(OTHER_MAILBOX, "worker", LEASE))
+        serving = asyncio.create_task(serve())
         await ask_until_full(store, clock)
+        early = a_question(clock, BODY)
         with pytest.raises(StoreFullError):
-            await store.add(a_question(clock, BODY), OTHER_MAILBOX)
+            await store.add(early, OTHER_MAILBOX)
         disk.make_room()
         message = a_question(clock, BODY)
         await store.add(message, OTHER_MAILBOX)
-        lease = await waiting
+        lease = await serving
         assert (lease.message, lease.deliveries) == (message, 1)
+        assert refused == [early.id]
         await store.close()
 
 
