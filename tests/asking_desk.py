@@ -26,7 +26,10 @@ class AskingDesk:
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self.most_at_once = 0
+        self.answered: list[str] = []
         self.revoked = False
+        self.takes = asyncio.Event()
+        self.takes.set()
         self._at_once = 0
         self._tickets = itertools.count()
         self._kept: dict[tuple[str, object], tuple[str, Response]] = {}
@@ -40,13 +43,17 @@ class AskingDesk:
             raise UnauthorizedError("that is no credential of this line")
         return credential("owner")
 
-    async def answer(self, by: Credential, request: Asked, say: Callable[[Reply], None]) -> Reply:
+    async def answer(
+        self, by: Credential, request: Asked, say: Callable[[Reply], None], taken: Callable[[], None]
+    ) -> Reply:
         self._at_once += 1
         async with self._changed:
             self.asked.append(request)
             self._changed.notify_all()
         self.most_at_once = max(self.most_at_once, self._at_once)
         try:
+            await self.takes.wait()
+            taken()
             match request:
                 case Query():
                     return await self._query(by, request, say)
@@ -98,6 +105,7 @@ class AskingDesk:
         response = Response(text, ticket, Outcome.ANSWERED, by.name, ("notes/a.md:1-2",))
         if query.id is not None:
             self._kept[by.name, query.id] = query.question, response
+        self.answered.append(query.question)
         return response
 
     def _collect(self, request: Collect) -> Reply:

@@ -56,11 +56,12 @@ class AtTheDesk:
     audit: MemoryAuditLog
     guest: Credential
     said: list[Reply] = field(default_factory=list)
+    taken: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def ask(self, request: Asked, by: Credential | None = None) -> Reply:
         """Ask, and return the last reply, which must come soon."""
         async with asyncio.timeout(LIMIT_SECONDS):
-            return await self.desk.answer(by or self.guest, request, self.said.append)
+            return await self.desk.answer(by or self.guest, request, self.said.append, self.taken.set)
 
     @asynccontextmanager
     async def asking(self, request: Asked) -> AsyncIterator[asyncio.Task[Reply]]:

@@ -61,7 +61,10 @@ class LastingDesk:
         made_at = datetime(2026, 1, 1, tzinfo=UTC)
         return Credential(CredentialId("C1"), "caller", ConversationId("conv"), frozenset(Right), made_at)
 
-    async def answer(self, by: Credential, request: Asked, say: Callable[[Reply], None]) -> Reply:
+    async def answer(
+        self, by: Credential, request: Asked, say: Callable[[Reply], None], taken: Callable[[], None]
+    ) -> Reply:
+        taken()
         match request:
             case Query(question=question):
                 ticket = self._note(question, json.dumps(request.id))

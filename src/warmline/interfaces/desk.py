@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, TypeVar
 
 from warmline.bridge.bridge import Bridge
 from warmline.bridge.hearings import Hearing
@@ -47,8 +46,6 @@ ENTER = "enter a listener"
 
 Say = Callable[[Reply], None]
 
-T = TypeVar("T")
-
 
 class LineDesk:
     """Answers by a running line. One that leaves lets all waits return, with tickets, and takes nothing new."""
@@ -60,7 +57,6 @@ class LineDesk:
         self._clock = clock
         self._limits = settings.bridge
         self._settings = settings.listen
-        self._taking: set[asyncio.Task[Any]] = set()
 
     def admit(self, token: str | None) -> Credential:
         """Return who speaks. Raises UnauthorizedError."""
@@ -72,40 +68,40 @@ class LineDesk:
             self._note(UNKNOWN, ENTER, refusal)
             raise
 
-    async def answer(self, by: Credential, request: Asked, say: Say) -> Reply:
+    async def answer(self, by: Credential, request: Asked, say: Say, taken: Callable[[], None]) -> Reply:
         """Answer. Raises WarmlineError; FailedError when a question ended without an answer."""
         try:
             match request:
                 case Query():
-                    return await self._ask(by, request, say)
+                    return await self._ask(by, request, say, taken)
                 case Collect():
+                    taken()
                     return await self._collected(by, parse_message_id(request.ticket), request, say)
                 case Cancel():
                     self._check_stays()
-                    cancelled = await self._whole(self._questions.cancel(by, parse_message_id(request.ticket)))
+                    cancelled = await self._questions.cancel(by, parse_message_id(request.ticket))
                     return Cancelled(cancelled.message.id)
         except ForbiddenError as refusal:
             self._note(by.id, type(request).__name__.lower(), refusal)
             raise
 
-    async def _ask(self, by: Credential, query: Query, say: Say) -> Reply:
+    async def _ask(self, by: Credential, query: Query, say: Say, taken: Callable[[], None]) -> Reply:
         self._check_stays()
         patience = self._patience(query.wait)
         try:
-            accepted = await self._whole(
-                self._questions.ask(
-                    by,
-                    query.question,
-                    agent=query.agent,
-                    context_file=query.context_file,
-                    idempotency_key=self._key(query.id),
-                    deadline_at=self._deadline(query.deadline),
-                )
+            accepted = await self._questions.ask(
+                by,
+                query.question,
+                agent=query.agent,
+                context_file=query.context_file,
+                idempotency_key=self._key(query.id),
+                deadline_at=self._deadline(query.deadline),
             )
         except IdempotencyConflictError as error:
             raise IdempotencyConflictError(
                 "another question was asked under this `id`: choose a new one for each question, such as a UUID"
             ) from error
+        taken()
         question = accepted.question
         if query.progress:
             say(Progress(question.message.id, question.delivery.state))
@@ -157,13 +153,6 @@ class LineDesk:
             if request.progress and now is not state:
                 say(Progress(ticket, now))
             state = now
-
-    async def _whole(self, doing: Coroutine[Any, Any, T]) -> T:
-        """Have it done though who wanted it goes away meanwhile: a question that was said whole is asked."""
-        task = asyncio.create_task(doing)
-        self._taking.add(task)
-        task.add_done_callback(self._taking.discard)
-        return await asyncio.shield(task)
 
     def _check_stays(self) -> None:
         if self._bridge.is_ending:

@@ -22,10 +22,14 @@ class Desk(Protocol):
     def admit(self, token: str | None) -> Credential:
         """Return who speaks: of None, those who need no token. Raises UnauthorizedError."""
 
-    def answer(self, by: Credential, request: Asked, say: Callable[[Reply], None]) -> Awaitable[Reply]:
+    def answer(
+        self, by: Credential, request: Asked, say: Callable[[Reply], None], taken: Callable[[], None]
+    ) -> Awaitable[Reply]:
         """Answer: interim replies by say, then the last one. Raises WarmlineError, which the client is told.
 
-        A question is durable before anything is said of it. Cancelled, it stops waiting, and the question goes on.
+        A question is durable before anything is said of it. taken is called, in the task that awaits this, once there
+        is nothing left but to wait: cancelled from then on, it stops waiting, and the question goes on. It is not to
+        be cancelled before.
         """
 
 

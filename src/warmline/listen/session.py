@@ -51,6 +51,7 @@ class Session(asyncio.Protocol):
         self._lines: deque[bytes] = deque()
         self._later: deque[_Todo] = deque()
         self._work: dict[asyncio.Task[None], int] = {}
+        self._untaken: set[asyncio.Task[None]] = set()  # of these, and of those that were given up: not to be cancelled
         self._bytes = 0  # of requests that are worked on, or wait for their turn
         self._is_in_turn = False
         self._has_begun = False
@@ -260,11 +261,14 @@ class Session(asyncio.Protocol):
             self._crowd.in_flight += 1
             self._bytes += todo.size
             self._is_in_turn = self._is_in_turn or todo.named is None
-            self._work[self._loop.create_task(self._answer(todo.named, what))] = todo.size
+            task = self._loop.create_task(self._answer(todo.named, what))
+            self._work[task] = todo.size
+            self._untaken.add(task)
 
     async def _answer(self, named: Id | None, what: Admitted) -> None:
         try:
-            last = await self._crowd.desk.answer(what.by, what.asked, partial(self._say_between, named, what))
+            between = partial(self._say_between, named, what)
+            last = await self._crowd.desk.answer(what.by, what.asked, between, self._taken)
             self._say(named, self._speaker.refusal(what) or last)
         except WarmlineError as error:
             self._say(named, self._speaker.refusal(what) or problem_of(error))
@@ -273,6 +277,13 @@ class Session(asyncio.Protocol):
             self._say(named, INTERNAL)
         finally:
             self._release(named)
+
+    def _taken(self) -> None:
+        """Have the current task cancelled when it is given up, or now when it was: its question is on the line."""
+        if (task := asyncio.current_task()) is not None:
+            self._untaken.discard(task)
+            if task not in self._work:
+                task.cancel()
 
     def _say_between(self, named: Id | None, what: Admitted, reply: Reply) -> None:
         """Say what comes before the last reply, which tells who may hear no more."""
@@ -283,6 +294,7 @@ class Session(asyncio.Protocol):
         """Count a request as ended, and go on."""
         task = asyncio.current_task()
         size = self._work.pop(task, None) if task else None
+        self._untaken.discard(task)
         if size is None:
             return  # the peer is gone, and all of it counted
         self._crowd.in_flight -= 1
@@ -301,13 +313,14 @@ class Session(asyncio.Protocol):
             self._begin(todo)
 
     def _give_up(self) -> None:
-        """Stop waiting for all that is in flight."""
+        """Stop waiting for all that is in flight. What was said whole is asked."""
         self._later.clear()
         self._crowd.in_flight -= len(self._work)
         for task in self._work:
             self._crowd.given_up.add(task)
             task.add_done_callback(self._crowd.given_up.discard)
-            task.cancel()
+            if task not in self._untaken:
+                task.cancel()
         self._work.clear()
 
     def _say(self, named: Id | None, reply: Reply) -> None:

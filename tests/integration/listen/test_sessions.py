@@ -245,6 +245,22 @@ async def test_a_client_that_leaves_is_waited_for_no_more(instance: Instance, pl
         assert await in_thread(lambda: receive_line(channel)) == b'{"type":"pong"}\n'
 
 
+async def test_what_a_client_said_whole_before_it_left_is_asked_and_then_waited_for_no_more(
+    instance: Instance, place: Address
+) -> None:
+    if place.via is Via.TCP:
+        pytest.skip("TCP tells one that left from one that speaks no more only when it is spoken to, or after a minute")
+    instance.desk.takes.clear()
+    wire = await instance.connect(instance.open(place))
+    wire.say(query("echo a", id="a"), query("hold b", id="b"))
+    await instance.desk.until_asked(2)
+    wire.transport.abort()
+    await instance.until_connections(0)
+    instance.desk.takes.set()
+    await instance.desk.until_idle()
+    assert instance.desk.answered == ["echo a"]
+
+
 async def test_a_listener_that_is_closed_still_answers_what_it_was_asked(instance: Instance, place: Address) -> None:
     address = instance.open(place)
     wire, idle = await instance.connect(address), await instance.connect(address)
