@@ -228,7 +228,7 @@ CLIENTS = {
             signs=lambda person: [_vscode_folder(person), *_applications(person, "Visual Studio Code.app")],
             after={
                 "user": "run `MCP: List Servers` in VS Code, and start `warmline`",
-                "project": "open this folder in VS Code, run `MCP: List Servers`, and start `warmline`",
+                "project": "open this folder in VS Code, run `MCP: List Servers`, start `warmline`, trust the folder",
             },
             program="code",
         ),
