@@ -7,7 +7,7 @@ LOCK := $(RUN)/uv pip compile pyproject.toml --quiet --no-config --upgrade --uni
 	--custom-compile-command 'make lock'
 WITH_AGENTS := tests/with_agents tests/integration/test_claude_code.py \
 	tests/conformance/test_answerer.py tests/conformance/test_warm_answerer.py tests/conformance/test_worker.py
-CLIENTS := claude codex gemini opencode node conformance inspector
+CLIENTS := claude codex gemini opencode node conformance inspector vscode
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-18s %s\n", $$1, $$2}'
