@@ -1,4 +1,8 @@
-"""VS Code, as a server whose window is in a browser without a screen: what a person sees there of the line."""
+"""VS Code, as a server whose window is in a browser without a screen: what a person sees there of the line.
+
+code-server would fetch what VS Code needs by a script of its own, which is not run: the few packages that it does not
+start without are pinned beside it.
+"""
 
 from __future__ import annotations
 
