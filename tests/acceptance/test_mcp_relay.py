@@ -18,7 +18,7 @@ from real_home import RealHome, wait_until_gone
 from talk import QUESTION, QUOTE, Talk, until
 from warmline.home import Home
 from warmline.interfaces.cli.client import Client
-from warmline.interfaces.cli.mcp import Relay
+from warmline.interfaces.cli.relay import Relay
 
 Start = Callable[[str], McpProcess]
 

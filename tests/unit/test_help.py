@@ -58,3 +58,13 @@ def test_starting_up_loads_neither_the_model_nor_what_only_a_daemon_needs() -> N
     loaded = set(done.stdout.split())
     assert "warmline.interfaces.cli.inbox" in loaded
     assert loaded & {"warmline.model", "asyncio", "pydantic", "fastapi", "rich", "apsw", "tantivy"} == set()
+
+
+def test_help_loads_nothing_of_what_a_command_then_needs() -> None:
+    program = (
+        "import sys; before = set(sys.modules); import warmline.interfaces.cli.main; print(*set(sys.modules) - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+    loaded = set(done.stdout.split())
+    assert "warmline.interfaces.cli.mcp" in loaded
+    assert loaded & {"http.client", "ssl", "email", "secrets", "inspect", "warmline.settings"} == set()

@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +114,8 @@ def _add(options: argparse.Namespace) -> int:
 
 def _plan(options: argparse.Namespace) -> AgentPlan:
     """Make the agent that was asked for. Raises InvalidInputError or AgentError when it could not work."""
+    from dataclasses import replace
+
     from warmline.agents import AgentKind, AgentPlan, Mode
     from warmline.configuration.writing import check
     from warmline.operations.installed_agents import find_program, is_program

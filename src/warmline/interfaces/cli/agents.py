@@ -7,7 +7,6 @@ import json
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from warmline.errors import ConfigurationError, UnknownAgentError
@@ -168,6 +167,8 @@ def _show_one(agent: dict[str, Any], told: dict[str, object] | None) -> None:
 
 def _restart(options: argparse.Namespace) -> int:
     """Read warmline.toml anew, and start the agent anew; one that was drained is given questions again."""
+    from dataclasses import replace
+
     with _changing(options) as (client, plan):
         agent = f"/v1/agents/{segment(options.name)}"
         if plan is not None and plan.drained:
@@ -182,6 +183,8 @@ def _restart(options: argparse.Namespace) -> int:
 
 def _drain(options: argparse.Namespace) -> int:
     """Let the agent finish what it has and give it nothing more, until `agents restart`. Its workers end."""
+    from dataclasses import replace
+
     with _changing(options) as (client, plan):
         if plan is None:
             raise UnknownAgentError(f"no agent {options.name!a} is configured: see `warmline agents list`")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import secrets
 import sys
 import time
 from datetime import timedelta
@@ -75,6 +74,8 @@ def _ask(options: argparse.Namespace) -> int:
 
     Exit code: 0 answered, 3 not in the memory, 4 no answer yet (the ticket is printed), 2 bad input, 1 anything else.
     """
+    import secrets
+
     from warmline.interfaces.cli.client import client_for
 
     named = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import secrets
 import sys
 import time
 from datetime import timedelta
@@ -107,6 +106,8 @@ def _inbox(options: argparse.Namespace) -> int:
 
 def _receive(client: Client, options: argparse.Namespace) -> dict[str, Any]:
     """Wait for a batch; an answer that was cut off is asked for again under the same key, and is the same batch."""
+    import secrets
+
     from warmline.interfaces.cli.client import MAX_WAIT_SECONDS
 
     left = options.wait.total_seconds()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import secrets
 from typing import Any
 
 from warmline.errors import InvalidInputError
@@ -37,6 +36,8 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _send(options: argparse.Namespace) -> int:
     """Send a message and print its id. It waits in the mailbox until somebody receives it with `inbox`."""
+    import secrets
+
     from warmline.interfaces.cli.client import client_for
 
     key = secrets.token_hex(16) if options.key is None else options.key

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from warmline.interfaces.cli.arguments import duration, whole
 from warmline.interfaces.cli.output import explained
-from warmline.settings import Settings
+
+if TYPE_CHECKING:
+    from warmline.settings import Settings
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -78,6 +80,7 @@ def _serve_home(options: argparse.Namespace, on_ready: Callable[[str | None], No
     from warmline.home import find_home
     from warmline.interfaces.cli.logs import set_up_logging
     from warmline.interfaces.serve import serve
+    from warmline.settings import Settings
 
     home = find_home(options.home)
     with daemon.own(home, __version__) as owner:
@@ -88,6 +91,9 @@ def _serve_home(options: argparse.Namespace, on_ready: Callable[[str | None], No
 
 
 def _settings(settings: Settings, options: argparse.Namespace) -> Settings:
+    """Return them with what the command line says in their place."""
+    from dataclasses import replace
+
     chosen = {
         "host": options.host,
         "port": options.port,
@@ -97,4 +103,4 @@ def _settings(settings: Settings, options: argparse.Namespace) -> Settings:
         "unencrypted": options.unencrypted,
     }
     said = {name: value for name, value in chosen.items() if value is not None}
-    return dataclasses.replace(settings, daemon=dataclasses.replace(settings.daemon, **said))
+    return replace(settings, daemon=replace(settings.daemon, **said))
