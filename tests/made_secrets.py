@@ -48,11 +48,25 @@ def jwt(random: Random) -> str:
     return f"{header}.{claims}.{part(random, 32)}"
 
 
+def _lines(body: str) -> list[str]:
+    return [body[at : at + 64] for at in range(0, len(body), 64)]
+
+
 def private_key(random: Random, name: str) -> str:
     """Make what looks like a private key in PEM."""
     body = encoded(random, random.choice((48, 121, 300, 1190)))
-    lines = "\n".join(body[at : at + 64] for at in range(0, len(body), 64))
+    lines = "\n".join(_lines(body))
     return f"-----{'BEGIN'} {name}-----\n{lines}\n-----{'END'} {name}-----"
+
+
+def putty_key(random: Random) -> Made:
+    """Make what looks like a private key as PuTTY keeps it: its own lines stand between the public ones and the MAC."""
+    sizes = (51, random.choice((36, 96, 120, 600)))
+    public, private = (_lines(encoded(random, size)) for size in sizes)
+    end = random.choice(("\n", "\r\n"))
+    head = ["PuTTY-User-Key-File-3: ssh-ed25519", "Encryption: none", "Comment: mine", f"Public-Lines: {len(public)}"]
+    before = end.join((*head, *public, f"Private-Lines: {len(private)}", ""))
+    return within(end.join(private), before, f"{end}Private-MAC: {draw(random, HEX, 64)}{end}")
 
 
 def password(random: Random) -> str:
@@ -155,6 +169,7 @@ KINDS: dict[str, Callable[[Random], Made]] = {
     ),
     "pem-escaped": lambda r: bare(private_key(r, "PRIVATE KEY").replace("\n", "\\n")),
     "ssh": lambda r: bare(private_key(r, "OPENSSH PRIVATE KEY")),
+    "ssh-putty": putty_key,
     "bearer": lambda r: within(
         draw(r, ALNUM + "-._~", r.choice((24, 40, 64))) + "a",
         *r.choice(
@@ -169,6 +184,17 @@ KINDS: dict[str, Callable[[Random], Made]] = {
     "basic-auth": lambda r: within(
         base64.b64encode(f"{draw(r, ascii_lowercase, 6)}:{password(r)}".encode()).decode(),
         *r.choice((("Authorization: Basic ", ""), ('"authorization": "Basic ', '"'))),
+    ),
+    "docker-auth": lambda r: within(
+        base64.b64encode(f"{draw(r, ascii_lowercase, 6)}:{password(r)}".encode()).decode(),
+        *r.choice(
+            (
+                ('{"auths": {"registry.example.org": {"auth": "', '"}}}'),
+                ('{"auths": {\n\t"https://index.docker.io/v1/": {\n\t\t"auth": "', '"\n\t}\n}}'),
+                ('{\\"auth\\":\\"', '\\",\\"email\\":\\"\\"}'),
+                ("auth: ", "\n"),
+            )
+        ),
     ),
     "url": lambda r: within(
         draw(r, ALNUM + "!*-_.~", r.randrange(8, 20)) + "7",

@@ -41,6 +41,15 @@ def test_binary_and_unreadable_files_are_named(tmp_path: Path, capsys: pytest.Ca
     said = capsys.readouterr().err
     assert f"{tmp_path / 'binary'} is binary" in said
     assert f"{tmp_path / 'gone'} cannot be read" in said
+    assert "0 secrets in 0 files; 2 files not looked through" in said
+
+
+def test_only_files_that_were_looked_through_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a").write_text(TOKEN, encoding="utf-8")
+    assert main(["redact", "--test", str(tmp_path / "a"), str(tmp_path / "gone")]) == 1
+    assert "1 secret in 1 file; 1 file not looked through\n" in capsys.readouterr().err
+    assert main(["redact", "--test", str(tmp_path / "a")]) == 1
+    assert "1 secret in 1 file\n" in capsys.readouterr().err
 
 
 def test_a_file_that_is_no_utf_8_is_looked_through_and_told_as_json(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 from random import Random
+from string import ascii_letters
 
 import pytest
 
-from made_secrets import ALNUM, HEX, KINDS, WORD, draw, make, private_key
+from made_secrets import ALNUM, HEX, KINDS, WORD, draw, make, private_key, putty_key
 from warmline.security.issued_rules import ISSUED_RULES
 from warmline.security.placed_rules import PLACED_RULES
 from warmline.security.redaction import INLINE_CHARACTERS, WINDOW_CHARACTERS, find_secrets, mask, redact, redact_aside
@@ -24,6 +26,7 @@ RULES = (*ISSUED_RULES, *PLACED_RULES)
 MADE = 400
 R = Random(11)
 DRAWN = draw(R, ALNUM, 36)
+BASIC = base64.b64encode(f"me:{draw(R, ALNUM, 12)}".encode()).decode()
 STRONG = f"q7{draw(R, ALNUM, 14)}W"
 
 
@@ -106,6 +109,8 @@ def test_talks_papers_and_articles_have_at_most_one_false_hit_a_megabyte() -> No
         "class task-list-item-container-2 risk-assessment-matrix-of-2026",
         "Authorization: Bearer <token>",
         "Basic Operations for Tables",
+        '{"auth": "bm90aGluZw==", "oauth": "userinfo", "auth": "disabled"}',
+        "Private-Lines: 2\n...\nPrivate-MAC: ...",
         "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----",
         "commit 4c9e17b38abdc1f5a44ef20917ba3d3ef1b8ac53",
         "the password is wrong and the token was refused",
@@ -131,6 +136,8 @@ def test_what_stands_in_a_secrets_place_is_left_alone(text: str) -> None:
         (f"a\n{private_key(Random(3), 'RSA PRIVATE KEY')}\nb", "a\n[redacted private-key]\nb"),
         (f"machine h login me password {STRONG}\n", "machine h login me password [redacted password]\n"),
         (f"curl -u me:{STRONG} http://h", "curl -u me:[redacted basic-auth] http://h"),
+        (f'{{"auth": "{BASIC}"}}', '{"auth": "[redacted basic-auth]"}'),
+        (f'{{"auths":{{"a.b":{{"auth":"{BASIC}"}}}}}}', '{"auths":{"a.b":{"auth":"[redacted basic-auth]"}}}'),
     ],
 )
 def test_only_the_secret_is_masked(text: str, shown: str) -> None:
@@ -140,6 +147,26 @@ def test_only_the_secret_is_masked(text: str, shown: str) -> None:
 def test_a_key_that_is_cut_off_is_masked_to_its_end() -> None:
     whole = private_key(Random(5), "OPENSSH PRIVATE KEY")
     assert redact(f"log: {whole[: len(whole) * 2 // 3]}").text == "log: [redacted private-key]"
+
+
+def test_only_the_private_lines_of_puttys_key_are_masked_also_in_a_diff_and_when_they_are_cut_off() -> None:
+    made = putty_key(Random(12))
+    lines = made.written.replace("\r", "").split("\n")
+    first = next(number for number, line in enumerate(lines) if line.startswith("Private-Lines")) + 1
+    shown = "\n".join((*lines[:first], "[redacted private-key]", *lines[-2:]))
+    assert redact("\n".join(lines)).text == shown
+    assert redact("+" + "\n+".join(lines)).text == "+" + shown.replace("\n", "\n+")
+    assert redact("\\n".join(lines)).text == shown.replace("\n", "\\n")
+    cut_off = "\n".join((*lines[: first + 1], lines[first + 1][:20]))
+    assert redact(cut_off).text == "\n".join((*lines[:first], "[redacted private-key]"))
+
+
+def test_nine_of_ten_passwords_of_letters_alone_are_found_in_json_and_words_are_not() -> None:
+    random, drawn = Random(13), 300
+    texts = [f'{{"password": "{draw(random, ascii_letters, random.randrange(8, 21))}"}}' for _ in range(drawn)]
+    assert sum(redact(text).kinds == ("password",) for text in texts) >= 0.85 * drawn
+    for words in ("sunshine", "CorrectHorseBatteryStaple", "correct-horse", "PasswordAuthenticator", "HTTPBasicAuth"):
+        assert find_secrets(f'{{"password": "{words}"}}') == []
 
 
 @pytest.mark.parametrize("written", ["token={}", '"secret": "{}"', "Authorization: Bearer {}", "see sk-{} there"])

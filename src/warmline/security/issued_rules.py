@@ -12,6 +12,8 @@ _LINE_END = r"(?:\\+[nr]|[\s\"'+>#|,])"
 """Of a key's lines, as they are quoted in diffs, comments, mails and string literals."""
 
 
+_PUTTY_BEGINS = rf"Private-Lines: [0-9]{{1,4}}{_LINE_END}{{1,40}}+"
+
 _KEY_BEGINS = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 
 
@@ -33,6 +35,14 @@ ISSUED_RULES = (
         rf"|{_LINE_END}{{0,40}}+(?=[A-Za-z0-9+/=]{{24}})(?:[A-Za-z0-9+/=]++|{_LINE_END})++)",
         "RFC 7468 (PEM), RFC 4880 (armour), openssh PROTOCOL.key; line ends may be written \\n, the end be cut off",
         settles=rf"(?!{_KEY_BEGINS})[\s\S]{{80}}|{_KEY_BEGINS}[\s\S]*?-----[\s\S]{{80}}",
+    ),
+    Rule(
+        "private-key",
+        ("private-lines:",),
+        rf"{_PUTTY_BEGINS}(?P<secret>(?={_BASE64}{{16}})(?:{_BASE64}{{64}}{_LINE_END}{{1,16}}(?={_BASE64}{{4}})(?!Private-MAC))*+"
+        rf"{_BASE64}{{4,64}}+)",
+        "PuTTY: the PPK file format, versions 2 and 3; the key's lines are base64, 64 characters each but the last",
+        settles=rf"(?!{_PUTTY_BEGINS})[\s\S]{{80}}|{_PUTTY_BEGINS}[\s\S]*?Private-MAC",
     ),
     Rule(
         "aws-access-key",

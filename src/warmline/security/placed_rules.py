@@ -77,6 +77,16 @@ PLACED_RULES = (
     ),
     Rule(
         "basic-auth",
+        ('auth"', "auth'", "auth\\", "auth:", "auth=", "auth ="),
+        r"(?i:auth)(?:\\{0,3}[\"'])?[ \t]{0,4}[:=]\s{0,8}(?:\\{0,3}[\"'])?"
+        rf"(?P<secret>[A-Za-z0-9+/]{{6,{LONGEST_LOOK}}}+={{0,2}})",
+        "docker and podman: config.json, auth.json, whose `auth` is base64 of user:password",
+        is_basic,
+        rest="[A-Za-z0-9+/=]",
+        reach=32,
+    ),
+    Rule(
+        "basic-auth",
         ("curl",),
         rf"curl{NEAR}{{0,200}}?\s(?:-u|--user)[ =]?[\"']?[^\s:\"']{{1,64}}:(?P<secret>[^\s\"']{{3,{LONGEST_LOOK}}}+)",
         "curl(1): -u user:password",

@@ -42,8 +42,11 @@ def is_issued(value: str) -> bool:
 
 
 def is_password(value: str) -> bool:
-    """Tell a password that a person may have chosen from a word of the language, a name in code or a stand-in."""
-    return (
+    """Tell a password that a person may have chosen from a word of the language, a name in code or a stand-in.
+
+    Of letters alone it is one if they look drawn by lot.
+    """
+    return is_random(value) or (
         bool(_LETTER.search(value))
         and any(not each.isalpha() for each in value)
         and len(set(value)) >= 4

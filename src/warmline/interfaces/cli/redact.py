@@ -55,7 +55,9 @@ def _redact(options: argparse.Namespace) -> int:
             hint(f"{one_line(name)} is binary: not looked through")
         for each_unread in unread:
             complain(f"{each_unread['file']} cannot be read: {each_unread['reason']}")
-        hint(f"{counted(len(found), 'secret')} in {counted(len(options.files), 'file')}")
+        passed_over = len(left_out) + len(unread)
+        rest = f"; {counted(passed_over, 'file')} not looked through" if passed_over else ""
+        hint(f"{counted(len(found), 'secret')} in {counted(len(options.files) - passed_over, 'file')}{rest}")
     return EXIT_FOUND if found else EXIT_UNREAD if unread else EXIT_CLEAN
 
 
