@@ -112,7 +112,7 @@ async def open_line(home: Home, settings: Settings, leaving: asyncio.Event) -> A
         closing.push_async_callback(audit.close)
         workspace = home.path if key is None else closing.enter_context(open_workspace(home.path))
         memory = _open_memory(closing, home, key, workspace, settings)
-        verifier = FileVerifier(memory.resolve, settings.memory)
+        verifier = FileVerifier(memory.indexed, settings.memory)
         embedded = ExtractiveAnswerer(settings.memory.min_confidence)
         crew = await _open_crew(closing, home, memory, embedded, settings)
         hearings = Hearings()

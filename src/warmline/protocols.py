@@ -64,11 +64,15 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class QuestionFilter:
-    """Which questions to list: all that match every field given. since is by time of acceptance."""
+    """Which questions to list: all that match every field given. since is by time of acceptance.
+
+    With any_kind also what is no question, once for each recipient.
+    """
 
     states: frozenset[State] = frozenset()
     since: datetime | None = None
     mailbox: Mailbox | None = None
+    any_kind: bool = False
 
 
 class Store(Protocol):

@@ -73,7 +73,10 @@ def simulated(briefing: Briefing, question: str, recollection: Recollection = NO
 
 
 def verifier(folder: Path) -> FileVerifier:
-    return FileVerifier(lambda shown, _: folder / shown, MemorySettings())
+    async def resolve(shown: str, _: frozenset[str] | None) -> Path:
+        return folder / shown
+
+    return FileVerifier(resolve, MemorySettings())
 
 
 def blocks(prompt: str) -> list[Block]:

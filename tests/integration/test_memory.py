@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from warmline.errors import InvalidInputError, UnknownRootError, UnsafePathError
+from warmline.memory import indexing
 from warmline.memory.memory import Memory
 from warmline.memory.report import Progress
 from warmline.settings import MemorySettings
@@ -112,6 +115,55 @@ async def test_a_deleted_file_drops_out(memory: Memory, notes: Path) -> None:
     (notes / "ports.md").unlink()
     assert await lines_found(memory) == []
     assert (await memory.stats()).files == 1
+
+
+async def test_a_deleted_file_that_is_back_is_found_again(memory: Memory, notes: Path) -> None:
+    await memory.add([notes])
+    before = await lines_found(memory)
+    text = (notes / "ports.md").read_text()
+    (notes / "ports.md").unlink()
+    assert await lines_found(memory) == []
+    assert await lines_found(memory, "When is bread baked?") != []
+    (notes / "ports.md").write_text(text)
+    assert await lines_found(memory) == before
+    assert (await memory.refresh()).unchanged == 2
+
+
+async def test_a_file_that_was_empty_for_a_while_is_found_again(memory: Memory, notes: Path) -> None:
+    await memory.add([notes])
+    (notes / "ports.md").write_text("")
+    assert await lines_found(memory) == []
+    (notes / "ports.md").write_text("The exporter listens on port 9300.\n")
+    assert await lines_found(memory) == [("notes/ports.md", 1, "The exporter listens on port 9300.")]
+
+
+async def test_a_root_that_is_back_is_found_again_with_all_beneath_it(memory: Memory, notes: Path) -> None:
+    few = MemorySettings().max_dropped_files
+    for number in range(few + 20):
+        (notes / f"{number}.md").write_text(f"Crate{number} is blue.\n")
+    await memory.add([notes])
+    away = notes.with_name("away")
+    shutil.move(notes, away)
+    assert await lines_found(memory) == []
+    assert (await memory.stats()).files == 0
+    shutil.move(away, notes)
+    assert (await lines_found(memory))[0] == ("notes/ports.md", 3, "The exporter listens on port 9100.")
+    assert (await memory.stats()).files == few + 22
+
+
+async def test_what_is_back_and_no_text_any_more_is_looked_at_once(
+    memory: Memory, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await memory.add([notes])
+    (notes / "ports.md").unlink()
+    assert await lines_found(memory) == []
+    (notes / "ports.md").write_bytes(b"exporter\0port")
+    assert await lines_found(memory) == []
+    monkeypatch.setattr(indexing, "COMMAND", (sys.executable, "-c", "raise SystemExit(9)"))
+    before = memory.generation  # it would grow with a run that breaks off
+    (notes / "ports.md").write_bytes(b"exporter\0port 2")
+    assert await lines_found(memory) == []
+    assert memory.generation == before
 
 
 async def test_a_removed_root_leaves_nothing(memory: Memory, notes: Path) -> None:

@@ -47,7 +47,7 @@ def notes(tmp_path: Path) -> Path:
     folder.mkdir()
     for number in range(100):
         write_note(folder, number, "first")
-    return folder
+    return folder.resolve()
 
 
 def write_note(folder: Path, number: int, version: str) -> None:
@@ -120,7 +120,7 @@ def test_documents_of_a_run_that_died_before_its_catalog_was_written_are_cleared
     left_over = catalog.garbage()
     assert left_over
     finishing = Indexer(home, SMALL_BATCHES, lambda _: None)
-    assert finishing.run(IndexRequest(refresh=("notes",))).indexed == 100
+    assert finishing.run(IndexRequest(add={"notes": str(notes)})).indexed == 100
     finishing.close()
     assert catalog.garbage() == []
     assert len(catalog.files_of("notes")) == 100
@@ -145,20 +145,43 @@ def test_the_indexing_process_leaves_when_its_starter_is_gone(home: Path, tmp_pa
         assert process.wait(PATIENCE) == CANCELLED
 
 
-async def test_a_cancelled_add_ends_its_process_and_the_next_finishes(memory: Memory, notes: Path) -> None:
+async def test_a_cancelled_add_ends_its_process_and_leaves_nothing(memory: Memory, home: Path, notes: Path) -> None:
     begun = asyncio.Event()
 
-    def on_progress(_: Progress) -> None:
-        begun.set()
+    def on_progress(step: Progress) -> None:
+        if step.files_done:
+            begun.set()
 
     adding = asyncio.create_task(memory.add([notes], on_progress))
     await asyncio.wait_for(begun.wait(), PATIENCE)
     adding.cancel()
     with pytest.raises(asyncio.CancelledError):
         await adding
-    report = await memory.refresh("notes")
-    assert report.indexed + report.unchanged == 100
+    assert await memory.roots() == []
+    catalog = Catalog(home)
+    assert (catalog.unfinished(), catalog.garbage(), catalog.files_of("notes")) == ({}, [], {})
+    catalog.close()
+    assert (await memory.refresh()).roots == ()
+    assert (await memory.add([notes])).indexed == 100
     assert await first_line(memory, 99) == "Crate99 holds the first edition."
+
+
+async def test_what_a_killed_add_left_is_no_part_of_the_memory_and_the_next_run_clears_it(
+    memory: Memory, home: Path, notes: Path, tmp_path: Path
+) -> None:
+    killed_while_indexing(home, IndexRequest(add={"notes": str(notes)}), 50)
+    assert await memory.roots() == []
+    assert await memory.paths() == []
+    assert await first_line(memory, 0) == ""
+    other = tmp_path / "other" / "notes"
+    other.mkdir(parents=True)
+    (other / "crate.md").write_text("Crate200 holds the other edition.\n")
+    assert (await memory.add([other])).indexed == 1
+    assert [(root.name, root.path, root.files) for root in await memory.roots()] == [("notes", other, 1)]
+    assert await first_line(memory, 200) == "Crate200 holds the other edition."
+    catalog = Catalog(home)
+    assert (catalog.unfinished(), catalog.garbage()) == ({}, [])
+    catalog.close()
 
 
 async def test_searches_go_on_while_files_are_indexed(memory: Memory, notes: Path) -> None:

@@ -104,7 +104,7 @@ async def test_what_is_gone_since_is_not_found_and_nothing_breaks(memory: Memory
 
 
 async def test_what_is_not_spelled_as_a_path_is_shown_reaches_nothing(memory: Memory) -> None:
-    verifier = FileVerifier(memory.resolve, MemorySettings())
+    verifier = FileVerifier(memory.indexed, MemorySettings())
     claim = Claim("notes/ports.md", 3, 3, "listens on port 9100")
     for name in MISSPELT:
         assert await memory.search(QUESTION, 9, frozenset({name})) == Recollection((), 0.0)
@@ -115,7 +115,7 @@ async def test_what_is_not_spelled_as_a_path_is_shown_reaches_nothing(memory: Me
 
 
 async def test_a_claim_outside_of_the_file_is_cited_as_one_on_no_file(memory: Memory) -> None:
-    verifier = FileVerifier(memory.resolve, MemorySettings())
+    verifier = FileVerifier(memory.indexed, MemorySettings())
     inside = Claim("notes/ports.md", 3, 3, "The exporter of the office listens on port 9100.")
     quote = "The exporter listens on port 9200."
     outside = [Claim(path, 3, 3, quote) for path in ("notes/ports-2.md", "secret/ports.md", "notes/nowhere.md")]
@@ -127,12 +127,27 @@ async def test_a_claim_outside_of_the_file_is_cited_as_one_on_no_file(memory: Me
 async def test_a_claim_by_a_link_that_leaves_the_scope_is_unsupported(memory: Memory, notes: Path) -> None:
     (notes / "api" / "out.md").symlink_to(notes / "ports.md")
     (notes / "in.md").symlink_to(notes / "api" / "first.md")
-    verifier = FileVerifier(memory.resolve, MemorySettings())
+    verifier = FileVerifier(memory.indexed, MemorySettings())
     claims = [Claim("notes/api/out.md", 3, 3, "on port 9100."), Claim("notes/in.md", 3, 3, "on port 9200.")]
     claims += [Claim("notes/api/../ports.md", 3, 3, "on port 9100.")]
     citations = await verifier.verify(claims, frozenset({"notes/api"}))
     assert {each.status for each in citations} == {CitationStatus.UNSUPPORTED}
     assert {each.status for each in await verifier.verify(claims[:2])} == {CitationStatus.VERIFIED}
+
+
+@pytest.mark.parametrize("name", [".env", "kept-out.txt", "api/.hidden/keys.md"])
+async def test_a_claim_on_what_indexing_left_out_is_cited_as_one_on_no_file(
+    memory: Memory, notes: Path, name: str
+) -> None:
+    (notes / ".gitignore").write_text("kept-out.txt\n")
+    (notes / name).parent.mkdir(exist_ok=True)
+    (notes / name).write_text("the word of the gate is hunter-zebra-4471\n")
+    await memory.refresh()
+    verifier = FileVerifier(memory.indexed, MemorySettings())
+    right, wrong = "the word of the gate is hunter-zebra-4", "the word of the gate is hunter-zebra-5"
+    for within in (None, frozenset({"notes"}), frozenset({f"notes/{name}"})):
+        citations = await verifier.verify([Claim(f"notes/{name}", 1, 1, quote) for quote in (right, wrong)], within)
+        assert {(each.status, each.file_digest) for each in citations} == {(CitationStatus.UNSUPPORTED, "")}
 
 
 async def test_a_path_of_the_scope_is_as_a_root_of_that_name(memory: Memory, notes: Path) -> None:

@@ -103,7 +103,7 @@ async def test_a_hostile_name_finds_nothing_and_hides_nothing(memory: Memory, na
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES, ids=ascii)
 async def test_a_claim_within_a_hostile_name_is_unsupported(memory: Memory, name: str) -> None:
-    verifier = FileVerifier(memory.resolve, MemorySettings())
+    verifier = FileVerifier(memory.indexed, MemorySettings())
     claims = [Claim("notes/ports-0.md", 3, 3, "listens on port 9100"), Claim(name, 1, 1, "listens on port 9100")]
     citations = await verifier.verify(claims, frozenset({name}))
     assert [citation.status for citation in citations] == [CitationStatus.UNSUPPORTED] * 2
@@ -116,7 +116,7 @@ async def test_roots_and_counts_are_those_of_the_scope(memory: Memory) -> None:
 
 @pytest.mark.parametrize("first", [3, 1], ids=["verified", "moved"])
 async def test_a_true_claim_on_a_root_outside_is_cited_as_one_on_no_file(memory: Memory, first: int) -> None:
-    verifier = FileVerifier(memory.resolve, MemorySettings())
+    verifier = FileVerifier(memory.indexed, MemorySettings())
     claim = Claim("secret/ports-0.md", first, first, "The exporter listens on port 9200.")
     nowhere = Claim("nowhere/ports-0.md", first, first, claim.quote)
     inside, outside, absent = [

@@ -162,7 +162,7 @@ hostile_claims = st.builds(Claim, anything, st.integers() | numbers, st.integers
 
 @given(st.lists(hostile_claims, max_size=5), st.binary() | st.text().map(str.encode))
 async def test_hostile_claims_get_a_citation_each_that_can_be_stored(claims: list[Claim], content: bytes) -> None:
-    def resolve(shown: str, _within: frozenset[str] | None) -> Path:
+    async def resolve(shown: str, _within: frozenset[str] | None) -> Path:
         if len(shown) % 2:
             raise UnsafePathError(shown)
         return Path(shown)

@@ -36,7 +36,7 @@ class Folder:
         self.path = path
         self.resolved: Counter[str] = Counter()
 
-    def resolve(self, shown: str, within: frozenset[str] | None) -> Path:
+    async def resolve(self, shown: str, within: frozenset[str] | None) -> Path:
         self.resolved[shown] += 1
         root, _, relative = shown.partition("/")
         if root != "notes" or (within is not None and root not in within):
@@ -286,7 +286,11 @@ async def test_a_link_put_in_the_place_of_a_resolved_path_is_not_followed(folder
     secret = folder.path.parent / "secret.md"
     secret.write_text("the secret sentence of the house\n", encoding="utf-8")
     (folder.path / "swapped.md").symlink_to(secret)
-    verifier = FileVerifier(lambda _shown, _within: folder.path / "swapped.md", MemorySettings())
+
+    async def resolve(_shown: str, _within: frozenset[str] | None) -> Path:
+        return folder.path / "swapped.md"
+
+    verifier = FileVerifier(resolve, MemorySettings())
     assert (await check(verifier, "the secret sentence of the house", 1)).status is CitationStatus.UNSUPPORTED
 
 

@@ -220,17 +220,24 @@ def test_a_hostile_reply_takes_time_in_proportion_to_its_length(unit: str) -> No
             telling.hear(reply[at : at + 2])
 
 
+def verifier_of(file: Path) -> FileVerifier:
+    async def resolve(_shown: str, _within: frozenset[str] | None) -> Path:
+        return file
+
+    return FileVerifier(resolve, MemorySettings())
+
+
 async def test_a_place_without_a_quote_is_unsupported(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text(f"one\ntwo\n{QUOTE}\n")
     draft = draft_of(f"See {PATH}:3.\n")
-    (citation,) = await FileVerifier(lambda _, __: tmp_path / "a.md", MemorySettings()).verify(draft.claims)
+    (citation,) = await verifier_of(tmp_path / "a.md").verify(draft.claims)
     assert citation.status is CitationStatus.UNSUPPORTED
 
 
 async def test_a_quote_with_a_masked_secret_is_verified_by_what_stands_around_it(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("the key of the exporter is hunter2-hunter2 and changes on Mondays\n")
     draft = draft_of(f'{PATH}:1 "the key of the exporter is [redacted password] and changes on Mondays"')
-    (citation,) = await FileVerifier(lambda _, __: tmp_path / "a.md", MemorySettings()).verify(draft.claims)
+    (citation,) = await verifier_of(tmp_path / "a.md").verify(draft.claims)
     assert citation.status is CitationStatus.VERIFIED
 
 

@@ -22,13 +22,11 @@ from warmline.errors import StoreDamagedError, StoreError, StoreFullError, Store
 from warmline.scopes import reaches
 from warmline.security.databases import open_database
 
-VERSION = 1
-
 CATALOG = "catalog.sqlite"
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-SCHEMA = f"""
+SCHEMA = """
 create table roots (
     name text primary key,
     path text not null unique
@@ -47,8 +45,21 @@ create table files (
 create table garbage (
     id integer primary key -- documents of this file number may be in the index, and must leave it
 );
-pragma user_version = {VERSION};
 """
+
+DROPPED = """
+create table dropped (
+    id integer primary key, -- a later one is newer
+    root text not null references roots (name) on delete cascade,
+    relative text not null, -- a file that was indexed, and was gone or empty when it was last looked for
+    unique (root, relative)
+);
+"""
+
+WHOLE = "alter table roots add column is_whole integer not null default 1; -- or its first run has not ended yet"
+
+MIGRATIONS = (SCHEMA, DROPPED, WHOLE)
+VERSION = len(MIGRATIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +88,26 @@ class FileRow:
 
 
 @dataclass(frozen=True, slots=True)
-class LiveFile:
-    """A file that a search found: where it is, and what it was when it was indexed."""
+class Place:
+    """Where a file is, or was."""
 
     root: str
     relative: str
     absolute: str
-    size: int
-    mtime_ns: int
-    kind: int
 
     @property
     def shown(self) -> str:
         """The path as people see it."""
         return shown_path(self.root, self.relative)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFile(Place):
+    """A file that a search found: where it is, and what it was when it was indexed."""
+
+    size: int
+    mtime_ns: int
+    kind: int
 
 
 @contextmanager
@@ -151,10 +168,11 @@ class Catalog:
         self._connection.pragma("journal_mode", "wal")
         self._connection.pragma("synchronous", "full")
         self._connection.pragma("foreign_keys", 1)
-        if version == 0:
+        if version < VERSION:
             with self._connection:
-                if self._connection.pragma("user_version") == 0:
-                    self._connection.execute(SCHEMA)
+                for number in range(self._connection.pragma("user_version"), VERSION):
+                    self._connection.execute(MIGRATIONS[number])
+                    self._connection.pragma("user_version", number + 1)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -168,7 +186,7 @@ class Catalog:
         """List the roots by name."""
         rows = self._connection.execute(
             "select name, path, count(id), coalesce(sum(lines), 0), coalesce(sum(size), 0)"
-            " from roots left join files on root = name group by name order by name"
+            " from roots left join files on root = name where is_whole group by name order by name"
         )
         return [Root(name, Path(path), files, lines, size) for name, path, files, lines, size in rows]
 
@@ -176,7 +194,7 @@ class Catalog:
         """Return a file, or a folder with all beneath it, as if it were a root; None when nothing is indexed there."""
         rows = self._connection.execute(
             "select path, count(id), sum(lines), sum(size) from files join roots on name = root"
-            " where id in (select value from json_each(?)) group by path",
+            " where is_whole and id in (select value from json_each(?)) group by path",
             (json.dumps(self.numbers(shown)),),
         )
         for path, files, lines, size in rows:
@@ -200,9 +218,10 @@ class Catalog:
         return any(True for _ in found)
 
     def root_paths(self) -> dict[str, Path]:
-        """Return the real path of every root by its name."""
+        """Return the real path of every whole root by its name."""
         return {
-            name: Path(path) for name, path in self._connection.execute("select name, path from roots order by name")
+            name: Path(path)
+            for name, path in self._connection.execute("select name, path from roots where is_whole order by name")
         }
 
     def root_path(self, name: str) -> Path:
@@ -212,8 +231,19 @@ class Catalog:
         raise UnknownRootError(f"the memory has no root {name!r}; `warmline memory list` shows which it has")
 
     def add_root(self, name: str, path: Path) -> None:
-        """Remember a root; nothing happens when it is there already."""
-        self._connection.execute("insert or ignore into roots (name, path) values (?, ?)", (name, str(path)))
+        """Remember a root, which is no part of the memory before it is whole; one that is there stays as it is."""
+        self._connection.execute(
+            "insert or ignore into roots (name, path, is_whole) values (?, ?, 0)", (name, str(path))
+        )
+
+    def unfinished(self) -> dict[str, Path]:
+        """Return the real path of every root that is not whole."""
+        rows = self._connection.execute("select name, path from roots where not is_whole")
+        return {name: Path(path) for name, path in rows}
+
+    def finish_roots(self) -> None:
+        """Make all roots whole, at once."""
+        self._connection.execute("update roots set is_whole = 1 where not is_whole")
 
     def remove_root(self, name: str) -> int:
         """Forget a root; its files become garbage. Returns how many there were."""
@@ -254,6 +284,23 @@ class Catalog:
         """Note a new stat for a file whose bytes are the same."""
         self._connection.execute("update files set size = ?, mtime_ns = ? where id = ?", (size, mtime_ns, number))
 
+    def dropped(self) -> list[Place]:
+        """Return where files were that are gone, or empty, the oldest first."""
+        rows = self._connection.execute(
+            "select root, path, relative from dropped join roots on name = root order by id"
+        )
+        return [Place(root, relative, f"{path}/{relative}" if relative else path) for root, path, relative in rows]
+
+    def set_dropped(self, root: str, relatives: Iterable[str], limit: int) -> None:
+        """Note which files of this root were dropped, in place of those noted before. Of all roots, the newest stay."""
+        self._connection.execute("delete from dropped where root = ?", (root,))
+        self._connection.executemany(
+            "insert into dropped (root, relative) values (?, ?)", [(root, relative) for relative in relatives]
+        )
+        self._connection.execute(
+            "delete from dropped where id not in (select id from dropped order by id desc limit ?)", (limit,)
+        )
+
     def add_garbage(self, ids: Iterable[int]) -> None:
         """Note file numbers whose documents must leave the index."""
         self._connection.executemany("insert or ignore into garbage (id) values (?)", [(number,) for number in ids])
@@ -274,7 +321,7 @@ class Catalog:
     def all_live(self, within: frozenset[str] | None) -> list[LiveFile]:
         """Return every file within (None: all), in the order of the shown paths."""
         rows = self._connection.execute(
-            "select root, path, relative, size, mtime_ns, kind from files join roots on name = root"
+            "select root, path, relative, size, mtime_ns, kind from files join roots on name = root where is_whole"
         )
         files = [
             LiveFile(root, relative, f"{path}/{relative}" if relative else path, size, mtime_ns, kind)
@@ -290,7 +337,7 @@ class Catalog:
         """
         rows = self._connection.execute(
             "select id, root, path, relative, size, mtime_ns, kind from files join roots on name = root"
-            " where id in (select value from json_each(?))",
+            " where is_whole and id in (select value from json_each(?))",
             (json.dumps(list(ids)),),
         )
         files = {

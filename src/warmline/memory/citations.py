@@ -5,7 +5,10 @@ The rules, first match wins:
 - the claimed lines hold the quote, exactly or read loosely: VERIFIED;
 - other lines of the same file do, exactly or read loosely: MOVED, and the citation names those;
 - some lines come close, but were edited: CHANGED, naming those;
-- none of these, or no such file under a root: UNSUPPORTED, naming what was claimed.
+- none of these, or no such file in the memory: UNSUPPORTED, naming what was claimed.
+
+A file that indexing left out, such as one that a .gitignore names, is not read: whoever may answer could guess
+at what it holds, claim by claim.
 
 VERIFIED and MOVED name the tightest lines that hold the quote: the claimed lines hold it too, but a
 claim of a thousand lines would send its reader searching. To check such a citation again gives the
@@ -21,7 +24,7 @@ import os
 import re
 import stat
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -40,8 +43,8 @@ from warmline.memory.quotes import (
 from warmline.model import Citation, CitationStatus, Claim
 from warmline.settings import MemorySettings
 
-Resolve = Callable[[str, frozenset[str] | None], Path]
-"""From a shown path to the real one, under its root, and within the scope given (None: all of the memory).
+Resolve = Callable[[str, frozenset[str] | None], Awaitable[Path]]
+"""From a shown path to the real one of an indexed file, within the scope given (None: all of the memory).
 
 Raises UnsafePathError, UnknownRootError and UnknownFileError.
 """
@@ -74,9 +77,6 @@ class FileVerifier:
         Never raises for a claim. What no store could hold of a claim (NUL, lone surrogates, line
         numbers beyond 31 bits) is replaced or cut in its citation, which is then unsupported.
         """
-        return await asyncio.to_thread(self._verify, tuple(claims), within)
-
-    def _verify(self, claims: Sequence[Claim], within: frozenset[str] | None) -> list[Citation]:
         storable = [_storable(claim) for claim in claims]
         citations = [
             Citation(claim.path, claim.first_line, claim.last_line, claim.quote, CitationStatus.UNSUPPORTED)
@@ -87,25 +87,33 @@ class FileVerifier:
             for index in range(min(len(claims), self._settings.max_claims))
             if storable[index] == claims[index] and len(claims[index].quote.encode()) <= self._settings.max_quote_bytes
         ]
-        for path, indexes in self._by_file(claims, checkable, within).items():
+        files = await self._real_paths({claims[index].path for index in checkable}, within)
+        groups: dict[Path, list[int]] = defaultdict(list)
+        for index in checkable:
+            if real := files.get(claims[index].path):
+                groups[real].append(index)
+        checked = await asyncio.to_thread(self._check, tuple(claims), groups)
+        return [checked.get(index, citation) for index, citation in enumerate(citations)]
+
+    async def _real_paths(self, shown: Iterable[str], within: frozenset[str] | None) -> dict[str, Path]:
+        """Return the real paths of these files; those that have none are left out."""
+        found: dict[str, Path] = {}
+        for path in shown:
+            try:
+                found[path] = await self._resolve(path, within)
+            except (UnsafePathError, NotFoundError, OSError, RuntimeError):
+                continue  # a RuntimeError is what Path.resolve raises for a loop of links before Python 3.13
+        return found
+
+    def _check(self, claims: Sequence[Claim], groups: Mapping[Path, Sequence[int]]) -> dict[int, Citation]:
+        """Check the claims of each file, by their index; those of a file that cannot be read are left out."""
+        checked: dict[int, Citation] = {}
+        for path, indexes in groups.items():
             content = _read(path, self._settings.max_file_bytes)
             if content is not None:
                 file = CitedFile(content)
-                for index in indexes:
-                    citations[index] = file.check(claims[index])
-        return citations
-
-    def _by_file(
-        self, claims: Sequence[Claim], checkable: Sequence[int], within: frozenset[str] | None
-    ) -> dict[Path, list[int]]:
-        """Group the claims by the real path of their file; those that have none are left out."""
-        groups: dict[Path, list[int]] = defaultdict(list)
-        for index in checkable:
-            try:
-                groups[self._resolve(claims[index].path, within)].append(index)
-            except (UnsafePathError, NotFoundError, OSError, RuntimeError):
-                continue  # a RuntimeError is what Path.resolve raises for a loop of links before Python 3.13
-        return groups
+                checked.update((index, file.check(claims[index])) for index in indexes)
+        return checked
 
 
 class CitedFile:

@@ -78,7 +78,7 @@ async def _converse(process: Process, request: str, on_progress: OnProgress) -> 
             raise _error(message)
     raise StoreError(
         f"the indexing process ended unexpectedly (exit status {await process.wait()}); "
-        "nothing that was indexed is lost: run `warmline memory refresh`"
+        "what was indexed before is whole: say it again, or run `warmline memory refresh`"
     )
 
 

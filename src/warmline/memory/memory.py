@@ -96,12 +96,17 @@ class Memory:
     async def add(self, paths: Sequence[Path], on_progress: OnProgress = _ignore_progress) -> IndexReport:
         """Make each path a root and index it; a path that is one already is brought up to date.
 
-        Nothing is added when one of the paths cannot be. Raises InvalidInputError for a path that is
-        missing, unreadable or private, UnsafePathError for one that is neither file nor folder.
+        Nothing is added when one of the paths cannot be, nor when this breaks off or is cancelled. Raises
+        InvalidInputError for a path that is missing, unreadable or private, UnsafePathError for one that is neither
+        file nor folder.
         """
         checked = [await asyncio.to_thread(self._check, path) for path in paths]
         async with self._writing:
-            return await self._index(IndexRequest(add=self._named(checked)), on_progress)
+            try:
+                return await self._index(IndexRequest(add=self._named(checked)), on_progress)
+            except asyncio.CancelledError:
+                await asyncio.shield(self._clear())
+                raise
 
     async def refresh(self, name: str | None = None, on_progress: OnProgress = _ignore_progress) -> IndexReport:
         """Bring one root, or all, up to date: changed files are read again, vanished ones dropped.
@@ -174,14 +179,16 @@ class Memory:
         """Return lines of a file as it is now, from 1, both included, as far as there are so many.
 
         Secrets are masked, line by line, as the whole file shows them: one of several lines cannot be read in pieces.
-        Raises as `shown`, and InvalidInputError for what is no text any more.
+        Raises as `shown`, and InvalidInputError for what is no text any more, or ends before the first of them.
         """
         path = self.resolve(await self.shown(shown, within), within)
 
         def read() -> str:
             data, _ = read_text(FoundFile(shown, str(path), 0, 0), self._settings)
-            text = masked_by_line(b"\n".join(split_lines(data)).decode())
-            return "\n".join(text.split("\n")[first - 1 : last])
+            lines = masked_by_line(b"\n".join(split_lines(data)).decode()).split("\n")
+            if first > len(lines):
+                raise InvalidInputError(f"{shown!r} has {len(lines):,} lines: there is no line {first:,}")
+            return "\n".join(lines[first - 1 : last])
 
         try:
             return await asyncio.to_thread(read)
@@ -194,15 +201,33 @@ class Memory:
         The file is there, indexed, and its real path within. Whether there is anything beyond that is not told.
         Raises UnknownFileError, and of a shown path as `resolve`.
         """
+        self._check_length(path)
+        real = await asyncio.to_thread(followed if path.startswith("/") else partial(self.resolve, within=within), path)
+        return await self._held(real, path, within)
+
+    async def indexed(self, shown: str, within: frozenset[str] | None = None) -> Path:
+        """Return the real path of a shown one, whose file is there, indexed, and within.
+
+        What indexing left out, such as what a .gitignore names, is as if it were not there.
+        Raises UnknownFileError, and as `resolve`.
+        """
+        self._check_length(shown)
+        real = await asyncio.to_thread(self.resolve, shown, within)
+        await self._held(real, shown, within)
+        return real
+
+    def _check_length(self, path: str) -> None:
         if not path or "\0" in path or len(path.encode(errors="replace")) > self._settings.max_path_bytes:
             raise UnsafePathError(
                 "a path is neither empty nor overlong, and has no NUL byte: name a file of the memory"
             )
-        real = await asyncio.to_thread(followed if path.startswith("/") else partial(self.resolve, within=within), path)
-        places = [shown for shown in shown_paths(self._roots, real, path) if reaches(within, shown)]
+
+    async def _held(self, real: Path, said: str, within: frozenset[str] | None) -> str:
+        """Return the shown path under which this file is indexed. Raises UnknownFileError."""
+        places = [shown for shown in shown_paths(self._roots, real, said) if reaches(within, shown)]
         held = await self._on_thread(lambda: next(filter(self._catalog.holds, places), None))
         if held is None or not await asyncio.to_thread(_is_file, real):
-            raise unknown_file(path)
+            raise unknown_file(said)
         return held
 
     def resolve(self, shown: str, within: frozenset[str] | None = None) -> Path:
@@ -248,8 +273,15 @@ class Memory:
             self._generation += has_changed
             self._roots = await self._on_thread(self._catalog.root_paths)
 
+    async def _clear(self) -> None:
+        """Take what an addition left out of the index. If that cannot be done, the next run does it."""
+        try:
+            await self._index(IndexRequest(), _ignore_progress)
+        except StoreError as error:
+            logger.warning("broken off addition not cleared", extra={"reason": str(error)})
+
     async def _find(self, question: str, limit: int, within: frozenset[str] | None) -> Found:
-        """Search; when files turn out to have changed, bring their roots up to date and search again.
+        """Search; when files turn out to have changed, or to be back, bring their roots up to date and search again.
 
         While another run is writing, or when none can write now, what has changed is left out instead.
         """
@@ -263,11 +295,10 @@ class Memory:
         except StoreDamagedError as error:
             await self._make_index_again(search, error)
             found = await self._on_thread(search)
-        if found.changed and not self._writing.locked():
+        if found.stale and not self._writing.locked():
             async with self._writing:
-                names = tuple(dict.fromkeys(file.root for file in found.changed))
                 try:
-                    await self._index(IndexRequest(refresh=names), _ignore_progress)
+                    await self._index(IndexRequest(refresh=found.stale), _ignore_progress)
                 except StoreError as error:
                     logger.warning("memory not refreshed", extra={"reason": str(error)})
             found = await self._on_thread(search)

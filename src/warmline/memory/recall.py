@@ -16,6 +16,7 @@ import tantivy
 from warmline.memory import index
 from warmline.memory.catalog import Catalog, LiveFile
 from warmline.memory.confidence import confidence
+from warmline.memory.dropped import is_back
 from warmline.memory.index import Among, Hit, Snapshot
 from warmline.memory.matching import Term, prefix_of
 from warmline.memory.ranking import LineRanker, ScoredLine
@@ -27,11 +28,11 @@ from warmline.settings import MemorySettings
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a search found: lines best first, how confident it is, and files that need indexing again."""
+    """What a search found: lines best first, how confident it is, and roots with files that need indexing again."""
 
     lines: Sequence[ScoredLine]
     confidence: float
-    changed: Sequence[LiveFile]
+    stale: Sequence[str]
 
 
 NOTHING = Found((), 0.0, ())
@@ -64,7 +65,12 @@ class Searcher:
         ranked = LineRanker(question, terms, self._stemmer).rank(reading.regions, limit)
         whole = sum(term.idf for term in terms)
         sure = confidence(ranked[0].score, reading.best / whole, len(terms)) if ranked else 0.0
-        return Found(ranked, sure, reading.changed)
+        return Found(ranked, sure, self._stale(reading.changed, within))
+
+    def _stale(self, changed: Sequence[LiveFile], within: Scope | None) -> Sequence[str]:
+        """Return the roots with files that changed, or that were dropped and are back, as far as within reaches."""
+        back = [place for place in self._catalog.dropped() if reaches(within, place.shown) and is_back(place)]
+        return tuple(dict.fromkeys(place.root for place in (*changed, *back)))
 
     def _read(self, snapshot: Snapshot, stems: Sequence[str], within: Scope | None) -> tuple[Snapshot, Reading]:
         """Read the lines around the best blocks; return the snapshot that found them, too."""

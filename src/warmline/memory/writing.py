@@ -22,6 +22,7 @@ from warmline.errors import StoreDamagedError, StoreError
 from warmline.memory import index
 from warmline.memory.catalog import Catalog, FileRow, shown_path
 from warmline.memory.documents import FileText
+from warmline.memory.dropped import Dropped
 from warmline.memory.encrypted_index import EncryptedIndex
 from warmline.memory.files import FoundFile, NotTextError, Skipped, read_text, walk
 from warmline.memory.report import IndexReport, IndexRequest, OnProgress, Progress, SecretFile
@@ -53,6 +54,7 @@ class _Batch:
     rows: list[FileRow] = field(default_factory=list)
     replaced: list[int] = field(default_factory=list)
     size_bytes: int = 0
+    dropped: Dropped | None = None
 
 
 class Indexer:
@@ -110,17 +112,21 @@ class Indexer:
         self._catalog.close()
 
     def run(self, request: IndexRequest) -> IndexReport:
-        """Do what is asked, and report."""
+        """Do what is asked, and report. What an addition was broken off from leaves, unless it is asked for again."""
         began = time.monotonic()
+        for name, path in self._catalog.unfinished().items():
+            if request.add.get(name) != str(path):
+                self._catalog.remove_root(name)
         self._clear_garbage()
         self._next_id = self._catalog.next_id()
         for name in request.remove:
             self._tally.removed += self._catalog.remove_root(name)
-        for name, path in request.add.items():
-            self._catalog.add_root(name, Path(path))
+        for name, added in request.add.items():
+            self._catalog.add_root(name, Path(added))
         others = self._catalog.root_paths() if self._is_anew else ()
         for name in dict.fromkeys((*request.add, *request.refresh, *others)):
             self._sync(name, [Path(path) for path in request.private])
+        self._catalog.finish_roots()
         self._clear_garbage()
         return self._report(time.monotonic() - began)
 
@@ -142,16 +148,23 @@ class Indexer:
 
     def _sync(self, root: str, private: Sequence[Path]) -> None:
         self._tally.roots.append(root)
+        dropped = Dropped(root, self._catalog.dropped())
         known = self._catalog.files_of(root)
         due = self._find_due(root, known, private)
         progress = Progress(root, 0, len(due), 0)
         self._on_progress(progress)
+        emptied: list[str] = []
         for found in due:
-            self._take(root, found, known.pop(found.relative, None))
+            before = known.pop(found.relative, None)
+            self._take(root, found, before)
+            if before and before.size and not found.size:
+                emptied.append(found.relative)
             progress = Progress(root, progress.files_done + 1, len(due), progress.bytes_done + found.size)
             self._on_progress(progress)
         self._tally.removed += len(known)
         self._batch.replaced += [row.id for row in known.values()]
+        dropped.add([*emptied, *known], self._settings.max_dropped_files)
+        self._batch.dropped = dropped
         self._commit()
 
     def _find_due(self, root: str, known: dict[str, FileRow], private: Sequence[Path]) -> list[FoundFile]:
@@ -222,11 +235,14 @@ class Indexer:
             with self._catalog.transaction():
                 self._catalog.add_garbage(new)
             self._commit_index()
-        if batch.rows or batch.replaced:
+        news = batch.dropped.news if batch.dropped else None
+        if batch.rows or batch.replaced or news:
             with self._catalog.transaction():
                 self._catalog.delete_files(batch.replaced)
                 self._catalog.insert_files(batch.rows)
                 self._catalog.drop_garbage(row.id for row in batch.rows)
+                if news:
+                    self._catalog.set_dropped(*news, self._settings.max_dropped_files)
 
     def _clear_garbage(self) -> None:
         numbers = self._catalog.garbage()

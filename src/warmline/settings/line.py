@@ -169,6 +169,9 @@ class MemorySettings:
     max_listed_secrets: int = 1000
     """Files with secrets that a report names; it counts all of them."""
 
+    max_dropped_files: int = 256
+    """Files that are gone, of which each search looks whether they are back: less than half a millisecond."""
+
     batch_bytes: int = 64 * 1024 * 1024
     """Of text, committed to the index together: what a killed indexer has to read again at most."""
 

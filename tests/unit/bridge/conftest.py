@@ -27,6 +27,9 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path, notes: Path) -> 
             raise UnknownRootError(shown)
         return notes.parent / shown
 
+    async def indexed(shown: str, within: frozenset[str] | None) -> Path:
+        return resolve(shown, within)
+
     async def shown(path: str, within: frozenset[str] | None) -> str:
         found = path.removeprefix(f"{notes.parent}/")
         if not resolve(found, within).is_file():
@@ -38,7 +41,7 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path, notes: Path) -> 
     store = on_file if request.param == "sqlite" else MemoryStore(settings, clock)
     directory = directory_of(store)
     agents: list[str] = []
-    bridge = join(store, directory, FileVerifier(resolve, MemorySettings()), clock, lambda: agents, shown=shown)
+    bridge = join(store, directory, FileVerifier(indexed, MemorySettings()), clock, lambda: agents, shown=shown)
     await store.open()
     yield Scene(bridge, store, directory, clock, agents)
     await store.close()
