@@ -52,6 +52,7 @@ class IdleLine:
         token = self.person.token(OTHER)
         if not token.exists():
             token.parent.mkdir(0o700, exist_ok=True)
+            token.touch(0o600)
             token.write_text(self.owner.ok("POST", "/v1/credentials", {"name": OTHER})["token"], "ascii")
         self.send(OTHER, "wake up")
         done = self._served.run("wake", "--as", OTHER)

@@ -120,9 +120,9 @@ class Events:
         return [event for event in events if event is not None]
 
 
-def until(holds: Callable[[], bool]) -> None:
+def until(holds: Callable[[], bool], limit_seconds: float = LIMIT_SECONDS) -> None:
     """Look again and again until it holds, as it must soon."""
-    deadline = time.monotonic() + LIMIT_SECONDS
+    deadline = time.monotonic() + limit_seconds
     while not holds():
         assert time.monotonic() < deadline, "it does not come to hold"
 

@@ -61,6 +61,12 @@ class Directory(Protocol):
         A name that the conversation does not have raises UnknownMailboxError.
         """
 
+    def note_seen(self, conversation: ConversationId, name: str, at: datetime) -> None:
+        """Note that a participant, if there is one of that name, has just spoken. It is shown at once, from memory.
+
+        Not waited for and not synced: written once a minute at most, so a crash loses a minute of it. Raises nothing.
+        """
+
     async def mailboxes(self, conversation: ConversationId | None = None) -> Sequence[MailboxState]:
         """List mailboxes, of one conversation or of all."""
 

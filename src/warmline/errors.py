@@ -23,6 +23,7 @@ WarmlineError
 │   ├── ForeignEntryError       an entry in a client's configuration is another than `connect` put there
 │   └── LoopStoppedError        too many machine-made messages in one trace
 ├── UnauthorizedError           no credential, or not one of this line, or not any more
+│   └── WrongSessionTokenError  ... shown as the token of one of an old bridge's two sessions
 ├── ForbiddenError              the credential has not this right, or not this scope
 ├── MisdirectedError            the request was meant for another host than this daemon
 ├── RateLimitedError            too many messages; says when to try again
@@ -149,6 +150,10 @@ class LoopStoppedError(ConflictError):
 
 class UnauthorizedError(WarmlineError):
     """There is no credential, or it is not one of this line, or it has expired or was revoked."""
+
+
+class WrongSessionTokenError(UnauthorizedError):
+    """The token that was named for a session of `create_conversation` is not good, whoever may have called."""
 
 
 class ForbiddenError(WarmlineError):

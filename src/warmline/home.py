@@ -24,6 +24,13 @@ HOME_VARIABLE = "WARMLINE_HOME"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
+MAX_HOME_BYTES = 3_840
+"""Of a home's real path: the system opens no path of more than 4,095, and what lies in a home has names, too."""
+
+MAX_HOME_BYTES_ELSEWHERE = 470
+"""Where a folder cannot be opened by its descriptor (macOS): a database is then opened by its path alone, of at most
+504 bytes, and the longest here is `turning.new/memory/catalog.sqlite`."""
+
 _TOKEN = re.compile(r"[0-9a-f]{64}")
 
 
@@ -132,11 +139,22 @@ class Home:
     def make(self) -> None:
         """Make the directory, closed to others (0700), if it is not there.
 
-        Raises DaemonError when that is not possible, and UnsafeHomeError when others could have written to it.
+        Raises InvalidInputError when its path is too long, DaemonError when it cannot be made, and UnsafeHomeError when
+        others could have written to it.
         """
         with self.usable():
+            self._check_length()
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._check_owner()
+
+    def _check_length(self) -> None:
+        most = MAX_HOME_BYTES if Path("/proc/self/fd").is_dir() else MAX_HOME_BYTES_ELSEWHERE
+        length = len(os.fsencode(os.path.realpath(self.path)))
+        if length > most:
+            raise InvalidInputError(
+                f"the home's path has {length:,} bytes, more than the {most:,} which this system bears: name a shorter"
+                " one by --home"
+            )
 
     def _check_owner(self) -> None:
         found = self.path.stat()

@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from warmline.errors import InvalidInputError
 from warmline.model import MessageId
@@ -57,7 +58,13 @@ def parse_message_id(text: str) -> MessageId:
 
 
 def _written(at: datetime, chance: str) -> MessageId:
-    return MessageId(_digits((at - EPOCH) // _MILLISECOND, TIME_DIGITS) + chance)
+    return MessageId(_time_digits((at - EPOCH) // _MILLISECOND) + chance)
+
+
+@lru_cache(maxsize=1)
+def _time_digits(milliseconds: int) -> str:
+    """Write the time of an id: that of the next is mostly the same."""
+    return _digits(milliseconds, TIME_DIGITS)
 
 
 def _digits(number: int, count: int) -> str:

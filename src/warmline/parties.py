@@ -73,7 +73,7 @@ class Credential:
 class Participant:
     """A role in a conversation. It has a mailbox of its own name.
 
-    status is what it said last about itself; seen_at is when it last received, reported or beat.
+    status is what it said last about itself; seen_at is when it last spoke by any verb.
     legacy_session is "a" or "b" where the old bridge's clients know this participant by that.
     """
 

@@ -106,6 +106,30 @@ def test_arguments_that_are_none_are_refused(line: RealHome, words: list[str], s
     assert said in refused(line, *words)
 
 
+@pytest.mark.parametrize("text", ["", " \t"])
+def test_a_search_for_nothing_is_refused(line: RealHome, text: str) -> None:
+    assert "nothing to search for" in refused(line, "memory", "search", text)
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (b"[" * 100_000, "is no JSON"),
+        (b"\xff", "is no JSON"),
+        (b"[1]", 'is no {"qid", "question"} object'),
+        (b'{"qid": 1, "question": " "}', "asks nothing"),
+        (b'{"qid": 1, "question": 5}', "asks nothing"),
+        (b'{"qid": 1, "question": "a\\u0000b"}', "asks nothing"),
+        (b'{"qid": 1, "question": "a\\ud800b"}', "half a character"),
+        (b'{"qid": 1, "question": "' + b"long " * 50_000 + b'"}', "too long"),
+    ],
+)
+def test_a_line_of_a_batch_that_is_none_is_named(line: RealHome, bad: bytes, said: str) -> None:
+    told = refused(line, "memory", "search", "--batch", "-", stdin=b"\n" + bad + b"\n")
+    assert told.startswith(("warmline: line 2 of - ", "warmline: line 2 of -: "))
+    assert said in told
+
+
 def test_a_wait_longer_than_one_request_is_as_good_as_any(line: RealHome) -> None:
     assert line.run("ask", "--wait", "5h", "Who won the chess championship?").returncode == 3
 

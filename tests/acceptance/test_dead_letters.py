@@ -10,6 +10,7 @@ import pytest
 
 from bridge_cases import bridge_over
 from real_home import RealHome
+from talk import Talk
 from warmline.bridge.credentials import THE_OWNER
 from warmline.clock import SystemClock
 from warmline.model import MEMORY_MAILBOX, MessageId
@@ -73,3 +74,22 @@ def test_a_dead_question_can_be_given_up_and_then_not_requeued(real_home: RealHo
     assert real_home.json("cancel", dead)["state"] == "cancelled"
     assert real_home.run("requeue", dead).returncode == 1
     assert real_home.json("questions", "--state", "dead", "--count") == {"count": 0}
+
+
+def test_a_refused_message_is_a_dead_letter_as_status_counts_it_and_can_be_requeued(real_home: RealHome) -> None:
+    assert b"no dead letters" in real_home.run("dead").stderr
+    talk = Talk(real_home, "--between", "ada,bob")
+    sent = talk.json("ada", "send", "bob", "paint the shed")["id"]
+    talk.say("bob", "inbox", "--keep")
+    talk.say("bob", "refuse", sent, "not my shed")
+    assert real_home.json("status")["messages"]["dead"] == real_home.json("dead", "--count")["count"] == 1
+    row, reason = real_home.run("dead").stdout.decode().splitlines()
+    assert row.split()[:5] == [sent, "note", "ada", "to", "bob"]
+    assert row.endswith("paint the shed")
+    assert "not my shed" in reason
+    (dead,) = real_home.json("dead", "--since", "1h")["dead"]
+    assert (dead["id"], dead["receipt"]["receipt"]) == (sent, "dead")
+    assert real_home.json("questions", "--count") == {"count": 0}
+    assert real_home.json("requeue", sent)["state"] == "ready"
+    assert real_home.json("dead") == {"dead": []}
+    assert "paint the shed" in talk.say("bob", "inbox")

@@ -13,7 +13,9 @@ import pytest
 
 from real_home import RealHome, wait_until_gone
 from warmline import __version__
+from warmline.home import MAX_HOME_BYTES
 from warmline.security.fence import Block, parse
+from warmline.security.long_paths import MAX_PATH_BYTES
 
 
 @pytest.fixture
@@ -126,13 +128,55 @@ def test_files_are_closed_to_others(line: RealHome) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == wanted, path
 
 
-def test_a_home_with_a_long_path_works(tmp_path: Path, notes: Path) -> None:
-    home = RealHome(tmp_path / ("long" * 30) / ("name" * 30))
+def long_path(above: Path, size: int) -> Path:
+    """Return a path of so many bytes."""
+    rest = size - len(os.fsencode(above)) - 2
+    return Path(f"{above}{('/' + 'long' * 20) * (rest // 81)}/{'n' * (rest % 81 + 1)}")
+
+
+@pytest.mark.parametrize("size", [MAX_PATH_BYTES - len("/store.db") + 1, 600, 2_000, MAX_HOME_BYTES])
+def test_a_home_with_a_long_path_works(tmp_path: Path, notes: Path, size: int) -> None:
+    home = RealHome(long_path(tmp_path, size))
+    assert len(os.fsencode(home.home.path)) == size
     try:
         assert home.run("memory", "add", str(notes)).returncode == 0
         assert home.json("ask", "Where does the spare key hang?")["outcome"] == "answered"
+        assert home.run("stop").returncode == 0
+        assert home.json("ask", "Where does the spare key hang?")["outcome"] == "answered"
+        assert len(home.json("questions")["questions"]) == 2
     finally:
         home.close()
+
+
+def test_a_home_with_a_long_path_is_encrypted_and_decrypted(tmp_path: Path, notes: Path) -> None:
+    home = RealHome(long_path(tmp_path, 2_000))
+    question = "Where does the spare key hang?"
+    try:
+        assert home.run("memory", "add", str(notes)).returncode == 0
+        home.json("ask", question)
+        done = home.run("store", "encrypt", "--key-file", str(tmp_path / "key"))
+        assert done.returncode == 0, done.stderr
+        assert home.json("ask", question)["outcome"] == "answered"
+        home.kill()  # what was not put into the database yet stands in its log
+        written = [
+            path for path in home.home.path.rglob("*") if path.is_file() and question.encode() in path.read_bytes()
+        ]
+        assert (home.home.path / "store.db-wal").stat().st_size > 0
+        assert written == []
+        assert home.run("store", "decrypt").returncode == 0
+        assert len(home.json("questions")["questions"]) == 2
+        assert home.run("audit", "verify").returncode == 0
+    finally:
+        home.close()
+
+
+@pytest.mark.parametrize("words", [["ask", "why?"], ["serve", "--port", "0"]], ids=["ask", "serve"])
+def test_a_home_with_a_longer_path_is_refused_by_its_length(tmp_path: Path, words: list[str]) -> None:
+    home = RealHome(long_path(tmp_path, MAX_HOME_BYTES + 1))
+    done = home.run(*words)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"the home's path has 3,841 bytes, more than the 3,840" in done.stderr
+    assert not home.home.path.exists()
 
 
 def test_a_second_daemon_refuses_and_names_the_first(real_home: RealHome) -> None:

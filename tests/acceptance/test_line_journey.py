@@ -99,7 +99,9 @@ def test_a_citation_that_does_not_stand_there_is_not_shown_as_verified(talk: Tal
     ticket = talk.ask("coordinator", "--to", "docs", QUESTION)
     talk.say("docs", "inbox")
     quote = "An entirely different sentence about penguins."
-    assert "unsupported" in talk.say("docs", "reply", ticket, "It is 1.", "--cite", "notes/exporter.md:3", quote)
+    done = talk.run("docs", "reply", ticket, "It is 1.", "--cite", "notes/exporter.md:3", quote)
+    assert b"unsupported" in done.stdout
+    assert b"is new to the memory (then: `warmline memory refresh`)" in done.stderr
 
 
 @pytest.mark.parametrize(

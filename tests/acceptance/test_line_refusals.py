@@ -123,3 +123,6 @@ def test_a_place_that_names_no_lines_is_refused(talk: Talk) -> None:
     ticket = talk.ask("coordinator", "--to", "docs", QUESTION)
     talk.say("docs", "inbox")
     assert "names no lines" in talk.refused("docs", "reply", ticket, "It is.", "--cite", "notes/exporter.md", QUOTE)
+    assert "is empty" in talk.refused("docs", "reply", ticket, "It is.", "--cite", "notes/exporter.md:3", "")
+    backwards = talk.refused("docs", "reply", ticket, "It is.", "--cite", "notes/exporter.md:9-1", QUOTE)
+    assert "lines 9-1 of 'notes/exporter.md' are named backwards: write the first line first, 1-9" in backwards

@@ -9,6 +9,8 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from http.client import HTTPResponse
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -16,11 +18,13 @@ import pytest
 from mcp_process import META, MODERN, McpProcess
 from real_home import RealHome, wait_until_gone
 from talk import QUESTION, QUOTE, Talk, until
+from warmline.errors import DaemonError
 from warmline.home import Home
 from warmline.interfaces.cli.client import Client
 from warmline.interfaces.cli.relay import Relay
 
 Start = Callable[[str], McpProcess]
+PING, PONG = b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n', {"jsonrpc": "2.0", "id": 1, "result": {}}
 
 
 @pytest.fixture
@@ -50,7 +54,7 @@ def test_a_client_of_the_newest_era_is_answered_without_a_handshake(start: Start
     said = relay.ask("tools/call", {"name": "ask", "arguments": {"question": QUESTION}, "_meta": META}, id="é")
     assert QUOTE in said["result"]["content"][0]["text"]
     read = relay.ask("resources/read", {"uri": "memory://notes/exporter.md#L3", "_meta": META})
-    assert read["result"]["contents"][0]["text"] == QUOTE
+    assert f"| {QUOTE}" in read["result"]["contents"][0]["text"].split("\n")
 
 
 def test_a_daemon_killed_between_two_calls_is_not_noticed(line: RealHome, start: Start) -> None:
@@ -159,6 +163,7 @@ def test_a_revoked_credential_is_told_so_and_a_missing_one_before_anything(line:
     ("words", "advice"),
     [
         (("mcp", "--as", "claude"), b"`warmline connect claude` makes one"),
+        (("mcp", "--as", "../owner"), b"'../owner' is no client's name"),
         (("mcp", "--token-file", "nowhere"), b"that `warmline credential new` prints"),
     ],
 )
@@ -203,11 +208,20 @@ def test_the_first_call_starts_the_daemon(line: RealHome, start: Start) -> None:
     assert line.json("status")["pid"]
 
 
+def test_what_was_asked_before_the_input_ended_is_answered_though_the_daemon_has_to_start(
+    line: RealHome, talk: Talk
+) -> None:
+    line.run("stop")
+    done = line.run("mcp", stdin=PING, WARMLINE_TOKEN=talk.tokens["docs"])
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout) == PONG
+
+
 @pytest.mark.parametrize("held", [b"", b"\n", b"two words", b"\xff", "\u0661".encode()])
 def test_a_file_without_a_token_is_named_before_anything_is_read(line: RealHome, tmp_path: Path, held: bytes) -> None:
     file = tmp_path / "token"
     file.write_bytes(held)
-    done = line.run("mcp", "--token-file", str(file), stdin=b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
+    done = line.run("mcp", "--token-file", str(file), stdin=PING)
     assert (done.returncode, done.stdout) == (2, b"")
     assert f"{file} holds no token".encode() in done.stderr
 
@@ -233,6 +247,48 @@ def test_a_relay_that_nobody_hears_any_more_leaves_and_lets_go_though_its_input_
         until(lambda: line.json("status")["receiving"] == 0)
 
 
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620])
+def test_a_token_file_that_is_open_to_others_is_refused_with_what_to_do(
+    line: RealHome, talk: Talk, tmp_path: Path, mode: int
+) -> None:
+    file = tmp_path / "a token"
+    file.write_text(talk.tokens["docs"], "ascii")
+    file.chmod(mode)
+    done = line.run("mcp", "--token-file", str(file), stdin=PING)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert f"{file} is open to others: run `chmod 600 '{file}'`".encode() in done.stderr
+    file.chmod(0o600)
+    assert json.loads(line.run("mcp", "--token-file", str(file), stdin=PING).stdout) == PONG
+
+
+@pytest.mark.parametrize("by_file", [True, False])
+def test_the_owners_token_is_refused_however_it_is_given(line: RealHome, by_file: bool) -> None:
+    words, environment = ("--token-file", str(line.home.token)), {"WARMLINE_TOKEN": line.home.read_token()}
+    done = line.run("mcp", *words, stdin=PING) if by_file else line.run("mcp", stdin=PING, **environment)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"the owner's token" in done.stderr
+    assert b"`warmline credential new NAME`" in done.stderr
+
+
+def test_a_variable_without_a_token_is_refused_before_anything_is_read(line: RealHome) -> None:
+    done = line.run("mcp", stdin=PING, WARMLINE_TOKEN="")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"WARMLINE_TOKEN is set and holds no token" in done.stderr
+
+
+def test_a_token_from_a_pipe_is_taken(line: RealHome, talk: Talk) -> None:
+    script = '"$@" --token-file <(printf %s "$TOKEN")'
+    done = subprocess.run(
+        ["/bin/bash", "-c", script, "bash", *line.program, "mcp"],
+        input=PING,
+        capture_output=True,
+        timeout=30,
+        check=True,
+        env={**os.environ, "TOKEN": talk.tokens["docs"]},
+    )
+    assert json.loads(done.stdout) == PONG
+
+
 class SlowToClose(Client):
     """Holds its thread up after the answer, as a busy machine may."""
 
@@ -253,10 +309,37 @@ def test_an_id_is_free_again_once_its_answer_was_said(line: RealHome, talk: Talk
         running.start()
         try:
             for _ in range(3):
-                os.write(write_input, b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
-                assert json.loads(said.readline()) == {"jsonrpc": "2.0", "id": 1, "result": {}}
+                os.write(write_input, PING)
+                assert json.loads(said.readline()) == PONG
         finally:
             may_close.set()
             os.close(write_input)
             running.join(5)
             os.close(write_output)
+
+
+class Silent(Client):
+    """Answers when it may, as a daemon that hangs."""
+
+    def __init__(self, home: Home, may_answer: threading.Event) -> None:
+        super().__init__(home)
+        self._may_answer = may_answer
+
+    def open(self, *_: object, **__: object) -> HTTPResponse:
+        assert self._may_answer.wait(5)
+        raise DaemonError("the daemon hangs")
+
+
+def test_a_request_that_gets_no_answer_after_the_end_of_the_input_is_told(line: RealHome) -> None:
+    may_answer, (read_output, write_output) = threading.Event(), os.pipe()
+    relay = Relay(lambda: Silent(line.home, may_answer), write_output, last_replies_seconds=0)
+    asked = b'{"jsonrpc":"2.0","id":"a","method":"ping"}\n{"jsonrpc":"2.0","id":"b","method":"ping"}\n'
+    cancelled = b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"b"}}\n'
+    try:
+        with pytest.raises(DaemonError, match='no answer came to the request "a": see'):
+            relay.run(BytesIO(asked + cancelled))
+    finally:
+        may_answer.set()
+    with os.fdopen(read_output, "rb") as said:
+        assert json.loads(said.readline())["error"]["message"] == "the daemon hangs"
+        os.close(write_output)

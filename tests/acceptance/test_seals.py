@@ -170,7 +170,10 @@ def test_a_changed_message_reaches_no_inbox_and_shows_as_withheld(real_home: Rea
         (False, "unknown"),
         (True, "credential"),
     ]
-    assert [each["receipt"] for each in said[changed]["receipts"]] == ["dead"]
+    assert [(each["receipt"], each["handed_to"]) for each in said[changed]["receipts"]] == [("dead", None)]
+    receipts = talk.say("ada", "receipts", changed)
+    assert "its seal does not verify" in receipts
+    assert "handed" not in receipts
     assert real_home.json("status")["broken"] == 1
     assert "see `warmline audit verify`" in real_home.run("status").stdout.decode()
     found = real_home.json("audit", "verify", code=1)
@@ -186,7 +189,8 @@ def test_a_changed_question_and_a_changed_answer_are_withheld_from_who_asked(rea
     tamper(real_home, "update message set body = ? where id = ?", FORGED, asked)
     tamper(real_home, "update message set body = ? where answer is not null and in_reply_to = ?", FORGED, answered)
     for ticket in (asked, answered):
-        assert not real_home.json("ticket", ticket, code=0 if ticket == asked else 1)["intact"]
+        found = real_home.json("ticket", ticket, code=0 if ticket == asked else 1)
+        assert (found["intact"], found["trust"]) == (False, "unknown")
     shown = real_home.run("ticket", answered)
     assert shown.returncode == 1
     assert shown.stdout.decode() == f"{WITHHELD}\n"
@@ -194,6 +198,15 @@ def test_a_changed_question_and_a_changed_answer_are_withheld_from_who_asked(rea
     listed = real_home.run("questions").stdout.decode()
     assert FORGED not in listed
     assert WITHHELD[:20] in listed
+
+
+def test_who_answers_in_the_words_of_what_is_withheld_raises_no_alarm(real_home: RealHome) -> None:
+    talk = Talk(real_home, "--between", "ada,bob")
+    ticket = talk.ask("ada", "--to", "bob", "Which port?")
+    talk.say("bob", "inbox", "--keep")
+    talk.say("bob", "reply", ticket, WITHHELD)
+    found = talk.json("ada", "ticket", ticket)
+    assert (found["text"], found["intact"], found["trust"]) == (WITHHELD, True, "credential")
 
 
 def test_who_waits_for_an_answer_to_a_question_that_was_changed_is_told_that_it_is_dead(real_home: RealHome) -> None:

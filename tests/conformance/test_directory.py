@@ -176,6 +176,38 @@ async def test_a_report_sets_the_status_and_a_beat_leaves_it(line: Line) -> None
     assert (cleared.status, cleared.status_at) == ("", begun + 2 * SECOND)
 
 
+async def test_who_was_noted_is_seen_at_once_and_stays_seen(line: Line) -> None:
+    await new_conversation(line, "team", "ada", "bob")
+    first = line.clock.now()
+    for at in (first, first + SECOND):
+        line.directory.note_seen(TEAM, "ada", at)
+        seen = (Participant(TEAM, "ada", seen_at=at), Participant(TEAM, "bob"))
+        assert (await line.directory.conversation(TEAM)).participants == seen
+    listed = {each.id: each.participants for each in await line.directory.conversations(10)}
+    assert listed[TEAM] == seen
+    assert (await line.directory.close_conversation(TEAM, first, by=BY)).participants == seen
+    line = await line.reopen()
+    kept, never = (await line.directory.conversation(TEAM)).participants
+    assert kept.seen_at is not None
+    assert kept.seen_at >= first
+    assert never.seen_at is None
+
+
+async def test_a_report_after_it_was_noted_is_seen_later(line: Line) -> None:
+    await new_conversation(line, "team", "ada")
+    noted = line.clock.now()
+    line.directory.note_seen(TEAM, "ada", noted)
+    await line.directory.report(TEAM, "ada", noted + SECOND, None, by=BY)
+    (ada,) = (await line.directory.conversation(TEAM)).participants
+    assert ada.seen_at == noted + SECOND
+
+
+async def test_to_note_who_is_not_there_is_harmless(line: Line) -> None:
+    line.directory.note_seen(NOWHERE, "ada", line.clock.now())
+    line.directory.note_seen(DEFAULT_CONVERSATION, "nobody", line.clock.now())
+    assert [each.name for each in (await line.directory.conversation(DEFAULT_CONVERSATION)).participants] == [OWNER]
+
+
 async def test_who_is_no_participant_cannot_report(line: Line) -> None:
     await new_conversation(line, "team", "ada")
     with pytest.raises(UnknownMailboxError):

@@ -276,15 +276,6 @@ async def test_a_batch_of_an_unknown_mailbox_is_refused(line: Line, bob: Credent
         await line.store.receive(Mailbox(BOBS.conversation, "nobody"), bob, 1, LEASE)
 
 
-async def test_a_reader_is_seen_when_it_receives(line: Line, ada: Credential, bob: Credential) -> None:
-    await notes(line, ada, 1)
-    line.clock.advance(timedelta(seconds=1))
-    await line.receive(bob)
-    participants = {each.name: each for each in (await line.directory.conversation(bob.conversation)).participants}
-    assert participants["bob"].seen_at == line.clock.now()
-    assert participants["ada"].seen_at is None
-
-
 async def test_a_sweeper_is_woken_by_what_is_received(line: Line, ada: Credential, bob: Credential) -> None:
     await notes(line, ada, 1)
     assert await line.store.sweep() is None

@@ -73,6 +73,25 @@ async def test_a_filter_by_mailbox_holds_its_own_alone(line: Line) -> None:
     assert await line.store.count(which) == 1
 
 
+async def test_a_filter_for_any_kind_holds_each_recipient_of_a_message_too(line: Line) -> None:
+    asked = await line.bring_to(State.DEAD)
+    mailboxes = (MEMORY_MAILBOX, OTHER_MAILBOX)
+    await line.store.add_mailbox(OTHER_MAILBOX)
+    line.clock.advance(timedelta(seconds=1))
+    said = replace(a_question(line.clock), kind=Kind.NOTE)
+    await line.store.broadcast(said, mailboxes)
+    for mailbox in mailboxes:
+        await line.store.bury(await line.store.lease(mailbox, "holder", LEASE), "not mine")
+    dead = QuestionFilter(states=frozenset({State.DEAD}))
+    listed = await line.store.questions(replace(dead, any_kind=True), 100)
+    assert [(each.message.id, each.delivery.mailbox) for each in listed] == [
+        *((said.id, mailbox) for mailbox in reversed(mailboxes)),
+        (asked.message.id, asked.mailbox),
+    ]
+    assert await line.store.count(replace(dead, any_kind=True)) == 3
+    assert await line.store.count(dead) == 1
+
+
 async def test_a_filter_by_an_unknown_mailbox_is_refused(line: Line) -> None:
     which = QuestionFilter(mailbox=Mailbox(MEMORY_MAILBOX.conversation, "nobody"))
     with pytest.raises(UnknownMailboxError):

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
 import threading
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bridge_cases import bridge_over
+from real_home import RealHome
 from sealing import SEALS
+from speaking import Speaker
 from warmline.answerers.scripted import ScriptedAnswerer
 from warmline.bridge.bridge import Bridge
 from warmline.bridge.credentials import THE_OWNER
@@ -40,6 +48,8 @@ from warmline.stores.sqlite import SqliteStore
 
 SHORT = timedelta(milliseconds=100)
 LONG = timedelta(seconds=30)
+PATIENCE = 5
+WORKER = Path(__file__).parents[1] / "hanging_worker.py"
 
 
 def answer_to(lease: Lease, author: str) -> Message:
@@ -128,3 +138,48 @@ async def test_a_process_that_stood_still_beyond_its_lease_answers_once_and_blam
     counts = (ended.answer.text, ended.delivery.deliveries, ended.delivery.lapses)
     assert counts in {("first", 1, 0), ("second", 2, 1)}
     assert (ended.delivery.failures, len(answerer.asked)) == (0, ended.delivery.deliveries)
+
+
+@contextmanager
+def worker(speaker: Speaker, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a process that receives one question and answers it."""
+    program = [sys.executable, str(WORKER), str(speaker.home.path), str(speaker.token), *words]
+    with subprocess.Popen(program, stdout=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def told(process: subprocess.Popen[bytes]) -> Any:
+    assert process.stdout is not None
+    return json.loads(process.stdout.readline())
+
+
+@pytest.mark.timeout(60)
+def test_a_hung_process_is_refused_over_rest_with_409_and_the_answer_of_another_stands(real_home: RealHome) -> None:
+    real_home.serve()
+    owner = Speaker(real_home.home, real_home.home.read_token())
+    made = owner.ok("POST", "/v1/conversations", {"between": ["ann", "docs"]})
+    ann, docs = (Speaker(owner.home, each["token"]) for each in made["credentials"])
+    where = ("docs", made["id"])
+    more = owner.ok("POST", "/v1/credentials", {"name": "spare", "conversation": made["id"], "reads": ["docs"]})
+    spare = Speaker(owner.home, more["token"])
+    asked = ann.ok("POST", "/v1/questions", {"to": "docs", "question": "which port?"})["id"]
+    with worker(docs, *where, "1", "hang") as hung:
+        assert told(hung) == {"id": asked, "deliveries": 1}
+        _, status = os.waitpid(hung.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        with worker(spare, *where, "30") as other:
+            assert told(other) == {"id": asked, "deliveries": 2}, "granted once the lease of the first has lapsed"
+            assert told(other)["status"] == 200
+            assert other.wait(PATIENCE) == 0
+        answer = ann.ok("GET", f"/v1/questions/{asked}?wait=5")
+        assert (answer["outcome"], answer["author"], answer["text"]) == ("answered", "spare", f"by {other.pid}")
+        hung.send_signal(signal.SIGCONT)
+        assert told(hung) == {"status": 409, "type": "urn:warmline:LeaseLostError"}
+        assert hung.wait(PATIENCE) == 0
+    again = ann.ok("GET", f"/v1/questions/{asked}")
+    assert {key: again[key] for key in ("outcome", "author", "text")} == {
+        key: answer[key] for key in ("outcome", "author", "text")
+    }

@@ -80,7 +80,7 @@ while True:
 """
 
 
-def sums(home: Home, key: bytes | None) -> dict[str, bytes]:
+def sums(home: Home, key: bytes | None) -> dict[str, int]:
     """Weigh all rows, and check that the ledger agrees."""
     connection = open_database(home.store, key)
     weighed = ledger.weigh_all(connection, SEALS)

@@ -168,6 +168,16 @@ async def test_a_body_that_a_stranger_does_not_end_or_one_who_is_known_sends_slo
         assert (await peer.hears_all()).endswith(b"xx")
 
 
+async def test_a_peer_that_sends_its_body_after_the_answer_and_then_nothing_is_cut_off() -> None:
+    limits = replace(PATIENT, head_patience=timedelta(seconds=1))
+    async with entrance(limits, Application()) as connect, connect() as peer:
+        peer.say(b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nx")
+        assert (await peer.hears()).startswith(b"HTTP/1.1 200")
+        peer.say(b"x")
+        await peer.hears_all()
+        assert await peer.hears() == b""
+
+
 async def test_one_who_is_known_may_take_time_for_a_body() -> None:
     limits = replace(PATIENT, body_grace=SHORT, body_bytes_per_second=0)
     async with entrance(limits, Application()) as connect, connect() as stranger, connect() as known:

@@ -10,6 +10,7 @@ from typing import Any
 import openai
 import pytest
 
+from leaks import GITHUB
 from over_tcp import peer_of
 from real_home import RealHome
 from speaking import Speaker, until
@@ -57,6 +58,15 @@ def test_the_answer_comes_with_its_sources_and_a_usage(client: openai.OpenAI) ->
     assert done.usage.total_tokens == done.usage.prompt_tokens + done.usage.completion_tokens
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_header_tells_what_was_masked_in_the_question(owner: Speaker, stream: bool) -> None:
+    kinds = [
+        complete(owner, messages=[user(f"{QUESTION} {secret}")], stream=stream).headers["X-Warmline-Redacted"]
+        for secret in ("", GITHUB)
+    ]
+    assert kinds == [None, "github-token"]
+
+
 @pytest.mark.parametrize("with_usage", [False, True])
 def test_a_stream_is_the_same_text_and_ends_with_the_usage_when_it_is_wanted(
     client: openai.OpenAI, with_usage: bool
@@ -89,6 +99,23 @@ def test_models_are_the_memory_its_agents_and_the_mailboxes_of_others(
     assert [each["id"] for each in ann.ok("GET", "/v1/models")["data"]] == ["warmline", "warmline/extractive", "bob"]
     with pytest.raises(openai.NotFoundError):
         client.models.retrieve("nobody")
+
+
+def test_whom_nobody_answers_for_any_more_is_no_model(owner: Speaker, begin: Begin) -> None:
+    def participants(speaker: Speaker) -> list[str]:
+        names = [each["id"] for each in speaker.ok("GET", "/v1/models")["data"]]
+        return [name for name in names if name in {"gina", "henk", "ida", "bob"}]
+
+    begin("ann", "bob"), begin("ann", "bob")
+    gina, _, ida = begin("gina", "henk", "ida")
+    assert [participants(each) for each in (gina, owner)] == [["henk", "ida"], ["gina", "henk", "ida"]]
+    (henks,) = [each["id"] for each in owner.ok("GET", "/v1/credentials")["credentials"] if each["name"] == "henk"]
+    owner.ok("POST", f"/v1/credentials/{henks}/revoke")
+    assert [participants(each) for each in (gina, ida, owner)] == [["ida"], ["gina"], ["gina", "ida"]]
+    assert gina.call("GET", "/v1/models/henk").status == 404
+    refused = complete(gina, model="henk")
+    assert (refused.status, refused.json["error"]["code"]) == (404, "model_not_found")
+    assert "nobody answers" in refused.json["error"]["message"]
 
 
 def test_a_mailbox_is_a_model_whose_holder_answers(line: RealHome, begin: Begin) -> None:

@@ -254,6 +254,50 @@ def test_an_unknown_field_is_422_and_its_name_is_shown_safely(owner: Speaker, na
     assert len(reply.body) < 1000
 
 
+SEARCH = ("GET", "/v1/memory/search?")
+ASK = ("POST", "/v1/questions")
+
+
+@pytest.mark.parametrize(
+    ("operation", "sent", "told"),
+    [
+        (SEARCH, "q=", "query.q is empty: write something"),
+        (SEARCH, "q=%00", "query.q holds a NUL byte: leave it out"),
+        (SEARCH, f"q={'x' * 4097}", "query.q has more than 4096 characters: shorten it"),
+        (SEARCH, "", "query.q is missing: add it"),
+        (SEARCH, "q=port&top=many", "query.top is no whole number: write one"),
+        (SEARCH, "q=port&top=0", "query.top is below 1: write that or more"),
+        (SEARCH, "q=port&top=1001", "query.top is above 1000: write that or less"),
+        (ASK, {}, "body.question is missing: add it"),
+        (ASK, {"question": 7}, "body.question is no text: write it in quotes"),
+        (ASK, {"question": "why?", "sender": "a"}, "body.sender is not known here: leave it out"),
+        (ASK, {"question": "why?", "deadline_at": "soon"}, "body.deadline_at: a time is written as 2026-11-21T12:00"),
+        (ASK, [], "body is no object: write {...}"),
+        (("POST", "/v1/memory/roots"), {"paths": []}, "body.paths is empty: write something"),
+        (("POST", "/v1/memory/roots"), {"paths": "/"}, "body.paths is no list: write [...]"),
+        (
+            ("GET", "/v1/questions?"),
+            "state=asleep",
+            "query.state.0 is none of what it may be: write 'ready', 'leased', ",
+        ),
+        (
+            ("POST", "/v1/messages"),
+            {"body": "x", "to": "docs", "kind": "shout"},
+            "kind is none of what it may be: write 'note' or",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) and len(value) < 80 else "",
+)
+def test_what_is_wrong_with_the_form_is_said_in_words_that_tell_what_to_do(
+    owner: Speaker, operation: tuple[str, str], sent: Any, told: str
+) -> None:
+    method, path = operation
+    reply = owner.call(method, path + sent) if method == "GET" else owner.call(method, path, sent)
+    assert is_refused_well(reply)
+    assert (reply.status, reply.json["title"]) == (422, "Unprocessable Content")
+    assert told in reply.json["detail"]
+
+
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"question": ' + b"9" * 5000 + b"}", b'{"question": "\xff"}'])
 def test_a_body_that_cannot_be_read_is_refused_with_what_to_send(owner: Speaker, body: bytes) -> None:
     reply = owner.call("POST", "/v1/questions", raw=body)

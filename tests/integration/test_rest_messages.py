@@ -152,6 +152,9 @@ def test_an_agent_answers_with_citations_that_are_checked(owner: Speaker, begin:
     true = {"path": "notes/exporter.md", "first_line": 3, "last_line": 3, "quote": "listens on port 9187"}
     false = {**true, "quote": "listens on no port whatsoever, ever"}
     path = f"/v1/batches/{batch['token']}/messages/{asked['id']}"
+    backwards = bob.call("POST", f"{path}/reply", {"body": "9187", "citations": [true | {"first_line": 9}]})
+    assert backwards.status == 400
+    assert "lines 9-3 of 'notes/exporter.md' are named backwards" in backwards.json["detail"]
     bob.ok("POST", f"{path}/reply", {"body": "9187", "citations": [true, false]})
     answer = ann.ok("GET", f"/v1/questions/{asked['id']}?wait=10")
     assert (answer["outcome"], answer["text"], answer["author"]) == ("answered", "9187", "bob")

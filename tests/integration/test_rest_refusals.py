@@ -35,6 +35,8 @@ def test_a_missing_or_wrong_token_is_401_and_says_how_to_show_one(owner: Speaker
     said = problem(reply, 401)
     assert reply.headers["WWW-Authenticate"] == "Bearer"
     assert not token or token not in said["detail"]
+    assert "owner" not in said["detail"]
+    assert token or "warmline credential new" in said["detail"]
 
 
 @pytest.mark.parametrize("header", ["Basic b3duZXI6eA==", "Bearer", "bearer ", "Token x"])
@@ -151,6 +153,8 @@ def test_a_right_that_is_lacking_is_403(owner: Speaker) -> None:
         ("DELETE", "/v1/memory/roots/notes", None),
         ("GET", "/v1/questions", None),
         ("GET", "/v1/questions/count", None),
+        ("GET", "/v1/dead", None),
+        ("GET", "/v1/dead/count", None),
         ("GET", "/v1/status", None),
         ("POST", "/v1/messages", {"to": "memory", "body": "shutdown", "kind": "control"}),
         ("POST", "/v1/legacy/create_conversation", {"my_role": "a", "partner_role": "b"}),

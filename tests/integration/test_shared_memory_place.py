@@ -145,6 +145,19 @@ async def test_a_stale_socket_is_replaced_and_one_that_lives_is_not(own_folder: 
             pass
 
 
+async def test_who_binds_takes_away_what_dead_instances_left_and_nothing_else(own_folder: Path) -> None:
+    for name in ("dead.shm", "dead too.shm", "dead.sock"):
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(str(own_folder / name))
+    (own_folder / "file.shm").touch()
+    with socket.socket(socket.AF_UNIX) as lives:
+        lives.bind(str(own_folder / "lives.shm"))
+        lives.listen()
+        async with Instance():
+            found = await in_thread(lambda: {each.name for each in own_folder.iterdir()})
+    assert found == {"line.shm", "lives.shm", "file.shm", "dead.sock"}
+
+
 async def test_a_listener_takes_away_only_its_own_socket(folder: Path) -> None:
     first = ShmListener(PLACE, SETTINGS)
     (folder / "line.shm").unlink()

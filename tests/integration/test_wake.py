@@ -48,6 +48,7 @@ def docs(line: RealHome, owner: Speaker) -> Speaker:
     made = owner.ok("POST", "/v1/credentials", {"name": "docs"})
     file = line.home.client_token("docs")
     file.parent.mkdir(0o700)
+    file.touch(0o600)
     file.write_text(made["token"])
     return Speaker(line.home, made["token"])
 

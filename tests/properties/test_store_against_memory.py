@@ -256,10 +256,13 @@ class Story(RuleBasedStateMachine):
         states=st.frozensets(st.sampled_from(State), max_size=2),
         ago=st.none() | durations,
         mailbox=st.none() | mailboxes,
+        any_kind=st.booleans(),
         limit=st.integers(0, 5),
     )
-    def find(self, states: frozenset[State], ago: timedelta | None, mailbox: Mailbox | None, limit: int) -> None:
-        which = QuestionFilter(states, None if ago is None else self.clock.now() - ago, mailbox)
+    def find(
+        self, states: frozenset[State], ago: timedelta | None, mailbox: Mailbox | None, any_kind: bool, limit: int
+    ) -> None:
+        which = QuestionFilter(states, None if ago is None else self.clock.now() - ago, mailbox, any_kind)
         self.both(lambda side: side.store.questions(which, limit))
         self.both(lambda side: side.store.count(which))
 

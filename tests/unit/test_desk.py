@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ from warmline.listen.messages import (
     Text,
     Ticket,
 )
+from warmline.listen.protocol import read_request
 from warmline.model import Citation, CitationStatus, MessageId, Outcome, State
 from warmline.parties import Right
 from warmline.protocols import Refusal
@@ -269,7 +271,15 @@ async def test_what_cannot_be_done_is_told_and_nothing_is_kept(
     assert sum((await at.scene.bridge.questions.tally()).values()) == 0
 
 
-async def test_a_patience_and_a_deadline_of_any_size_are_taken(at: AtTheDesk) -> None:
+@pytest.mark.parametrize("seconds", [2_592_001, 31_622_401, 1e300])
+async def test_a_deadline_that_is_too_long_is_told_one_limit_however_long_it_is(at: AtTheDesk, seconds: float) -> None:
+    request = read_request(json.dumps({"type": "query", "question": "q", "deadline": seconds}).encode())
+    assert isinstance(request, Query)
+    with pytest.raises(InvalidInputError, match=r"^`deadline` is above 0 and at most 2,592,000 seconds \(30 days\)$"):
+        await at.ask(request)
+
+
+async def test_a_patience_of_any_size_and_a_deadline_of_30_days_are_taken(at: AtTheDesk) -> None:
     async with at.asking(Query("which port?", wait=math.inf, deadline=2_592_000)) as asking:
         await at.settle(await at.lease(), an_answer())
         assert isinstance(await asking, Response)

@@ -12,7 +12,7 @@ from warmline.operations.audit import read_head
 REST = '"hash": "00", "at": "2026-01-01T00:00:00+00:00"}'
 
 
-@pytest.mark.parametrize("number", ["0", "-1", "1.5", "Infinity", "9" * 30, '"1"', "null"])
+@pytest.mark.parametrize("number", ["0", "-1", "1.5", "Infinity", "9" * 30, '"1"', "null", "true"])
 def test_a_head_whose_number_no_row_can_have_is_refused(tmp_path: Path, number: str) -> None:
     path = tmp_path / "head"
     path.write_text(f'{{"number": {number}, {REST}')

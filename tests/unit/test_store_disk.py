@@ -21,11 +21,12 @@ from sealing import BY, SEALS
 from store_cases import LEASE, a_credential, a_note, a_question, an_answer
 from store_waiting import begin, end
 from warmline.errors import LeaseLostError, StoreError
-from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX, OWNER, OWNER_MAILBOX, Post, State
+from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX, OWNER, OWNER_MAILBOX, Mailbox, Post, State
 from warmline.settings import StoreSettings
 from warmline.stores.disk import LogFile
 from warmline.stores.sqlite import SqliteStore
 from warmline.stores.transaction import Transaction
+from warmline.stores.verbs import add_mailbox
 
 
 class HeldLog(LogFile):
@@ -152,7 +153,7 @@ async def test_a_lease_given_in_a_transaction_that_is_undone_is_lost_and_its_que
     question, note = a_question(held.clock), a_note(held.clock, owner)
 
     def write_and_break(tx: Transaction) -> None:
-        tx.run("add_position", {"mailbox_id": held.store.database.box(MEMORY_MAILBOX).number})
+        add_mailbox(tx, Mailbox(DEFAULT_CONVERSATION, "brand new"))
         raise ZeroDivisionError
 
     async def serve() -> list[object]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from contextlib import closing
 from pathlib import Path
 
 import apsw
@@ -15,6 +16,9 @@ from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX, CredentialId
 from warmline.parties import Credential, Participant, Right
 from warmline.security.seals import Seals
 from warmline.settings import StoreSettings
+from warmline.stores.archive_files import ArchiveFiles
+from warmline.stores.auditing import Auditing
+from warmline.stores.chain import Fault
 from warmline.stores.directory import SqliteDirectory
 from warmline.stores.sqlite import SqliteStore
 
@@ -104,6 +108,20 @@ async def test_what_was_revoked_is_audited_once_and_new_credentials_speak(path: 
     connection = apsw.Connection(str(path))
     assert connection.execute("select actor from audit where verb = 'revoke_all'").fetchall() == [("warmline",)]
     connection.close()
+
+
+async def test_what_was_written_in_their_table_is_found_after_they_were_revoked_too(
+    path: Path, clock: ManualClock
+) -> None:
+    await fill(path, clock)
+    tamper(path, "update credential set rights = '[\"administer\"]'")
+    store, _ = stores(path, clock)
+    await store.open()
+    await store.close()
+    with closing(apsw.Connection(str(path))) as connection:
+        found = Auditing(connection, ArchiveFiles(path.with_name("archive")), SEALS).verify()
+        ((number,),) = connection.execute("select number from audit where verb = 'revoke_all'").fetchall()
+    assert found.faults == (Fault("credential", f"others wrote in it before row {number} of the audit"),)
 
 
 async def test_credentials_that_nobody_touched_go_on(path: Path, clock: ManualClock) -> None:

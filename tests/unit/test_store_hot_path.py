@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,11 +16,13 @@ from warmline.limits import Limits
 from warmline.model import DEFAULT_CONVERSATION, MEMORY_MAILBOX, OWNER, OWNER_MAILBOX, CredentialId
 from warmline.parties import Credential
 from warmline.settings import StoreSettings
+from warmline.stores.directory import SqliteDirectory
 from warmline.stores.queries import load_all_queries
 from warmline.stores.sqlite import SqliteStore
 
 NAMES = {statement: name for name, statement in load_all_queries().items()}
-ADD = ["add_position", "add_position_now", "add_message", "add_delivery"]
+ADD = ["position", "add_message", "add_delivery"]
+TALLIES = {"position_take", "rate_charge"}
 
 
 class Watched:
@@ -42,6 +44,12 @@ class Watched:
         assert commits == ["ledger_write", "commit"] * (len(commits) // 2)
         return [name for name in ran if not name.startswith(("begin", "commit", "pragma", "ledger_"))]
 
+    def tallied_last(self) -> tuple[list[str], list[str]]:
+        """Return what was run, the tallies apart: they are to be the last."""
+        ran = self.since_last()
+        at = next((at for at, name in enumerate(ran) if name in TALLIES), len(ran))
+        return ran[:at], ran[at:]
+
 
 @pytest.fixture
 def clock() -> ManualClock:
@@ -62,7 +70,7 @@ def the_owner(at: datetime) -> Credential:
 
 async def test_a_question_of_the_owner_costs_no_statement_for_the_speakers_rules(watched: Watched) -> None:
     await watched.store.add(a_question(watched.clock), MEMORY_MAILBOX, by=the_owner(watched.clock.now()))
-    assert watched.since_last() == ADD
+    assert watched.tallied_last() == (ADD, ["position_take"])
 
 
 async def test_a_question_that_waits_for_its_answer_costs_as_many_statements_as_it_must(watched: Watched) -> None:
@@ -73,11 +81,8 @@ async def test_a_question_that_waits_for_its_answer_costs_as_many_statements_as_
     async with asyncio.timeout(5):
         lease = await leasing
     await watched.store.settle(lease, an_answer(watched.clock, question))
-    assert watched.since_last() == [
-        *ADD,
-        *["lease_first", "lease"],
-        *["held", "add_message", "settle"],
-    ]
+    once = [*ADD, "lease_first", "lease", "position_take", "held", "add_message", "settle"]
+    assert watched.since_last() == once
 
 
 async def test_a_message_of_an_agent_costs_two_statements_for_its_rate(watched: Watched) -> None:
@@ -88,7 +93,35 @@ async def test_a_message_of_an_agent_costs_two_statements_for_its_rate(watched: 
         limits=Limits(per_minute=60, per_hour=1_000, per_day=10_000),
     )
     await watched.store.add(a_note(watched.clock, ada), MEMORY_MAILBOX, by=ada)
-    assert watched.since_last() == ["rate", "rate_charge", *ADD]
+    assert watched.tallied_last() == (["rate", *ADD], ["rate_charge", "position_take"])
+
+
+async def test_messages_that_are_accepted_together_take_their_positions_with_one_statement(watched: Watched) -> None:
+    ada = a_credential(
+        watched.clock,
+        "ada",
+        conversation=DEFAULT_CONVERSATION,
+        limits=Limits(per_minute=60, per_hour=1_000, per_day=10_000),
+    )
+    notes = [a_note(watched.clock, ada) for _ in range(5)]
+    await asyncio.gather(*(watched.store.add(note, MEMORY_MAILBOX, by=ada) for note in notes))
+    ran, tallies = watched.tallied_last()
+    assert ran == ["rate", *ADD, *4 * ["add_message", "add_delivery"]]
+    assert tallies == ["rate_charge", "position_take"]
+    posts = [await watched.store.post(note.id) for note in notes]
+    assert [post.deliveries[0].position for post in posts] == [1, 2, 3, 4, 5]
+
+
+async def test_whoever_speaks_is_written_as_seen_once_a_minute_however_often_it_asks(watched: Watched) -> None:
+    directory = SqliteDirectory(watched.store.database)
+    for _ in range(60):
+        directory.note_seen(DEFAULT_CONVERSATION, OWNER, watched.clock.now())
+        await watched.store.add(a_question(watched.clock), MEMORY_MAILBOX)
+        watched.clock.advance(timedelta(seconds=1))
+    assert watched.since_last().count("seen") == 1
+    directory.note_seen(DEFAULT_CONVERSATION, OWNER, watched.clock.now())
+    await watched.store.add(a_question(watched.clock), MEMORY_MAILBOX)
+    assert watched.since_last().count("seen") == 1
 
 
 async def test_only_who_has_received_is_asked_what_it_holds(watched: Watched) -> None:
@@ -98,9 +131,9 @@ async def test_only_who_has_received_is_asked_what_it_holds(watched: Watched) ->
     await watched.store.receive(OWNER_MAILBOX, owner, 10, LEASE)
     watched.since_last()
     await watched.store.add(a_question(watched.clock), MEMORY_MAILBOX, by=owner)
-    assert watched.since_last() == ["trace_held", *ADD]
+    assert watched.tallied_last() == (["trace_held", *ADD], ["position_take"])
     await watched.store.add(a_note(watched.clock, ada), MEMORY_MAILBOX, by=ada)
-    assert watched.since_last() == ADD
+    assert watched.tallied_last() == (ADD, ["position_take"])
 
 
 async def test_who_held_something_before_the_store_was_opened_is_known_to(
@@ -114,5 +147,23 @@ async def test_who_held_something_before_the_store_was_opened_is_known_to(
     await store.open()
     again = Watched(store, clock)
     await store.add(a_question(clock), MEMORY_MAILBOX, by=owner)
-    assert again.since_last() == ["trace_held", *ADD]
+    assert again.tallied_last() == (["trace_held", *ADD], ["position_take"])
     await store.close()
+
+
+async def test_what_runs_every_day_stays_prepared_beside_a_batch_of_questions(watched: Watched) -> None:
+    """To prepare a statement anew costs more than to run it."""
+
+    async def misses_of(questions: int) -> int:
+        asked = [a_question(watched.clock) for _ in range(questions)]
+        leasing = [asyncio.create_task(watched.store.lease(MEMORY_MAILBOX, "worker", LEASE)) for _ in asked]
+        await asyncio.gather(*(watched.store.add(each, MEMORY_MAILBOX) for each in asked))
+        leases = await asyncio.gather(*leasing)
+        settling = [watched.store.settle(each, an_answer(watched.clock, each.message)) for each in leases]
+        await asyncio.gather(*settling)
+        return int(watched.store.database._connection.cache_stats()["misses"])
+
+    async with asyncio.timeout(5):
+        await misses_of(24)
+        before = await misses_of(24)
+        assert await misses_of(24) == before

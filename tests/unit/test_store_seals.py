@@ -96,9 +96,20 @@ async def test_a_lease_buries_what_is_not_what_was_sent_and_goes_on_to_the_next(
     buried = await scene.store.get(broken.id)
     assert buried.delivery.state is State.DEAD
     assert "seal does not verify" in (buried.delivery.last_error or "")
-    assert buried.delivery.handed_to == THE_LINE
+    assert (buried.delivery.deliveries, buried.delivery.failures) == (0, 0)
+    assert (buried.delivery.handed_to, buried.delivery.handed_at) == (None, None)
     assert (buried.message.is_intact, buried.message.body, buried.message.metadata) == (False, WITHHELD, None)
     assert await scene.store.count_broken(scene.clock.now() - timedelta(hours=1)) == 1
+
+
+async def test_who_held_it_before_it_was_broken_stays_the_last_it_was_handed_to(scene: Scene) -> None:
+    broken, whole = await scene.ask(), await scene.ask()
+    held = await scene.lease()
+    await scene.store.release(held)
+    scene.tamper("update message set body = 'other' where id = :id", broken)
+    assert (await scene.lease()).message == whole
+    buried = (await scene.store.get(broken.id)).delivery
+    assert (buried.state, buried.deliveries, buried.handed_to) == (State.DEAD, 1, "worker")
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,7 @@ HOT = {
         "SEARCH m USING INDEX sqlite_autoindex_message_1 (id=?)",
         "SEARCH b USING COVERING INDEX sqlite_autoindex_batch_1 (token=?)",
     ],
+    "position": ["SEARCH mailbox USING INTEGER PRIMARY KEY (rowid=?)"],
     "rate": ["SEARCH rate USING PRIMARY KEY (credential_id=?)"],
     "lease_is_blocked": [
         "COMPOUND QUERY",
@@ -72,7 +73,7 @@ HOT = {
         "SEARCH delivery USING INDEX delivery_due (mailbox_id=?)",
     ],
     "receive_again": ["SEARCH batch USING INDEX batch_once (reader=? AND idempotency_key=?)"],
-    "receive_seen": ["SEARCH participant USING PRIMARY KEY (conversation=? AND name=?)"],
+    "seen": ["SEARCH participant USING PRIMARY KEY (conversation=? AND name=?)"],
     "batch": [
         "SEARCH b USING INDEX sqlite_autoindex_batch_1 (token=?)",
         "SEARCH m USING INTEGER PRIMARY KEY (rowid=?)",
@@ -130,6 +131,6 @@ def test_what_was_said_and_waits_is_found_beside_any_history(connection: apsw.Co
     assert not [step for step in plan(connection, name) if re.fullmatch(r"SCAN [dam]( .*)?", step)]
 
 
-@pytest.mark.parametrize("name", ["add_position", "add_message", "add_delivery", "lease", "settle"])
+@pytest.mark.parametrize("name", ["position_take", "add_message", "add_delivery", "lease", "settle"])
 def test_a_hot_change_checks_its_row_without_a_temporary_tree(connection: apsw.Connection, name: str) -> None:
     assert "OpenEphemeral" not in {row[1] for row in explained(connection, "explain", name)}

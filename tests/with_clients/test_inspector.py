@@ -56,7 +56,9 @@ def test_a_resource_is_listed_and_read(inspector: Sequence[str], line: ClientsLi
     assert [each["uri"] for each in listed["resources"]] == ["memory://notes/exporter.md"]
     words = ("--uri", "memory://notes/exporter.md#L3-L3")
     read, _ = inspect(inspector, line, door, era, "--method", "resources/read", *words)
-    assert read["contents"][0]["text"].strip() == "The exporter listens on port 9187."
+    opened, held, _closed, _preamble = read["contents"][0]["text"].split("\n")
+    assert 'path="notes/exporter.md:3"' in opened
+    assert held == "| The exporter listens on port 9187."
 
 
 def test_a_prompt_is_listed_and_got(inspector: Sequence[str], line: ClientsLine, door: str, era: str) -> None:

@@ -173,18 +173,19 @@ class Batches:
 
         An answer's claims are checked, as they were made, against the speaker's memories, and each keeps the status
         that the check found; then secrets are masked, also in what they quote. A reply to a note goes to its sender's
-        mailbox; one that comes again in the same words, since its response was lost, is the same reply. Returns the
-        question with its answer, or the reply. Raises ForbiddenError where only a person may answer, LeaseLostError,
-        and as `Messages.send`.
+        mailbox. Either, coming again in the same words since its response was lost, is the same. Returns the question
+        with its answer, or the reply. Raises ForbiddenError where only a person may answer, LeaseLostError, and as
+        `Messages.send`.
         """
         try:
             lease = await self._lease(by, token, message_id)
         except LeaseLostError as lost:
-            return await self._replied_before(by, token, message_id, body, lost)
+            return await self._replied_before(by, token, message_id, Draft(outcome, body, tuple(claims)), lost)
         if lease.message.kind is Kind.QUESTION:
             rules.check_body(body, "answer", self._settings)
             if outcome not in GIVEN:
                 raise InvalidInputError(f"an answer cannot come out as {outcome}: refuse the question, or release it")
+            rules.check_claims(claims)
             self._check_may_answer(by, lease)
             return await self._answer(by, lease, Draft(outcome, body, tuple(claims)), metadata)
         if claims:
@@ -265,23 +266,34 @@ class Batches:
         return Replied(await self._store.post(accepted.question.message.id), said.redacted)
 
     async def _replied_before(
-        self, by: Credential, token: BatchToken, message_id: MessageId, body: str, lost: LeaseLostError
+        self, by: Credential, token: BatchToken, message_id: MessageId, draft: Draft, lost: LeaseLostError
     ) -> Replied:
-        """Return the reply that a note got under this token, in these words. Raises `lost` for none."""
+        """Return what was replied under this token, in these words. Raises `lost` for nothing."""
         batch = await self._store.held(token, by.id)
         try:
-            note = await self._store.post(message_id)
+            post = await self._store.post(message_id)
         except UnknownMessageError:
             raise lost from None
-        is_seen = rights.may_see(by, note.message, (each.mailbox for each in note.deliveries))
-        if note.message.kind is Kind.QUESTION or not is_seen:
+        if not rights.may_see(by, post.message, (each.mailbox for each in post.deliveries)):
             raise lost
+        if post.message.kind is Kind.QUESTION:
+            return await self._answered_before(by, post, draft, lost)
         # The store looks for the key first, and then refuses a lease of no delivery.
-        past = Lease(note.message, batch.mailbox, 0, token, by.name, self._parts.clock.now(), 0, 0)
+        past = Lease(post.message, batch.mailbox, 0, token, by.name, self._parts.clock.now(), 0, 0)
         try:
-            return await self._reply(by, past, body, None)
+            return await self._reply(by, past, draft.text or "", None)
         except (IdempotencyConflictError, UnknownMailboxError) as error:
             raise lost from error
+
+    async def _answered_before(self, by: Credential, post: Post, draft: Draft, lost: LeaseLostError) -> Replied:
+        """Return a question with the answer that the speaker gave it, if it is this one. Raises `lost` for another."""
+        given, said = post.answer, Saying(self._parts)
+        if given is None or given.author != by.name:
+            raise lost
+        wanted = draft.outcome, await said.body(draft.text or "", "answer"), [each.path for each in draft.claims]
+        if wanted != (given.outcome, given.text, [each.path for each in given.citations]):
+            raise lost
+        return Replied(post, said.redacted)
 
     def _sender_mailbox(self, message: Message) -> Mailbox:
         mailbox = Mailbox(message.conversation, message.sender)

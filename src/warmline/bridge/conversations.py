@@ -13,8 +13,8 @@ from warmline.bridge.credentials import Credentials, Grant, Minted, hash_token
 from warmline.bridge.messages import Messages
 from warmline.bridge.parts import Parts
 from warmline.bridge.saying import Saying
-from warmline.errors import InvalidInputError
-from warmline.model import MEMORY_MAILBOX, ConversationId, Post, agent_mailbox, is_memory
+from warmline.errors import AmbiguousMailboxError, ForbiddenError, InvalidInputError, UnknownMailboxError
+from warmline.model import MEMORY_MAILBOX, OWNER_MAILBOX, ConversationId, Mailbox, Post, agent_mailbox, is_memory
 from warmline.parties import Conversation, Credential, MailboxState, Participant, Policy, Right, Stop
 
 ID_BYTES = 8
@@ -145,6 +145,23 @@ class Conversations:
             )
         ]
 
+    async def askable(self, by: Credential) -> Sequence[str]:
+        """List the participants that the speaker may ask and somebody answers for now, by name; itself it is not.
+
+        One whose every credential was revoked or has expired is not listed, nor a name that is not enough to find it.
+        """
+        if not rights.has(by, Right.ASK):
+            return []
+        names = {state.mailbox.name for state in await self.mailboxes(by) if not is_memory(state.mailbox)}
+        speaking = await self._speaking()
+        return [name for name in sorted(names - {by.name}) if await self._is_askable(by, name, speaking)]
+
+    async def check_askable(self, by: Credential, name: str) -> None:
+        """Refuse a name of nobody who answers now. Raises UnknownMailboxError, and as `Addresses.reached`."""
+        mailbox = await self._addresses.reached(by, name, None)
+        if not is_memory(mailbox) and not self._is_answered(mailbox, await self._speaking()):
+            raise UnknownMailboxError(f"nobody answers for {name!a} now: no credential that may do so is in force")
+
     async def set_policy(
         self, by: Credential, name: str, conversation: ConversationId | None, policy: Policy
     ) -> MailboxState:
@@ -154,6 +171,21 @@ class Conversations:
         await self._directory.set_policy(mailbox, policy, by=by.id)
         states = await self._directory.mailboxes(mailbox.conversation)
         return next(state for state in states if state.mailbox == mailbox)
+
+    async def _is_askable(self, by: Credential, name: str, speaking: Sequence[Credential]) -> bool:
+        try:
+            mailbox = await self._addresses.reached(by, name, None)
+        except (ForbiddenError, AmbiguousMailboxError, UnknownMailboxError):
+            return False
+        is_open = mailbox in self._directory.mailboxes_named(name)
+        return is_open and self._is_answered(mailbox, speaking)
+
+    def _is_answered(self, mailbox: Mailbox, speaking: Sequence[Credential]) -> bool:
+        policy = self._directory.policy(mailbox)
+        return mailbox == OWNER_MAILBOX or any(rights.answers(each, mailbox, policy) for each in speaking)
+
+    async def _speaking(self) -> Sequence[Credential]:
+        return [each for each in await self._directory.credentials() if self._credentials.speaks(each)]
 
     async def stops(self, by: Credential, since: datetime) -> Sequence[Stop]:
         """List the runaways that were stopped and last tried at or after this time. Wants the right to administer."""

@@ -75,14 +75,22 @@ class Credentials:
         self._owner_hash = hash_token(owner_token)
 
     def authenticate(self, token: str) -> Credential:
-        """Return who speaks with this token now. Raises UnauthorizedError, which does not repeat it."""
+        """Return who speaks with this token now, once that it was seen is noted.
+
+        Raises UnauthorizedError, which does not repeat the token.
+        """
         token_hash = hash_token(token)
         if hmac.compare_digest(token_hash, self._owner_hash):
-            return THE_OWNER
+            return self.seen(THE_OWNER)
         credential = self._directory.credential_of(token_hash)
         if credential is None:
             raise UnauthorizedError("that is no credential of this line")
-        return self.in_force(credential)
+        return self.seen(self.in_force(credential))
+
+    def seen(self, credential: Credential) -> Credential:
+        """Return who has just shown that it lives, once that is noted."""
+        self._directory.note_seen(credential.conversation, credential.name, self._clock.now())
+        return credential
 
     def in_force(self, credential: Credential) -> Credential:
         """Return a credential that speaks now. Raises UnauthorizedError for one that does not any more."""
@@ -92,6 +100,13 @@ class Credentials:
         if credential.expires_at is not None and credential.expires_at <= now:
             raise UnauthorizedError("that credential has expired: let the owner make another")
         return credential
+
+    def speaks(self, credential: Credential) -> bool:
+        """Tell whether a credential is in force."""
+        try:
+            return bool(self.in_force(credential))
+        except UnauthorizedError:
+            return False
 
     async def new(
         self,

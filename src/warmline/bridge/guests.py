@@ -36,7 +36,7 @@ class Guests:
         credential = self._directory.credential_of(self._hash)
         try:
             if credential is not None:
-                return self._credentials.in_force(credential)
+                return self._credentials.seen(self._credentials.in_force(credential))
         except UnauthorizedError:
             raise UnauthorizedError("guests are let in no more: show a token") from None
         raise UnauthorizedError("show a token: nobody is let in without one")
@@ -48,7 +48,7 @@ class Guests:
         """
         rights.check(by, Right.ADMINISTER)
         number = 1
-        while (found := self._directory.credential_of(_no_tokens_hash(number))) and not self._speaks(found):
+        while (found := self._directory.credential_of(_no_tokens_hash(number))) and not self._credentials.speaks(found):
             number += 1
         if found is None and (number == 1 or again):
             participant = Participant(DEFAULT_CONVERSATION, GUEST)
@@ -58,12 +58,6 @@ class Guests:
         elif found is None:
             number -= 1
         self._hash = _no_tokens_hash(number)
-
-    def _speaks(self, credential: Credential) -> bool:
-        try:
-            return bool(self._credentials.in_force(credential))
-        except UnauthorizedError:
-            return False
 
 
 def _no_tokens_hash(number: int) -> bytes:

@@ -19,7 +19,15 @@ from warmline.bridge.conversations import ID_BYTES, Conversations
 from warmline.bridge.credentials import Credentials, Minted
 from warmline.bridge.messages import Messages
 from warmline.bridge.parts import Parts
-from warmline.errors import ConflictError, ForbiddenError, IdempotencyConflictError, InvalidInputError, LeaseLostError
+from warmline.errors import (
+    ConflictError,
+    ForbiddenError,
+    IdempotencyConflictError,
+    InvalidInputError,
+    LeaseLostError,
+    UnauthorizedError,
+    WrongSessionTokenError,
+)
 from warmline.model import BatchToken, ConversationId, Lease
 from warmline.parties import Conversation, Credential, Participant
 from warmline.security.trust import trust_in
@@ -167,10 +175,16 @@ class Legacy:
     async def _pair(self, conversation_id: str, session_id: str, token: str) -> tuple[Credential, Participant]:
         """Return who speaks and its partner.
 
-        Raises UnauthorizedError, UnknownConversationError for another conversation's token, ForbiddenError for
+        Raises WrongSessionTokenError, UnknownConversationError for another conversation's token, ForbiddenError for
         the other session's, and InvalidInputError where there are no sessions.
         """
-        by = self._credentials.authenticate(token)
+        try:
+            by = self._credentials.authenticate(token)
+        except UnauthorizedError as error:
+            raise WrongSessionTokenError(
+                f"the argument `token`: {error}. It is the session's own, which create_conversation showed once, and no"
+                " other credential: look where it was noted, or let the line's owner begin another conversation"
+            ) from error
         found = await self._conversations.show(by, ConversationId(conversation_id))
         sessions = {each.legacy_session: each for each in found.participants}
         if session_id not in OTHER_SESSION or not sessions.keys() >= OTHER_SESSION.keys():

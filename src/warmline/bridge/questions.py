@@ -154,13 +154,14 @@ class Questions:
     async def questions(self, by: Credential, which: QuestionFilter, limit: int) -> Sequence[Question]:
         """List everybody's questions, newest first, at most limit and never more than settings.max_listed.
 
-        Wants the right to administer, as `count` does: who asked has the ticket.
+        Dead letters of any kind are listed so, too. Wants the right to administer, as `count` does: who asked has the
+        ticket.
         """
         rights.check(by, Right.ADMINISTER)
         return await self._store.questions(which, min(limit, self._settings.max_listed))
 
     async def count(self, by: Credential, which: QuestionFilter) -> int:
-        """Count everybody's questions."""
+        """Count what `questions` lists, without a limit."""
         rights.check(by, Right.ADMINISTER)
         return await self._store.count(which)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from warmline.errors import ForbiddenError, UnknownConversationError
 from warmline.model import MEMORY_MAILBOX_NAME, OWNER, ConversationId, Mailbox, Message
-from warmline.parties import Credential, Right
+from warmline.parties import AnsweredBy, Credential, Policy, Right
 
 
 def is_owner(by: Credential) -> bool:
@@ -64,6 +64,13 @@ def may_read(by: Credential, mailbox: Mailbox) -> bool:
         return True
     is_named = mailbox.name == by.name or mailbox.name in by.reads
     return Right.READ in by.rights and mailbox.conversation == by.conversation and is_named
+
+
+def answers(by: Credential, mailbox: Mailbox, policy: Policy) -> bool:
+    """Tell whether the credential is there to answer a mailbox's questions; who administers could, and is not."""
+    is_named = mailbox.name == by.name or mailbox.name in by.reads
+    may = has(by, Right.ANSWER) and has(by, Right.READ) and mailbox.conversation == by.conversation and is_named
+    return may and (by.is_person or policy.answered_by is not AnsweredBy.PERSON)
 
 
 def is_sender(by: Credential, message: Message) -> bool:

@@ -6,13 +6,17 @@ Each raises InvalidInputError with one line that says what was wrong and what to
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from warmline.errors import BodyTooLargeError, InvalidInputError
+from warmline.model import Claim
 from warmline.parties import is_reserved
 from warmline.security.redaction import find_secrets
 from warmline.settings import BridgeSettings
+
+_TOLD_CHARACTERS = 200
+"""Of a path, in an error."""
 
 
 def check_body(body: str, noun: str, settings: BridgeSettings) -> None:
@@ -30,6 +34,17 @@ def check_body(body: str, noun: str, settings: BridgeSettings) -> None:
             f"the {noun} has {size:,} bytes, more than {settings.max_body_bytes:,}:"
             " put the text into a file, add it with `warmline memory add`, and refer to it"
         )
+
+
+def check_claims(claims: Sequence[Claim]) -> None:
+    """Refuse lines that are named backwards: which end was meant is not ours to guess."""
+    for claim in claims:
+        first, last = claim.first_line, claim.last_line
+        if last < first:
+            path = ascii(claim.path[:_TOLD_CHARACTERS])
+            raise InvalidInputError(
+                f"lines {first}-{last} of {path} are named backwards: write the first line first, {last}-{first}"
+            )
 
 
 def check_key(key: str | None, settings: BridgeSettings) -> None:

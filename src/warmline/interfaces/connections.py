@@ -164,6 +164,10 @@ class Connection(HttpToolsProtocol):
         else:
             if self._phase is Phase.HEAD and self._received > self._limits.head_bytes:
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the request's head is too long")
+            if self.is_idle:  # answered before all of the body had come: uvicorn's timer began then, and was taken off
+                self.timeout_keep_alive_task = self.loop.call_later(
+                    self.timeout_keep_alive, self.timeout_keep_alive_handler
+                )
 
     @property
     def _is_discarding(self) -> bool:

@@ -169,9 +169,11 @@ class LineDesk:
     def _deadline(self, seconds: float | None) -> datetime | None:
         if seconds is None:
             return None
-        longest = self._limits.max_deadline.total_seconds()
-        if not 0 < seconds <= longest:
-            raise InvalidInputError(f"`deadline` is above 0 and at most {longest:,.0f} seconds")
+        longest = self._limits.max_deadline
+        if not 0 < seconds <= longest.total_seconds():
+            raise InvalidInputError(
+                f"`deadline` is above 0 and at most {longest.total_seconds():,.0f} seconds ({longest.days} days)"
+            )
         return self._clock.now() + timedelta(seconds=seconds)
 
     def _key(self, name: Id | None) -> str | None:

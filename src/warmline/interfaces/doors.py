@@ -46,6 +46,11 @@ TOKEN = re.compile(rb"wl_[0-9A-Za-z_-]{43}")
 OWNERS_TOKEN = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 """A digest looks the same: it is a token when it opens the doors."""
 
+HOW_TO_SPEAK = (
+    "show a credential of your own as a bearer token: at the line's shell `warmline credential new NAME` makes one, and"
+    " `warmline connect` one for an agent's client"
+)
+
 TOKEN_IN_URL = "a token in a URL is kept in logs: revoke it, and show one as a bearer token"  # noqa: S105  # a text
 
 
@@ -123,7 +128,7 @@ class Doors:
         if shown:
             return _bearer(shown[0]), receive
         if scope["path"] not in TOKEN_IN_BODY:
-            raise UnauthorizedError("show a credential as a bearer token: the owner's is in owner.token in the home")
+            raise UnauthorizedError(HOW_TO_SPEAK)
         return await self._shown_in_body(receive)
 
     async def _shown_in_body(self, receive: Receive) -> tuple[str, Receive]:
@@ -226,7 +231,7 @@ def _names(query: bytes) -> set[str]:
 def _bearer(header: bytes) -> str:
     scheme, _, token = header.partition(b" ")
     if scheme.lower() != b"bearer" or not token.strip():
-        raise UnauthorizedError("show a credential as a bearer token: the owner's is in owner.token in the home")
+        raise UnauthorizedError(HOW_TO_SPEAK)
     return token.strip().decode("latin-1")
 
 

@@ -34,14 +34,15 @@ from warmline.interfaces.rest_credentials import credentials
 from warmline.interfaces.rest_legacy import legacy
 from warmline.interfaces.rest_listeners import listeners
 from warmline.interfaces.rest_memory import memory
-from warmline.interfaces.rest_messages import messages
+from warmline.interfaces.rest_messages import dead_letters, messages
 from warmline.interfaces.rest_questions import questions
 from warmline.interfaces.rest_shared import AnyLine, By, problems
 from warmline.interfaces.rest_store import store
 from warmline.interfaces.views.agents import agent_view
 from warmline.interfaces.views.daemon import HealthView, StatusView, stop_view
 from warmline.interfaces.views.listeners import listener_view
-from warmline.interfaces.views.problems import ProblemView, shown_name
+from warmline.interfaces.views.mistakes import mistakes
+from warmline.interfaces.views.problems import ProblemView
 from warmline.operations.resident import resident_bytes
 
 STOPS_SHOWN = timedelta(hours=24)
@@ -98,6 +99,7 @@ ROUTERS = (
     questions,
     conversations,
     messages,
+    dead_letters,
     receiving,
     mailboxes,
     batches,
@@ -147,8 +149,7 @@ async def _on_error(request: Request, error: Exception) -> Response:
 async def _on_invalid(request: Request, error: Exception) -> Response:
     """Say where the request is not of the operation's form, without echoing what was sent."""
     assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for nothing else
-    places = "; ".join(f"{'.'.join(map(shown_name, each['loc']))}: {each['msg']}" for each in error.errors()[:5])
-    return _problem(request, 422, "Unprocessable Content", places)
+    return _problem(request, 422, "Unprocessable Content", mistakes(error.errors()))
 
 
 async def _on_http(request: Request, error: Exception) -> Response:

@@ -39,6 +39,7 @@ from warmline.interfaces.views.memory import (
     report_view,
     root_view,
 )
+from warmline.interfaces.views.mistakes import WITHOUT_NUL
 from warmline.memory.report import IndexReport, OnProgress
 from warmline.security.redaction import redact_aside
 
@@ -46,7 +47,6 @@ memory = APIRouter(prefix="/v1/memory", tags=["memory"])
 
 STEPS = described("IndexingView")
 
-WITHOUT_NUL = r"^[^\x00]*$"
 MAX_QUERY_CHARACTERS = 4096
 MAX_PATHS = 1000
 

@@ -1,7 +1,8 @@
-"""REST for messages: send to one or to all, look, receipts, erase."""
+"""REST for messages: send to one or to all, look, receipts, erase; the dead letters."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Response
@@ -18,17 +19,31 @@ from warmline.interfaces.rest_shared import (
     Form,
     InConversation,
     Key,
+    ListLimit,
     MessageIdInBody,
     MessageIdInPath,
     Metadata,
     Name,
     Responses,
+    Since,
     problems,
 )
-from warmline.interfaces.views.messages import PostView, ReceiptsView, SentView, post_view, receipts_view, sent_view
-from warmline.model import ConversationId, Kind
+from warmline.interfaces.views.messages import (
+    DeadLettersView,
+    PostView,
+    ReceiptsView,
+    SentView,
+    dead_letter_view,
+    post_view,
+    receipts_view,
+    sent_view,
+)
+from warmline.interfaces.views.questions import CountView
+from warmline.model import ConversationId, Kind, State
+from warmline.protocols import QuestionFilter
 
 messages = APIRouter(prefix="/v1/messages", tags=["messages"])
+dead_letters = APIRouter(prefix="/v1/dead", tags=["messages"])
 
 KNOWN: Responses = {200: {"model": SentView, "description": "the key was known: the same message as it stands"}}
 
@@ -109,3 +124,20 @@ async def get_receipts(message_id: MessageIdInPath, by: By, bridge: AnyBridge) -
 async def erase_message(message_id: MessageIdInPath, by: By, bridge: AnyBridge, places: AnyPlaces) -> PostView:
     """Empty a message for good; what is left says that something stood here. A second time it says the same."""
     return post_view(await bridge.messages.erase(by, message_id), places)
+
+
+@dead_letters.get("", responses=problems(403))
+async def list_dead_letters(by: By, bridge: AnyBridge, since: Since = None, limit: ListLimit = 50) -> DeadLettersView:
+    """List everybody's dead letters, newest first: what was given up at a recipient, with the reason."""
+    found = await bridge.questions.questions(by, _dead(since), limit)
+    return DeadLettersView(dead=[dead_letter_view(each) for each in found])
+
+
+@dead_letters.get("/count", responses=problems(403))
+async def count_dead_letters(by: By, bridge: AnyBridge, since: Since = None) -> CountView:
+    """Count everybody's dead letters."""
+    return CountView(count=await bridge.questions.count(by, _dead(since)))
+
+
+def _dead(since: datetime | None) -> QuestionFilter:
+    return QuestionFilter(states=frozenset({State.DEAD}), since=since, any_kind=True)

@@ -15,7 +15,6 @@ from starlette.exceptions import HTTPException
 from warmline.bridge.bridge import Bridge
 from warmline.interfaces.events import KEEP_ALIVE_SECONDS, Changes, Event, event_stream, events_of
 from warmline.interfaces.rest_shared import (
-    LIMITS,
     WRITES,
     AnyBridge,
     AnyPlaces,
@@ -28,11 +27,12 @@ from warmline.interfaces.rest_shared import (
     InConversation,
     Key,
     LastEventId,
+    ListLimit,
     Name,
     QuestionIdInPath,
     Responses,
+    Since,
     Wait,
-    When,
     problems,
     while_connected,
 )
@@ -87,7 +87,7 @@ async def _which(
     state: Annotated[
         list[State] | None, Query(max_length=100, description="any of these states; all if absent")
     ] = None,
-    since: Annotated[When | None, Query(description="accepted at or after this time")] = None,
+    since: Since = None,
 ) -> QuestionFilter:
     return QuestionFilter(states=frozenset(state or ()), since=since)
 
@@ -120,7 +120,7 @@ async def list_questions(
     bridge: AnyBridge,
     places: AnyPlaces,
     which: Which,
-    limit: Annotated[int, Query(ge=1, le=LIMITS.max_listed)] = 50,
+    limit: ListLimit = 50,
 ) -> QuestionsView:
     """List everybody's questions, newest first."""
     found = await bridge.questions.questions(by, which, limit)

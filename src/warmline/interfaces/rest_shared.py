@@ -211,6 +211,8 @@ Name = Annotated[str, Field(min_length=1, max_length=LIMITS.max_name_characters,
 InConversation = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARACTERS)]
 Body = Annotated[str, Field(description="at most 1 MiB of UTF-8", json_schema_extra=TEXT)]
 Metadata = Annotated[dict[str, Any], Field(description="a JSON object of at most 16 KiB, 32 levels deep")]
+Since = Annotated[When | None, Query(description="accepted at or after this time")]
+ListLimit = Annotated[int, Query(ge=1, le=LIMITS.max_listed)]
 Deadline = Annotated[When | None, Field(description="at most 30 days away; the line's own if absent")]
 
 

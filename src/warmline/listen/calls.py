@@ -7,7 +7,7 @@ from collections.abc import Callable
 from os import urandom
 
 from warmline.errors import DisconnectedError, InvalidInputError, PendingError, WarmlineError
-from warmline.listen.fields import MAX_SECONDS
+from warmline.listen.fields import are_seconds
 from warmline.listen.lifeline import LONGEST_NAP
 from warmline.listen.messages import (
     Cancelled,
@@ -58,8 +58,8 @@ def collect(ticket: str, heard: tuple[bool, bool], wait: float | None) -> Collec
 
 
 def _checked_seconds(seconds: float | None) -> float | None:
-    if seconds is not None and not 0 <= seconds <= MAX_SECONDS:
-        raise InvalidInputError(f"wait and deadline are in seconds, from 0 to {MAX_SECONDS}")
+    if seconds is not None and not are_seconds(seconds):
+        raise InvalidInputError("wait and deadline are numbers of seconds, 0 or more")
     return seconds
 
 

@@ -35,6 +35,9 @@ class Member(Protocol):
     def is_overdue(self, now: float) -> bool:
         """Tell whether the patience with it is used up. To be asked again and again."""
 
+    def lose_patience(self) -> None:
+        """End it, now that it is overdue: say why if it would hear."""
+
     def abort(self) -> None:
         """End it at once."""
 
@@ -106,7 +109,7 @@ class Crowd:
         now = asyncio.get_running_loop().time()
         for member in list(self._members):
             if member.is_overdue(now):
-                member.abort()
+                member.lose_patience()
         if self._members:
             self._watch_later()
 

@@ -7,6 +7,7 @@ or empty, where that may be.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -14,9 +15,6 @@ from warmline.listen.messages import Id
 
 MAX_ID_CHARACTERS = 200
 """Of an id that is text; it is repeated in every reply. One that is a number has at most 64 bits."""
-
-MAX_SECONDS = 366 * 24 * 3600
-"""Of a wait or a deadline: a year."""
 
 NO_OBJECT = 'a line is one JSON object, such as {"type": "query", "question": "..."}'
 
@@ -101,13 +99,18 @@ def needed_in(said: Said, name: str) -> str:
 
 
 def seconds_in(said: Said, name: str) -> float | None:
-    """Return a number of seconds, from 0 to MAX_SECONDS."""
+    """Return a number of seconds, 0 or more. How many are too many is for who takes them to say."""
     seconds = said.get(name)
     if seconds is None:
         return None
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= MAX_SECONDS:
-        raise WrongLineError(f"`{name}` must be a number of seconds from 0 to {MAX_SECONDS}")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not are_seconds(seconds):
+        raise WrongLineError(f"`{name}` must be a number of seconds, 0 or more")
     return float(seconds)
+
+
+def are_seconds(number: float) -> bool:
+    """Tell whether a line can hold so many: neither below 0 nor NaN, and not endless, which JSON cannot say."""
+    return 0 <= number <= sys.float_info.max
 
 
 def flag_in(said: Said, name: str) -> bool:

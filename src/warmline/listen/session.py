@@ -25,6 +25,7 @@ from warmline.listen.speaker import Admitted, Speaker
 logger = logging.getLogger(__name__)
 
 TOO_LONG = Problem("body_too_large", "the line is too long: a question this long is a file, and belongs in the memory")
+TOO_SLOW = Problem("invalid_input", "the line comes too slowly: connect anew, and write it at once")
 NO_ROOM = Problem("too_many_requests", "too many connections are open: try again in a moment", retry_after=1.0)
 TOO_MANY = Problem("too_many_requests", "too many requests are in flight: try again in a moment", retry_after=1.0)
 
@@ -150,6 +151,13 @@ class Session(asyncio.Protocol):
             return False
         is_awaited = self._is_ending or not self._has_begun
         return waited > (limits.first_line_patience if is_awaited else limits.idle_patience).total_seconds()
+
+    def lose_patience(self) -> None:
+        """End the connection of a peer that is overdue; who is in the middle of a line hears why."""
+        if self._reader.held:
+            self.end(TOO_SLOW)
+        else:
+            self.abort()
 
     def abort(self) -> None:
         """End the connection at once, whatever was still to be sent."""

@@ -53,6 +53,17 @@ class UnixPlace:
         self.socket.close()
 
 
+def clear_left_behind(folder: Path, names: str) -> None:
+    """Take away the sockets of dead listeners in a folder where nobody but ours listen; names is a pattern.
+
+    Raises OSError: EAGAIN when another binds there and is not done.
+    """
+    with _alone_in(folder):
+        for path in folder.glob(names):
+            if _is_left_behind(path):
+                path.unlink()
+
+
 def is_ours(connection: socket.socket) -> bool:
     """Tell whether a program of our own user is at the other end, as the kernel noted it when the two met.
 

@@ -98,7 +98,7 @@ def read_head(path: Path) -> ExportedHead:
 
 
 def _number(found: object) -> int:
-    if not isinstance(found, int) or not FIRST_NUMBER <= found <= LAST_NUMBER:
+    if isinstance(found, bool) or not isinstance(found, int) or not FIRST_NUMBER <= found <= LAST_NUMBER:
         raise ValueError(found)
     return found
 

@@ -7,6 +7,7 @@ that answers at once: ask -> lease -> settle -> the asker has it.
 from __future__ import annotations
 
 import asyncio
+import secrets
 import statistics
 import tempfile
 import time
@@ -24,6 +25,7 @@ from warmline.operations.bench_apart import ApartFigure
 from warmline.operations.bench_parts import BenchLine, Security, open_bench_line
 from warmline.operations.floor import Floor, FloorMeter
 from warmline.operations.syncs import CountingVfs
+from warmline.security.seals import KEY_BYTES
 
 PATIENCE = timedelta(seconds=60)
 QUESTION = "Which port does the exporter listen on? " * 5
@@ -188,11 +190,12 @@ async def _ask_in_turn(line: BenchLine, count: int) -> list[float]:
 
 async def _lease(path: Path, settled: int) -> LeaseFigure:
     """Time a lease beside this many settled questions, which are copied from one that the line settled."""
-    async with open_bench_line(path, Security.ON, workers=1) as line:
+    key = secrets.token_bytes(KEY_BYTES)
+    async with open_bench_line(path, Security.ON, workers=1, seal_key=key) as line:
         await _ask_in_turn(line, 1)
     _multiply(path, settled)
     times = []
-    async with open_bench_line(path, Security.ON, workers=0) as line:
+    async with open_bench_line(path, Security.ON, workers=0, seal_key=key) as line:
         for _ in range(LEASES):
             await line.bridge.questions.ask(THE_OWNER, QUESTION)
             started = time.perf_counter()

@@ -124,16 +124,22 @@ async def _as_it_is(text: str) -> Redacted:
 
 @asynccontextmanager
 async def open_bench_line(
-    path: Path, security: Security, *, workers: int, disk: CountingVfs | None = None, owner_token: str | None = None
+    path: Path,
+    security: Security,
+    *,
+    workers: int,
+    disk: CountingVfs | None = None,
+    owner_token: str | None = None,
+    seal_key: bytes | None = None,
 ) -> AsyncIterator[BenchLine]:
     """Open a line on a store at `path`; so many workers answer at once, or with 0 nobody does.
 
-    A disk counts its syncs.
+    A disk counts its syncs. A store that is opened again wants the seal_key, of KEY_BYTES, that it was made under.
     """
     clock, instant = SystemClock(), _Instant()
     is_on = security is Security.ON
     kind, ledger, redact = (Seals, Ledger, redact_aside) if is_on else (_NoSeals, _NoLedger, _as_it_is)
-    seals = kind({1: secrets.token_bytes(KEY_BYTES)})
+    seals = kind({1: seal_key or secrets.token_bytes(KEY_BYTES)})
     counting = partial(SqliteStore, vfs=COUNTING, log=disk.log) if disk else SqliteStore
     store = counting(path, StoreSettings(), clock, seals, ledger=ledger)
     directory = SqliteDirectory(store.database)

@@ -16,6 +16,7 @@ import apsw
 from warmline.durable import sync
 from warmline.errors import WrongKeyError
 from warmline.security.encryption import derive
+from warmline.security.long_paths import vfs_for
 
 CIPHER = "chacha20"
 
@@ -44,7 +45,7 @@ def open_database(
     is_encrypted = check_encryption(path, key)
     name = f"file:{quote(str(path))}?immutable=1" if immutable else str(path)
     flags |= apsw.SQLITE_OPEN_URI if immutable else 0
-    connection = apsw.Connection(name, flags=flags, vfs=vfs, statementcachesize=statements)
+    connection = apsw.Connection(name, flags=flags, vfs=vfs or vfs_for(path), statementcachesize=statements)
     if key is None:
         return connection
     try:
@@ -99,7 +100,7 @@ def copy_database(
         return False
 
     named = f"cipher={CIPHER}&key={_raw(new)}" if new is not None else "key="
-    with closing(open_database(source, old, flags=flags)) as connection:
+    with closing(open_database(source, old, flags=flags, vfs=vfs_for(source, target))) as connection:
         connection.set_progress_handler(look, _STEPS_PER_LOOK)
         connection.execute("vacuum into ?", (f"file:{quote(str(target))}?{named}",))
     target.chmod(0o600)

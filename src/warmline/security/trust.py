@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from warmline.model import IMPORTED, OWNER, Answer, Message
+from warmline.model import IMPORTED, OWNER, WITHHELD, Answer, Message, Outcome
 from warmline.security.fence import Trust
 
 BY_AN_ANSWERER = "answer"
@@ -26,8 +26,14 @@ def trust_in(message: Message) -> Trust:
 def trust_in_answer(answer: Answer) -> Trust:
     """Tell how far to trust an answer.
 
-    The daemon's answerers say what the memory holds, which anybody may have written.
+    The daemon's answerers say what the memory holds, which anybody may have written. Who is named as the author of an
+    answer that is withheld may have been written by anybody, too.
     """
-    if BY_AN_ANSWERER in answer.timings_ms:
+    if BY_AN_ANSWERER in answer.timings_ms or is_withheld(answer):
         return Trust.UNKNOWN
     return Trust.OWNER if answer.author == OWNER else Trust.CREDENTIAL
+
+
+def is_withheld(answer: Answer) -> bool:
+    """Tell whether this stands for an answer that something else changed. Others may say its text, but fail nothing."""
+    return answer.outcome is Outcome.FAILED and answer.text == WITHHELD

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from warmline.model import Message
 from warmline.stores.rows import Row, message_values, seal_of
-from warmline.stores.transaction import Transaction
+from warmline.stores.transaction import Tally, Transaction
+
+_POSITION = Tally("position", "position_take", "mailbox_id", ("last_position",))
 
 
 class Sent(NamedTuple):
@@ -53,8 +55,9 @@ def write_message(tx: Transaction, values: Mapping[str, Any]) -> None:
 
 def next_position(tx: Transaction, mailbox_number: int) -> int:
     """Take the next position of a mailbox."""
-    tx.run("add_position", {"mailbox_id": mailbox_number})
-    return int(certain(tx.one("add_position_now", {"mailbox_id": mailbox_number}))[0])
+    (last,) = certain(tx.tallied(_POSITION, mailbox_number))
+    tx.tally(_POSITION, mailbox_number, (last + 1,))
+    return int(last) + 1
 
 
 def certain(row: Row | None) -> Row:

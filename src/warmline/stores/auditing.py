@@ -18,6 +18,7 @@ from warmline.security.seals import Seals
 from warmline.stores.archive_files import ArchiveFiles
 from warmline.stores.audit_rows import audit_row
 from warmline.stores.chain import Chain, Fault, Head, diagnosed
+from warmline.stores.doubt import CREDENTIALS, REVOKED_ALL
 from warmline.stores.ledger import MESSAGES, Written, is_sealed, read, sum_of, weighed, weighed_tables
 from warmline.stores.queries import binding_of, load_migrations, load_queries
 from warmline.stores.rows import Row
@@ -132,8 +133,10 @@ class Auditing:
         for row in self._archived(faults):
             archived += 1
             chain.take(row)
+            faults += _doubted(row)
         for row in self._all_rows(faults=faults):
             chain.take(row)
+            faults += _doubted(row)
             if chain.rows % PROGRESS_ROWS == 0:
                 on_progress(chain.rows - archived, total)
         heads = [] if ledger is None else [Head(ledger.number, ledger.hash)]
@@ -235,6 +238,12 @@ class Auditing:
     def _all(self, name: str, **values: object) -> list[Row]:
         sql, bound = _STATEMENTS[name]
         return self._connection.execute(sql, bound(values)).fetchall()
+
+
+def _doubted(row: Row) -> list[Fault]:
+    """Tell what an opening of the store found: the table was taken as it was then, so its sum shows it no more."""
+    number, _, verb, *_ = row
+    return [Fault(CREDENTIALS, f"others wrote in it before row {number} of the audit")] if verb == REVOKED_ALL else []
 
 
 def _check_version(connection: apsw.Connection) -> None:

@@ -10,7 +10,6 @@ from warmline.errors import LeaseLostError, UnknownBatchError
 from warmline.model import (
     Acknowledged,
     BatchToken,
-    ConversationId,
     CredentialId,
     Kind,
     Mailbox,
@@ -35,17 +34,10 @@ class Reception:
     mailbox: Mailbox
     box: Box
     reader: CredentialId
-    conversation: ConversationId
     name: str
     limit: int
     duration: int
     key: str | None
-
-
-def arrive(tx: Transaction, wanted: Reception) -> BatchRow | None:
-    """Note that the reader lives; return what it holds under the same key."""
-    tx.run("receive_seen", {"conversation": wanted.conversation, "name": wanted.name, "now_at": tx.now})
-    return _again(tx, wanted)
 
 
 def receive(tx: Transaction, wanted: Reception) -> BatchRow | None:
@@ -57,7 +49,7 @@ def receive(tx: Transaction, wanted: Reception) -> BatchRow | None:
         rows = due(tx, wanted.box, wanted.limit)
         if not rows:
             return None
-        if (same := _again(tx, wanted)) is not None:
+        if (same := again(tx, wanted)) is not None:
             return same
         handed = [hand_over(tx, wanted.box, row, grant) for row in rows]
         leases = [lease for lease in handed if lease is not None]
@@ -130,7 +122,8 @@ def readers(tx: Transaction) -> set[CredentialId]:
     return {CredentialId(reader) for (reader,) in tx.all("readers", {})}
 
 
-def _again(tx: Transaction, wanted: Reception) -> BatchRow | None:
+def again(tx: Transaction, wanted: Reception) -> BatchRow | None:
+    """Return what the reader holds under the same key."""
     if wanted.key is None:
         return None
     row = tx.one("receive_again", {"reader": wanted.reader, "key": wanted.key})

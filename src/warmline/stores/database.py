@@ -112,7 +112,7 @@ class Database:
         await asyncio.to_thread(self._reader.shutdown)
         self._reading.close()
         self._connection.close()
-        error = StoreClosedError("the store was closed")
+        error = _closed()
         for part in self._parts:
             part.fail(error)
 
@@ -169,7 +169,8 @@ class Database:
 
     def box(self, mailbox: Mailbox) -> Box:
         """Return what is known of a mailbox. Raises UnknownMailboxError, or StoreClosedError."""
-        self.check_open()
+        if self._writer is None:
+            raise _closed()
         try:
             return self._boxes[mailbox]
         except KeyError:
@@ -179,7 +180,7 @@ class Database:
 
     def _open_writer(self) -> Writer:
         if self._writer is None:
-            raise StoreClosedError("the store is closed")
+            raise _closed()
         return self._writer
 
     def _read_now(self, verb: Callable[[Transaction], Result]) -> Result:
@@ -200,3 +201,7 @@ class Database:
             known.become(box)
         for part in self._parts:
             part.committed(news)
+
+
+def _closed() -> StoreClosedError:
+    return StoreClosedError("the store is closed")

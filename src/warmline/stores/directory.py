@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from warmline.model import ConversationId, CredentialId, Mailbox, Post
 from warmline.parties import Conversation, Credential, MailboxState, Participant, Policy, Stop
@@ -14,12 +15,15 @@ from warmline.stores.database import Database
 from warmline.stores.listening import Listeners
 from warmline.stores.transaction import Box, News
 
+_SEEN_PERIOD = timedelta(minutes=1)
+"""How often it is written that a participant is seen: a question must not cost a statement for that."""
+
 
 class SqliteDirectory:
     """Keeps protocols.Directory's promises on a database, which whoever made it opens and closes.
 
     All credentials, and which mailboxes have which name, are kept in memory as the last commit left them:
-    the database has no other writer.
+    the database has no other writer. Who was seen when is kept there too, and written now and then.
     """
 
     def __init__(self, database: Database) -> None:
@@ -27,6 +31,8 @@ class SqliteDirectory:
         self._listeners = Listeners()
         self._credentials: dict[bytes, Credential] = {}
         self._open_by_name: defaultdict[str, dict[Mailbox, None]] = defaultdict(dict)
+        self._seen: dict[tuple[ConversationId, str], datetime] = {}
+        self._seen_due: dict[tuple[ConversationId, str], datetime] = {}
         database.join(self)
 
     async def new_conversation(
@@ -41,15 +47,15 @@ class SqliteDirectory:
 
     async def conversations(self, limit: int) -> Sequence[Conversation]:
         """List conversations."""
-        return await self._database.read(lambda tx: verbs.conversations(tx, limit))
+        return [self._as_seen(each) for each in await self._database.read(lambda tx: verbs.conversations(tx, limit))]
 
     async def conversation(self, conversation: ConversationId) -> Conversation:
         """Return one."""
-        return await self._database.read(lambda tx: verbs.conversation(tx, conversation))
+        return self._as_seen(await self._database.read(lambda tx: verbs.conversation(tx, conversation)))
 
     async def close_conversation(self, conversation: ConversationId, at: datetime, *, by: CredentialId) -> Conversation:
         """Take nothing new in it from now on."""
-        return await self._database.write(lambda tx: verbs.close_conversation(tx, conversation, at, by))
+        return self._as_seen(await self._database.write(lambda tx: verbs.close_conversation(tx, conversation, at, by)))
 
     async def said(self, conversation: ConversationId, after: int, limit: int) -> Sequence[Post]:
         """List messages of a conversation."""
@@ -73,6 +79,17 @@ class SqliteDirectory:
         return await self._database.write(
             lambda tx: verbs.report(tx, Mailbox(conversation, name), at, status, by), synced=False
         )
+
+    def note_seen(self, conversation: ConversationId, name: str, at: datetime) -> None:
+        """Note that a participant has just spoken."""
+        participant = conversation, name
+        self._seen[participant] = at
+        due = self._seen_due.get(participant)
+        if (due is not None and at < due) or not self._database.is_open:
+            return
+        self._seen_due[participant] = at + _SEEN_PERIOD
+        job = self._database.submit(lambda tx: verbs.seen(tx, Mailbox(*participant), at), synced=False)
+        job.done.add_done_callback(lambda done: done.exception())  # where it fails, the next one may not
 
     async def mailboxes(self, conversation: ConversationId | None = None) -> Sequence[MailboxState]:
         """List mailboxes."""
@@ -142,6 +159,17 @@ class SqliteDirectory:
     def fail(self, _: Exception) -> None:
         """Let all who listen look, and find the database closed."""
         self._listeners.all_changed()
+
+    def _as_seen(self, conversation: Conversation) -> Conversation:
+        """Return a conversation whose participants were seen when they spoke last, written or not."""
+        participants = (self._last_seen(each) for each in conversation.participants)
+        return replace(conversation, participants=tuple(participants))
+
+    def _last_seen(self, participant: Participant) -> Participant:
+        seen = self._seen.get((participant.conversation, participant.name))
+        if seen is None or (participant.seen_at is not None and participant.seen_at >= seen):
+            return participant
+        return replace(participant, seen_at=seen)
 
     def _note(self, boxes: Mapping[Mailbox, Box]) -> None:
         for mailbox, box in boxes.items():

@@ -60,6 +60,9 @@ update participant
 set seen_at = :at, status = coalesce(:status, status), status_at = iif(:status is null, status_at, :at)
 where conversation = :conversation and name = :name
 
+-- name: seen
+update participant set seen_at = :at where conversation = :conversation and name = :name
+
 -- name: mailbox_states
 select b.conversation, b.name, b.ordered, b.answered_by,
     (select count(*) from delivery d where d.mailbox_id = b.id and d.state = 'ready' and d.ready_at is null)

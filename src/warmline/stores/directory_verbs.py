@@ -123,6 +123,11 @@ def report(tx: Transaction, of: Mailbox, at: datetime, status: str | None, by: C
     return _participant(tx, of.conversation, of.name)
 
 
+def seen(tx: Transaction, of: Mailbox, at: datetime) -> None:
+    """Write when the participant with this mailbox, if there is one, was seen last."""
+    tx.run("seen", {"conversation": of.conversation, "name": of.name, "at": micros(at)})
+
+
 def mailboxes(tx: Transaction, conversation: ConversationId | None) -> Sequence[MailboxState]:
     """List mailboxes, of one conversation or of all."""
     if conversation is None:

@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 
 CREDENTIALS = "credential"
 
+REVOKED_ALL = "revoke_all"
+"""What the audit calls it; `audit verify` goes on to tell of it, since the table is weighed anew."""
+
 _STATEMENTS = load_queries("doubt.sql")
 
 
@@ -51,6 +54,6 @@ def doubt_credentials(connection: apsw.Connection, ledger: Ledger, now: int) -> 
     with connection:
         connection.execute(_STATEMENTS["doubt_revoke"], {"now_at": now})
         ledger.count_anew(connection, CREDENTIALS)
-        ledger.note(now, AuditEntry("revoke_all", THE_LINE, detail={"reason": "others wrote in the table"}))
+        ledger.note(now, AuditEntry(REVOKED_ALL, THE_LINE, detail={"reason": "others wrote in the table"}))
         ledger.write()
     logger.error("credentials are not as the line left them: all are revoked; see `warmline audit verify`")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from warmline.directory import ImportedAudit, ImportedMessage
 from warmline.model import CredentialId, State
 from warmline.parties import Conversation, Credential
-from warmline.stores.accepting import write_message
+from warmline.stores.accepting import next_position, write_message
 from warmline.stores.database import Database
 from warmline.stores.directory_rows import credential_of, credential_values, participant_values
 from warmline.stores.ledger import AuditEntry
@@ -80,15 +80,12 @@ def _take_message(tx: Transaction, imported: ImportedMessage, box: int) -> bool:
     if tx.one("take_once", origin) is None:
         return False
     write_message(tx, message_values(message))
-    tx.run("add_position", {"mailbox_id": box})
-    position = tx.one("add_position_now", {"mailbox_id": box})
-    assert position is not None  # noqa: S101  # the mailbox exists
     tx.run(
         "take_delivery",
         {
             "message_id": message.id,
             "mailbox_id": box,
-            "position": position[0],
+            "position": next_position(tx, box),
             "state": State.SETTLED if imported.is_read else State.READY,
             "deliveries": int(imported.is_read),
             "ended_at": micros(message.sent_at) if imported.is_read else None,

@@ -65,7 +65,7 @@ class Written(NamedTuple):
 
     number: int
     hash: bytes
-    sums: dict[str, bytes]
+    sums: dict[str, int]
 
 
 Changes = dict[tuple[str, Row], Row | None]
@@ -77,7 +77,7 @@ class Mark(NamedTuple):
 
     number: int
     hash: bytes
-    sums: dict[str, bytes]
+    sums: dict[str, int]
     noted: list[Row]
     changes: Changes
     gone: list[tuple[str, Row]]
@@ -92,17 +92,18 @@ class Ledger:
 
     def __init__(self, connection: apsw.Connection, seals: Seals) -> None:
         self.seals = seals
+        self._connection = connection
         self._cursor = connection.cursor()
         self._is_whole = is_sealed(connection, seals)
         self._number, self._hash, sums = read(connection) if self._is_whole else Written(0, FIRST_HASH, {})
-        self._sums = dict.fromkeys(weighed_tables(connection), sum_of(0)) | sums
+        self._sums = dict.fromkeys(weighed_tables(connection), 0) | sums
         last = _one(connection, "ledger_audit_last")
         if last is not None and last[0] > self._number:  # no number is given twice, whoever wrote that row
             self._number = last[0]
         self._noted: list[Row] = []
         self._changes: Changes = {}
         self._gone: list[tuple[str, Row]] = []
-        connection.preupdate_hook(self._changed, id=self)
+        self._watch(self._changed)
 
     @property
     def number(self) -> int:
@@ -134,10 +135,14 @@ class Ledger:
         if not (self._noted or self._changes or self._gone):
             return
         self._weigh()
-        self._cursor.executemany(_AUDITED, self._noted)
-        self._noted.clear()
         row = _row(Written(self._number, self._hash, self._sums), self.seals if self._is_whole else None)
-        self._cursor.execute(_WRITTEN, row)
+        self._watch(None)  # to be told of its own rows costs as much as to write them
+        try:
+            self._cursor.executemany(_AUDITED, self._noted)
+            self._cursor.execute(_WRITTEN, row)
+        finally:
+            self._watch(self._changed)
+        self._noted.clear()
 
     def holds(self, connection: apsw.Connection, table: str) -> bool:
         """Tell whether a table's rows are those that the line wrote, as far as is known: the ledger is whole."""
@@ -147,6 +152,10 @@ class Ledger:
         """Take a table as it is now; what changed in it in this transaction is in that."""
         self._weigh()
         self._sums[table] = _sum(connection, self.seals, table)
+
+    def _watch(self, hook: apsw.PreupdateHook | None) -> None:
+        """Have SQLite tell of every row that changes."""
+        self._connection.preupdate_hook(hook, id=self)
 
     def _changed(self, change: apsw.PreUpdate) -> None:
         """Note a row that SQLite changes, under what it is now: that is how it is found when it changes again."""
@@ -166,9 +175,9 @@ class Ledger:
         weigh, sums = self.seals.weigh, self._sums
         for (table, new), before in self._changes.items():
             change = weigh(table, new) if before is None else weigh(table, new) - weigh(table, before)
-            sums[table] = sum_of(int.from_bytes(sums[table], "big") + change)
+            sums[table] = (sums[table] + change) % _SUM_MODULUS
         for table, old in self._gone:
-            sums[table] = sum_of(int.from_bytes(sums[table], "big") - weigh(table, old))
+            sums[table] = (sums[table] - weigh(table, old)) % _SUM_MODULUS
         self._changes.clear()
         self._gone.clear()
 
@@ -201,8 +210,8 @@ def read(connection: apsw.Connection) -> Written:
     tables = weighed_tables(connection)
     if len(sums) != SUM_BYTES * len(tables):
         return Written(number, hashed, {})
-    at = range(0, len(sums), SUM_BYTES)
-    return Written(number, hashed, dict(zip(tables, (sums[start : start + SUM_BYTES] for start in at), strict=True)))
+    each = (int.from_bytes(sums[at : at + SUM_BYTES], "big") for at in range(0, len(sums), SUM_BYTES))
+    return Written(number, hashed, dict(zip(tables, each, strict=True)))
 
 
 def is_sealed(connection: apsw.Connection, seals: Seals) -> bool:
@@ -211,9 +220,9 @@ def is_sealed(connection: apsw.Connection, seals: Seals) -> bool:
     return row is not None and seals.verifies(LEDGER, form(row[:3]), row[3])
 
 
-def sum_of(total: int) -> bytes:
+def sum_of(total: int) -> int:
     """Return the sum that a table has whose rows weigh so much together."""
-    return (total % _SUM_MODULUS).to_bytes(SUM_BYTES, "big")
+    return total % _SUM_MODULUS
 
 
 def weighed_tables(connection: apsw.Connection) -> list[str]:
@@ -232,20 +241,24 @@ def weighed(seals: Seals, table: str, row: Row) -> Row:
     return _by_its_seal(row) if seals.verifies(MESSAGE, form((*sealed, erased_seal)), seal) else row
 
 
-def weigh_all(connection: apsw.Connection, seals: Seals) -> dict[str, bytes]:
+def weigh_all(connection: apsw.Connection, seals: Seals) -> dict[str, int]:
     """Return the sum of every table that is weighed, from its rows."""
     return {table: _sum(connection, seals, table) for table in weighed_tables(connection)}
 
 
 def _row(ledger: Written, seals: Seals | None) -> Row:
     """Return the ledger's row, sealed if it was whole."""
-    number, hashed, sums = ledger.number, ledger.hash, b"".join(ledger.sums.values())
+    number, hashed, sums = (
+        ledger.number,
+        ledger.hash,
+        b"".join([each.to_bytes(SUM_BYTES, "big") for each in ledger.sums.values()]),
+    )
     # Python writes so many bytes as hexadecimal in a tenth of the time that the form's encoder takes.
     seal = UNSEALED if seals is None else seals.seal(LEDGER, form((number, hashed.hex(), sums.hex())))
     return number, hashed, sums, seal
 
 
-def _sum(connection: apsw.Connection, seals: Seals, table: str) -> bytes:
+def _sum(connection: apsw.Connection, seals: Seals, table: str) -> int:
     rows: Iterator[Row] = connection.execute(f'select * from "{table}"')  # noqa: S608  # the schema's own names
     return sum_of(sum(seals.weigh(table, weighed(seals, table, row)) for row in rows))
 

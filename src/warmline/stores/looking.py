@@ -82,6 +82,7 @@ def _which(which: QuestionFilter, box: Box | None) -> dict[str, object]:
         "since_id": first_message_id(since) if since else "",
         "since_at": micros(since) if since else 0,
         "mailbox_id": None if box is None else box.number,
+        "any_kind": which.any_kind,
     }
 
 

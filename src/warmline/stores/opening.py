@@ -32,8 +32,9 @@ APPLICATION_ID = 0x57_41_52_4D
 PAGE_BYTES = 2048
 """A question changes a few bytes on a dozen pages: small ones are half as much to write and to sync."""
 
-STATEMENTS = 64
-"""How many prepared statements are kept: more than are in daily use. Few, as each is looked for one after the other."""
+STATEMENTS = 256
+"""How many prepared statements are kept: apsw lets go of what was not run among the last so many, and a batch of
+questions runs a few statements again and again. No more, as each is looked for one after the other."""
 
 SEALED_SINCE = 4
 """The version of the store from which on its messages have seals."""

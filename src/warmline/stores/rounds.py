@@ -90,8 +90,9 @@ class Rounds:
 
     def commit(self, unit: Unit) -> Done:
         """End a transaction; return each job with its result or error, and the news."""
-        if unit.trouble is None:
+        if unit.tx is not None and unit.trouble is None:
             with self._failing(unit):
+                unit.tx.write_tallies()
                 self._ledger.write()
                 self._has_logged = False
                 self._cursor.execute("commit")
@@ -155,14 +156,17 @@ class Rounds:
 
     def _plain(self, job: Job, tx: Transaction) -> Any:  # noqa: ANN401  # whatever the verb returns
         """Run one verb; return its result, or its error when it has written nothing. Raises _WrittenError."""
-        before = self._connection.total_changes(), self._ledger.number
+        before = self._written(tx)
         try:
             return job.verb(tx)
         except Exception as error:  # the edge of a verb: the caller gets it, neighbours go on
-            after = self._connection.total_changes(), self._ledger.number
-            if isinstance(error, apsw.Error) or after != before:
+            if isinstance(error, apsw.Error) or self._written(tx) != before:
                 raise _WrittenError from error
             return translated(error)
+
+    def _written(self, tx: Transaction) -> tuple[int, int, int]:
+        """Return what grows when a verb writes anything."""
+        return self._connection.total_changes(), self._ledger.number, tx.tallies
 
     def _guarded(self, job: Job, tx: Transaction) -> Any:  # noqa: ANN401  # whatever the verb returns
         """Run one verb in its savepoint; return its result, or its error once its traces are gone.
@@ -173,6 +177,7 @@ class Rounds:
         self._cursor.execute("savepoint verb")
         try:
             result = job.verb(tx)
+            tx.write_tallies()
         except Exception as error:  # the edge of a verb: the caller gets it, neighbours go on
             if isinstance(error, apsw.Error) and not self._connection.in_transaction:
                 raise
@@ -180,6 +185,7 @@ class Rounds:
         if isinstance(result, Exception):
             self._cursor.execute("rollback to verb")
             self._ledger.back_to(before)
+            tx.forget_tallies()
         self._cursor.execute("release verb")
         return result
 

@@ -16,9 +16,10 @@ from warmline.rates import DAY, HOUR, MINUTE, passes, wait
 from warmline.stores.ledger import AuditEntry
 from warmline.stores.notice_texts import stop_text
 from warmline.stores.notices import mailbox_of_sender, put_notice
-from warmline.stores.transaction import Transaction
+from warmline.stores.transaction import Tally, Transaction
 
 _SECOND = 1_000_000
+_RATE = Tally("rate", "rate_charge", "credential", ("minute_due_at", "hour_due_at", "day", "day_used"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def _inherited(tx: Transaction, message: Message, speech: Speech) -> Trace:
 def _charge(tx: Transaction, limits: Limits, speech: Speech, before: Trace) -> Refused | None:
     """Charge one message, or note the stop."""
     credential, now = speech.by.id, tx.now
-    minute, hour, day, used = tx.one("rate", {"credential": credential}) or (None, None, 0, 0)
+    minute, hour, day, used = tx.tallied(_RATE, credential) or (None, None, 0, 0)
     today = now // DAY
     used = used if day == today else 0
     if used >= limits.per_day:
@@ -95,8 +96,7 @@ def _charge(tx: Transaction, limits: Limits, speech: Speech, before: Trace) -> R
         waits = wait(minute, now, limits.per_minute, MINUTE), wait(hour, now, limits.per_hour, HOUR)
         seconds = max(waits) / _SECOND
         return Refused(RateLimitedError(f"too many messages: the next may be sent in {seconds:.1f} s", seconds))
-    after = {"minute_due_at": minute_after, "hour_due_at": hour_after, "day": today, "day_used": used + 1}
-    tx.run("rate_charge", {"credential": credential, **after})
+    tx.tally(_RATE, credential, (minute_after, hour_after, today, used + 1))
     return None
 
 

@@ -157,18 +157,18 @@ class SqliteStore:
     ) -> Batch:
         """Wait for due deliveries and lease them together."""
         box, length = self.database.box(mailbox), duration // _MICROSECOND
-        wanted = Reception(mailbox, box, by.id, by.conversation, by.name, limit, length, key)
+        wanted = Reception(mailbox, box, by.id, by.name, limit, length, key)
         # Both are on their way at once: a reader stands in the line from when it came, and has been served, if
         # there was something, when it has arrived.
         job = self.database.submit(
             lambda tx: batches.receive(tx, wanted), synced=False, parking=box, undo=batches.take_back
         )
-        arriving = self.database.submit(lambda tx: batches.arrive(tx, wanted), synced=False)
+        arriving = self.database.submit(lambda tx: batches.again(tx, wanted), synced=False)
         try:
             held = await arriving.done
             if held is None and key is not None and not job.done.done():
                 # What came at the same time under the same key, on a connection that broke, may have been served since.
-                held = await self.database.write(lambda tx: batches.arrive(tx, wanted), synced=False)
+                held = await self.database.write(lambda tx: batches.again(tx, wanted), synced=False)
             if held is None and not waits and not job.done.done():
                 held = BatchRow("", mailbox, (), is_new=False)
             if held is None:

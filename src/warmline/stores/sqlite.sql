@@ -25,11 +25,11 @@ from message where conversation = :conversation and sender = :sender and idempot
 -- name: add_sent_to
 select coalesce(sent_to, mailbox_id) from delivery where message_id = :message_id
 
--- name: add_position
-update mailbox set last_position = last_position + 1 where id = :mailbox_id
-
--- name: add_position_now
+-- name: position
 select last_position from mailbox where id = :mailbox_id
+
+-- name: position_take
+update mailbox set last_position = :last_position where id = :mailbox_id
 
 -- name: add_message
 insert into message
@@ -116,6 +116,10 @@ set state = 'dead', failures = failures + 1, last_error = :error, ended_at = :no
     lease_id = null, holder = null, lease_lapses_at = null, reader = null
 where message_id = :message_id and mailbox_id = :mailbox_id
 
+-- name: bury_broken
+update delivery set state = 'dead', last_error = :error, ended_at = :now_at
+where message_id = :message_id and mailbox_id = :mailbox_id
+
 -- name: cancel
 update delivery
 set state = 'cancelled', ended_at = :now_at, ready_at = null, lease_id = null, holder = null, lease_lapses_at = null, reader = null
@@ -178,14 +182,14 @@ select m.id, m.conversation, m.sender, m.kind, m.body, m.sent_at, m.trace, m.hop
     b.conversation, b.name, d.position, d.state, d.deliveries, d.failures, d.lapses, d.ready_at, d.holder,
     d.lease_lapses_at, d.last_error, d.ended_at, d.deadline_at, d.handed_at, d.handed_to
 from delivery d join message m on m.id = d.message_id join mailbox b on b.id = d.mailbox_id
-where m.kind = 'question' and d.message_id >= :since_id and m.sent_at >= :since_at
+where (:any_kind or m.kind = 'question') and d.message_id >= :since_id and m.sent_at >= :since_at
     and (:states is null or d.state in (select value from json_each(:states)))
     and (:mailbox_id is null or d.mailbox_id = :mailbox_id)
-order by d.message_id desc limit :limit
+order by d.message_id desc, d.mailbox_id desc limit :limit
 
 -- name: count
 select count(*) from delivery d join message m on m.id = d.message_id
-where m.kind = 'question' and d.message_id >= :since_id and m.sent_at >= :since_at
+where (:any_kind or m.kind = 'question') and d.message_id >= :since_id and m.sent_at >= :since_at
     and (:states is null or d.state in (select value from json_each(:states)))
     and (:mailbox_id is null or d.mailbox_id = :mailbox_id)
 
@@ -236,9 +240,6 @@ update stop set refusals = refusals + 1, last_at = :now_at where kind = :kind an
 -- name: stop
 insert into stop (kind, key, conversation, participant, first_at, last_at, refusals)
 values (:kind, :key, :conversation, :participant, :now_at, :now_at, 1)
-
--- name: receive_seen
-update participant set seen_at = :now_at where conversation = :conversation and name = :name
 
 -- name: receive_again
 select token from batch where reader = :reader and idempotency_key = :key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -16,6 +16,15 @@ from warmline.stores.rows import Row
 from warmline.stores.waits import ToQuestion
 
 _STATEMENTS = {name: (sql, binding_of(sql)) for name, sql in load_all_queries().items()}
+
+
+class Tally(NamedTuple):
+    """What verb after verb counts up in one row. read finds its columns by the key, write puts them there."""
+
+    read: str
+    write: str
+    key: str
+    columns: tuple[str, ...]
 
 
 @dataclass(slots=True, eq=False)
@@ -67,7 +76,7 @@ class Transaction:
     the same cursor.
     """
 
-    __slots__ = ("_boxes", "_cursor", "_ledger", "news", "now", "seals")
+    __slots__ = ("_boxes", "_cursor", "_ledger", "_tallied", "_unwritten", "news", "now", "seals", "tallies")
 
     def __init__(self, cursor: apsw.Cursor, now: int, ledger: Ledger) -> None:
         self._cursor = cursor
@@ -76,18 +85,50 @@ class Transaction:
         self.now = now
         self.news = News()
         self._boxes: dict[int, Box] = {}
+        self._tallied: dict[tuple[str, object], Row | None] = {}
+        self._unwritten: dict[tuple[str, object], Tally] = {}
+        self.tallies = 0
 
     def one(self, name: str, values: Mapping[str, Any]) -> Row | None:
         """Run a statement and return its only row, or None."""
-        return self._execute(name, values).fetchone()
+        sql, bound = _STATEMENTS[name]
+        return self._cursor.execute(sql, bound(values)).fetchone()
 
     def all(self, name: str, values: Mapping[str, Any]) -> list[Row]:
         """Run a statement to its end and return its rows."""
-        return self._execute(name, values).fetchall()
+        sql, bound = _STATEMENTS[name]
+        return self._cursor.execute(sql, bound(values)).fetchall()
 
     def run(self, name: str, values: Mapping[str, Any]) -> None:
         """Run a statement that returns nothing."""
-        self._execute(name, values)
+        sql, bound = _STATEMENTS[name]
+        self._cursor.execute(sql, bound(values))
+
+    def tallied(self, tally: Tally, key: object) -> Row | None:
+        """Return the columns of a tally as the verbs before this one left them."""
+        at = tally.read, key
+        if at not in self._tallied:
+            self._tallied[at] = self.one(tally.read, {tally.key: key})
+        return self._tallied[at]
+
+    def tally(self, tally: Tally, key: object, columns: Row) -> None:
+        """Change a tally; it is written once, however many verbs of this transaction change it."""
+        at = tally.read, key
+        self._tallied[at] = columns
+        self._unwritten[at] = tally
+        self.tallies += 1
+
+    def write_tallies(self) -> None:
+        """Write the tallies that were changed; call before the commit."""
+        for (name, key), tally in self._unwritten.items():
+            columns = self._tallied[name, key] or ()
+            self.run(tally.write, {tally.key: key, **dict(zip(tally.columns, columns, strict=True))})
+        self._unwritten.clear()
+
+    def forget_tallies(self) -> None:
+        """Know no tally any more: something was rolled back."""
+        self._tallied.clear()
+        self._unwritten.clear()
 
     @property
     def changes(self) -> int:
@@ -107,10 +148,6 @@ class Transaction:
     def as_left(self, box: Box) -> Box:
         """Return a mailbox as the verbs before this one left it, those of the same batch too."""
         return self._boxes.get(box.number, box)
-
-    def _execute(self, name: str, values: Mapping[str, Any]) -> apsw.Cursor:
-        sql, bound = _STATEMENTS[name]
-        return self._cursor.execute(sql, bound(values))
 
 
 def read_boxes(tx: Transaction, conversation: ConversationId | None = None) -> dict[Mailbox, Box]:

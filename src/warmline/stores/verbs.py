@@ -94,9 +94,8 @@ def _lease(tx: Transaction, box: Box, row: Row, grant: Grant) -> dict[str, Any]:
 
 
 def _bury_broken(tx: Transaction, box: Box, row: Row, message: Message | None) -> None:
-    """Set aside, as the line's own holder, what must not be handed over."""
-    values = _lease(tx, box, row, Grant(secrets.token_hex(8), THE_LINE, tx.now))
-    tx.run("bury", {**values, "error": _NOT_INTACT})
+    """Set aside what must not be handed over: leased and buried in one step, for nobody held it, and nobody failed."""
+    tx.run("bury_broken", {"message_id": row[0], "mailbox_id": box.number, "error": _NOT_INTACT, "now_at": tx.now})
     conversation = None if message is None else message.conversation
     tx.audit(AuditEntry("seal_broken", THE_LINE, conversation, row[0]))
     _ended(tx, [(row[0], box.number)])

@@ -101,17 +101,19 @@ async def test_a_stranger_whose_first_line_does_not_come_is_ended(place: Address
         silent, slow = await instance.connect(address), await instance.connect(address)
         slow.say(b'{"type": "ping", ')
         assert await silent.rest() == b""
-        assert await slow.rest() == b""
+        assert json.loads(await slow.rest())["code"] == "invalid_input"
         await assert_serves(instance, address)
 
 
-async def test_a_slow_writer_is_ended_once_it_is_slower_than_any_modem(place: Address) -> None:
+async def test_a_slow_writer_is_told_so_and_ended_once_it_is_slower_than_any_modem(place: Address) -> None:
     limits = ListenSettings(line_patience=SHORT, line_bytes_per_second=10_000, watch_period=TICK)
     async with instance_of(limits) as instance:
         wire = await instance.connect(instance.open(place))
         await wire.ask({"type": "ping"})
         wire.say(b'{"type": "ping", ')
-        assert await wire.rest() == b""
+        told = json.loads(await wire.rest())
+        assert (told["type"], told["code"]) == ("error", "invalid_input")
+        assert "too slowly" in told["error"]
 
 
 async def test_an_idle_connection_is_ended_and_one_that_waits_for_an_answer_is_not(place: Address) -> None:

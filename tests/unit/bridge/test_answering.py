@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge_cases import PATIENCE, Scene, token_of
+from leaks import GITHUB
 from warmline.bridge.credentials import THE_OWNER, Grant
 from warmline.errors import (
     BodyTooLargeError,
@@ -134,6 +135,27 @@ async def test_a_note_whose_lease_has_lapsed_gets_no_reply_under_it(scene: Scene
     assert await scene.is_empty(docs)
     newer = token_of(await scene.take(code))
     assert (await scene.bridge.batches.reply(code, newer, note, "on it")).post.message.body == "on it"
+
+
+async def test_an_answer_that_comes_again_in_the_same_words_is_the_same_answer(scene: Scene) -> None:
+    docs, code, eve = await scene.begin("docs", "code", "eve")
+    question = await scene.ask(docs, "code")
+    token = token_of(await scene.take(code))
+    reply = scene.bridge.batches.reply
+    said = f"It is {GITHUB}."
+    first, again = [await reply(code, token, question, said) for _ in range(2)]
+    assert first == again
+    assert first.redacted == ("github-token",)
+    with pytest.raises(LeaseLostError):
+        await reply(code, token, question, said, outcome=Outcome.INSUFFICIENT_EVIDENCE)
+    with pytest.raises(LeaseLostError):
+        await reply(code, token, question, said, claims=[Claim("notes/a.md", 1, 1, "It")])
+    with pytest.raises(UnknownBatchError):
+        await reply(eve, token, question, said)
+    eves = await scene.ask(docs, "eve")
+    await reply(eve, token_of(await scene.take(eve)), eves, said)
+    with pytest.raises(LeaseLostError):
+        await reply(code, token, eves, said)
 
 
 async def test_an_answer_is_given_once(scene: Scene) -> None:

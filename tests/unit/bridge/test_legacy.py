@@ -81,8 +81,9 @@ async def test_a_call_that_comes_again_under_its_key_is_the_same_conversation_wi
 
 async def test_a_conversation_whose_credential_was_revoked_is_not_brought_back_by_its_key(scene: Scene) -> None:
     made = await scene.bridge.legacy.create_conversation(THE_OWNER, "lead", "docs", key="k")
-    by = scene.bridge.credentials.authenticate(str(made["token"]))
-    await scene.bridge.credentials.revoke(THE_OWNER, by.id)
+    known = await scene.bridge.credentials.list(THE_OWNER)
+    mine = next(each for each in known if (each.conversation, each.name) == (made["conversation_id"], "lead"))
+    await scene.bridge.credentials.revoke(THE_OWNER, mine.id)
     with pytest.raises(IdempotencyConflictError, match="revoked"):
         await scene.bridge.legacy.create_conversation(THE_OWNER, "lead", "docs", key="k")
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
+from made_secrets import ALNUM, draw
 from warmline.operations.connect.difference import difference
 from warmline.operations.connect.json_language import JsonLanguage
 from warmline.operations.connect.language import Entry, Language
 from warmline.operations.connect.toml_language import TomlLanguage
+from warmline.security.redaction import redact
 
 JSON, JSONC, TOML = JsonLanguage(comments=False), JsonLanguage(comments=True), TomlLanguage()
 KEYS = ("mcp", "warmline")
@@ -140,3 +144,20 @@ def test_a_difference_shows_what_changes_and_three_lines_around_it() -> None:
 def test_a_difference_of_nothing_is_empty_and_one_of_a_long_line_is_short() -> None:
     assert difference("f", "a\n", "a\n") == ""
     assert len(difference("f", "x" * 10**6, "x" * 10**6 + "y")) < 1000
+
+
+def test_a_difference_within_a_long_line_shows_all_that_changes_and_what_stands_beside_it() -> None:
+    entry = '"warmline": {' + "w" * 250 + "}, "
+    before = "{" + "x" * 1000 + "y" * 1000 + "}"
+    removed, added = difference("f", before, before.replace("xy", f"x{entry}y")).splitlines()[3:]
+    assert added == f"+... {'x' * 75}{entry}{'y' * 75} ..."
+    assert removed == f"-... {'x' * 75}{'y' * 75} ..."
+
+
+def test_a_secret_is_masked_where_a_long_line_is_cut_within_it() -> None:
+    token = "ghp_" + draw(Random(7), ALNUM, 36)
+    for beside in range(100):
+        before = f'{{"{"x" * 1000}","key":"{token}","{"y" * beside}":1,"mcpServers":{{"{"z" * 1000}":1}}}}'
+        shown = difference("f", before, before.replace('{"z', '{"warmline":1,"z'), lambda text: redact(text).text)
+        assert '"warmline":1' in shown
+        assert not any(token[first : first + 8] in shown for first in range(len(token) - 7))

@@ -23,7 +23,12 @@ def search_batch(client: Client, file: Path, top: int) -> int:
             qid, text = question["qid"], question["question"]
         except (KeyError, TypeError) as error:
             raise InvalidInputError(f'line {number} of {file} is no {{"qid", "question"}} object') from error
-        found = client.search(text, top)
+        if not isinstance(text, str) or not text.strip() or "\0" in text:
+            raise InvalidInputError(f"line {number} of {file} asks nothing: its question is a text, and holds no NUL")
+        try:
+            found = client.search(text, top)
+        except InvalidInputError as error:
+            raise InvalidInputError(f"line {number} of {file}: {error}") from error
         cites = [_cite(passage) for passage in found["passages"]]
         print(json.dumps({"qid": qid, "ms": found["ms"], "cites": cites}, ensure_ascii=False))
     return 0
@@ -49,5 +54,5 @@ def _questions(file: Path) -> Iterator[tuple[int, Any]]:
                 continue
             try:
                 yield number, json.loads(line)
-            except ValueError as error:
-                raise InvalidInputError(f"line {number} of {file} is no JSON: {error}") from error
+            except (ValueError, RecursionError) as error:
+                raise InvalidInputError(f"line {number} of {file} is no JSON that can be read: {error}") from error

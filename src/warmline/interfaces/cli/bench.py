@@ -35,7 +35,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         type=whole(0, 10_000_000),
         metavar="N",
         default=0,
-        help="time a lease beside this many settled questions, too",
+        help="time a lease beside none and beside this many settled questions, too (0: neither)",
     )
     bus.add_argument(
         "--security",

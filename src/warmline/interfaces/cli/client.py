@@ -9,7 +9,9 @@ import atexit
 import http.client
 import json
 import os
+import shlex
 import socket
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -18,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from warmline import __version__, daemon, errors
-from warmline.home import Home, find_home
+from warmline.home import OTHERS, Home, find_home
 from warmline.settings import DaemonSettings
 
 TOKEN_VARIABLE = "WARMLINE_TOKEN"  # noqa: S105  # a name, and no token
@@ -241,18 +243,29 @@ class Client:
 
 
 def token_of(home: Home, name: str) -> str:
-    """Return the token of a connected client. Raises InvalidInputError when there is none."""
+    """Return the token of a connected client. Raises InvalidInputError when there is none, or no such client."""
+    if "/" in name:  # elsewhere lie tokens that no client may show, such as the owner's
+        raise errors.InvalidInputError(f"{name!r} is no client's name: `warmline connect --help` tells them")
     return token_in(home.client_token(name), f"`warmline connect {name}` makes one")
 
 
 def token_in(file: Path, advice: str) -> str:
-    """Return the token that a file holds. Raises InvalidInputError, with the advice, when it holds none."""
+    """Return the token that a file holds.
+
+    Raises InvalidInputError, with the advice, when it holds none, and when it is a file that is open to others.
+    """
     try:
-        token = file.read_text(encoding="ascii").strip()
+        with file.open(encoding="ascii") as opened:
+            mode, token = os.fstat(opened.fileno()).st_mode, opened.read().strip()
     except (OSError, ValueError):
-        token = ""
+        mode, token = 0, ""
     if not _is_token(token):
         raise errors.InvalidInputError(f"{file} holds no token that can be read: {advice}")
+    if stat.S_ISREG(mode) and mode & OTHERS:
+        raise errors.InvalidInputError(
+            f"{file} is open to others: run `chmod 600 {shlex.quote(str(file))}`, and consider who has read it"
+            " (`warmline credential rotate` makes a new token)"
+        )
     return token
 
 

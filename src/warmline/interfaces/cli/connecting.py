@@ -58,7 +58,7 @@ class Work:
 
     def note(self, plan: Planned, outcome: str, *, backup: object = None, error: WarmlineError | None = None) -> None:
         """Note what came of a plan."""
-        kept, diff = None if backup is None else str(backup), masked(plan.difference())
+        kept, diff = None if backup is None else str(backup), plan.difference(masked)
         self.results.append(Result(plan.client, outcome, str(plan.path), plan.scope, plan.entry, diff, kept, error))
 
     def rehearsed(self) -> Work:
@@ -200,7 +200,7 @@ def have_it_agreed(work: Work, plans: Sequence[Planned]) -> None:
         return
     if not work.options.json:
         for plan in changes:
-            print(harmless(masked(plan.difference())), end="", flush=True)
+            print(harmless(plan.difference(masked)), end="", flush=True)
     if work.options.yes:
         return
     if not sys.stdin.isatty():

@@ -201,4 +201,6 @@ def _citation(place: str, quote: str) -> dict[str, Any]:
     if not found:
         raise InvalidInputError(f"{place!a} names no lines: write PATH:FIRST-LAST, such as notes/a.md:3-4")
     first = int(found[2])
+    if not quote.strip():
+        raise InvalidInputError(f"the quote of {place!a} is empty: copy the words that stand in those lines")
     return {"path": found[1], "first_line": first, "last_line": int(found[3] or first), "quote": quote}

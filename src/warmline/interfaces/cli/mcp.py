@@ -36,14 +36,28 @@ def _mcp(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _token(home: Home, name: str | None, file: Path | None) -> str | None:
-    """Return the token to show; None: the one of WARMLINE_TOKEN. Never the owner's by default."""
-    from warmline.interfaces.cli.client import TOKEN_VARIABLE, token_in, token_of
+def _token(home: Home, name: str | None, file: Path | None) -> str:
+    """Return the token to show: the client's, the file's, or that of WARMLINE_TOKEN; the owner's is for no agent."""
+    from warmline.interfaces.cli.client import TOKEN_VARIABLE, Client, token_in, token_of
 
     if name is not None:
-        return token_of(home, name)
-    if file is not None:
-        return token_in(file, "put the one there that `warmline credential new` prints")
-    if TOKEN_VARIABLE in os.environ:
-        return None
-    raise InvalidInputError("say who speaks: `warmline connect` sets an agent up, with a credential of its own")
+        token = token_of(home, name)
+    elif file is not None:
+        token = token_in(file, "put the one there that `warmline credential new` prints")
+    elif TOKEN_VARIABLE in os.environ:
+        token = Client(home).token()
+    else:
+        raise InvalidInputError("say who speaks: `warmline connect` sets an agent up, with a credential of its own")
+    if _is_owners(home, token):
+        raise InvalidInputError(
+            "that is the owner's token, which may do everything: give the agent one of its own"
+            " (`warmline connect`, or `warmline credential new NAME`)"
+        )
+    return token
+
+
+def _is_owners(home: Home, token: str) -> bool:
+    try:
+        return home.token.read_text(encoding="ascii").strip() == token
+    except (OSError, ValueError):  # there is none yet, or none that an agent could have got hold of
+        return False

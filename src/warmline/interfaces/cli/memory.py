@@ -64,7 +64,7 @@ def _add(options: argparse.Namespace) -> int:
 
 
 def _refresh(options: argparse.Namespace) -> int:
-    """Index what changed and forget what vanished; a search that meets a changed file does so by itself."""
+    """Index what is new or changed, forget what vanished; a search does it for what it finds changed, or back."""
     return _index(options, "/v1/memory/refresh", {"name": options.name})
 
 
@@ -146,9 +146,10 @@ def _search(options: argparse.Namespace) -> int:
         from warmline.interfaces.cli.batch import search_batch
 
         return search_batch(client, options.batch, options.top)
-    if not options.question:
+    question = " ".join(options.question)
+    if not question.strip():
         raise InvalidInputError("nothing to search for: name a question, or a file of them with --batch")
-    found = client.search(" ".join(options.question), options.top)
+    found = client.search(question, options.top)
     if options.json:
         show_json(found)
         return 0

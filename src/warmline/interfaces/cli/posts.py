@@ -7,7 +7,7 @@ from typing import Any
 
 from warmline.interfaces.cli.answers import found, span
 from warmline.interfaces.cli.columns import in_columns
-from warmline.interfaces.cli.output import BOLD, DIM, local_time, one_line, paint
+from warmline.interfaces.cli.output import BOLD, DIM, hint, local_time, one_line, paint
 
 SHOWN_RECIPIENTS = 5
 
@@ -23,6 +23,8 @@ def show_citations(citations: Sequence[dict[str, Any]]) -> None:
     """Print where the quoted words stand, and what the check found."""
     for citation in citations:
         print(f"  {paint(span(citation), BOLD)}  {found(citation)}")
+    if any(citation["status"] == "unsupported" for citation in citations):
+        hint("unsupported: the file holds no such words, or is new to the memory (then: `warmline memory refresh`)")
 
 
 def show_receipts(receipts: Sequence[dict[str, Any]]) -> None:

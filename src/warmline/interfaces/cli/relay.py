@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 MAX_IN_FLIGHT = 64
 MAX_TRIES = 5
 MAX_LINE_BYTES = 8 * 1024 * 1024
-LAST_REPLIES_SECONDS = 1.0
-"""For all that is in flight when the agent ends its input."""
+LAST_REPLIES_SECONDS = 120.0
+"""For all that is in flight when the input ends: a start of the daemon, and the longest wait of a tool behind it."""
 
 PARSE_ERROR, INVALID_REQUEST, INTERNAL_ERROR = -32700, -32600, -32603
 
@@ -51,23 +51,34 @@ class Flight:
 class Relay:
     """Passes requests on, each on a thread and a connection of its own, and what comes back as it comes."""
 
-    def __init__(self, connect: Callable[[], Client], output: int) -> None:
+    def __init__(
+        self, connect: Callable[[], Client], output: int, *, last_replies_seconds: float = LAST_REPLIES_SECONDS
+    ) -> None:
         self._connect = connect
         self._output = output
+        self._last_replies_seconds = last_replies_seconds
         self._key = secrets.token_hex(8)
         self._version: object = None
         self._in_flight: dict[str, Flight] = {}
-        self._threads: set[threading.Thread] = set()
+        self._threads: dict[threading.Thread, Flight] = {}
         self._table = threading.Lock()
         self._saying = threading.Lock()
 
     def run(self, lines: BinaryIO) -> None:
-        """Relay until the input ends, and what is in flight has had a moment more."""
+        """Relay until the input ends and all that was asked has its answer, or was cancelled.
+
+        An agent that only leaves is not kept: it takes its end of our output with it, or ends us. Raises DaemonError
+        when an answer does not come within the last seconds.
+        """
         for number, line in enumerate(_lines(lines)):
             self._take(number, line)
-        end = time.monotonic() + LAST_REPLIES_SECONDS
-        for thread in list(self._threads):
+        end = time.monotonic() + self._last_replies_seconds
+        asked = [(thread, flight) for thread, flight in list(self._threads.items()) if not flight.is_cancelled]
+        for thread, _ in asked:
             thread.join(max(0.0, end - time.monotonic()))
+        left = [flight.name for thread, flight in asked if thread.is_alive()]
+        if left:
+            raise DaemonError(f"no answer came to the request {', '.join(left)}: see `warmline status`")
 
     def _take(self, number: int, line: bytes) -> None:
         try:
@@ -102,7 +113,7 @@ class Relay:
             self._say(_error(message["id"], INVALID_REQUEST, trouble))
             return
         thread = threading.Thread(target=self._relay, args=(number, message, line, flight), daemon=True)
-        self._threads.add(thread)
+        self._threads[thread] = flight
         thread.start()
         if message["method"] == "initialize":
             thread.join()  # what follows speaks the version that comes back
@@ -121,7 +132,7 @@ class Relay:
         finally:
             flight.client.close()
             self._forget(flight)
-            self._threads.discard(threading.current_thread())
+            del self._threads[threading.current_thread()]
 
     def _pass_on(self, flight: Flight, key: str, message: Message, line: bytes) -> None:
         """Put the request, again when its answer is lost: it has a key. Progress may be told twice, an answer not."""

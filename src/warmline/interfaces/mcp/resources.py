@@ -1,4 +1,7 @@
-"""The memory as resources: memory://PATH, and memory://PATH#L10-L20 for some lines; messages as message://ID."""
+"""The memory as resources: memory://PATH, and memory://PATH#L10-L20 for some lines; messages as message://ID.
+
+Clients put a resource into the prompt: what it holds stands in a fence, which names the lines.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ from warmline.interfaces.views.messages import post_view
 from warmline.interfaces.views.questions import NOWHERE
 from warmline.parties import Credential
 from warmline.security.fence import Fence
+from warmline.security.memory_blocks import lines_block
 from warmline.security.redaction import redact
 
 PAGE = 100
@@ -28,7 +32,7 @@ MAX_COMPLETIONS = 100
 
 MAX_LINES = 2000
 MAX_BYTES = 128 * 1024
-"""Of a file; more of it is read by its lines."""
+"""Of a file, before it is fenced; more of it is read by its lines."""
 
 LINES = re.compile(r"L([1-9]\d{0,8})(?:-L?([1-9]\d{0,8}))?")
 
@@ -36,13 +40,13 @@ TEMPLATES = [
     types.ResourceTemplate(
         name="lines of the memory",
         uri_template="memory://{+path}#L{first}-L{last}",
-        description="lines of a file of the memory, counted from 1, both included",
+        description="lines of a file of the memory, counted from 1, both included; 2,000 at most",
         mime_type="text/plain",
     ),
     types.ResourceTemplate(
         name="file of the memory",
         uri_template="memory://{+path}",
-        description="a file of the memory, as `recall` and `ask` name it",
+        description="a file of the memory, as `recall` and `ask` name it; of a long one the beginning",
         mime_type="text/plain",
     ),
     types.ResourceTemplate(
@@ -124,8 +128,10 @@ class Resources:
                 raise MCPError(types.INVALID_PARAMS, "lines are written as #L10-L20, the first one first")
             first = int(found[1])
             last = min(int(found[2] or first), first + MAX_LINES - 1)
-        text = await self._line.memory.lines(unquote(path), first, last, by.memories)
-        return begun(text, MAX_BYTES)
+        shown = await self._line.memory.shown(unquote(path), by.memories)
+        text = begun(await self._line.memory.lines(shown, first, last, by.memories), MAX_BYTES)
+        fence, last_shown = Fence(), first + text.count("\n")
+        return f"{lines_block(fence, shown, first, last_shown, text)}\n{fence.preamble()}"
 
     async def _message(self, by: Credential, message_id: str) -> str:
         post = await self._line.bridge.messages.post(by, parse_message_id(message_id))

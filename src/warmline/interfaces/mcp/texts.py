@@ -31,9 +31,14 @@ PLACES_BYTES = 6_000
 Json = Mapping[str, Any]
 
 
-def question_text(question: Json, first_character: int = 0) -> str:
-    """Say how a question stands, an AnswerView: the answer from a character on, the places, and its ticket."""
-    ticket = f"ticket: {question['id']}"
+def masked_text(kinds: Sequence[str]) -> str:
+    """Tell a sender which kinds of secrets were masked in what it said; nothing where none were."""
+    return f"What looked like a secret was masked ({', '.join(kinds)})." if kinds else ""
+
+
+def question_text(question: Json, first_character: int = 0, masked: str = "") -> str:
+    """Say how a question stands, an AnswerView: the answer from a character on, the places, its ticket, `masked`."""
+    ticket = "\n".join(filter(None, (f"ticket: {question['id']}", masked)))
     if question["outcome"] is None:
         return f"No answer yet: the question is {question['state']}, and goes on. Call get_answer later. {ticket}"
     fence = Fence()

@@ -1,4 +1,4 @@
-"""Which models there are: the memory, each agent that answers from it, and each mailbox that the speaker may ask."""
+"""Which models there are: the memory, each agent that answers from it, and each participant that may be asked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from warmline.agents import EMBEDDED
 from warmline.app import Line
 from warmline.bridge import rights
 from warmline.errors import ForbiddenError
-from warmline.model import MEMORY_MAILBOX_NAME, is_memory
+from warmline.model import MEMORY_MAILBOX_NAME
 from warmline.parties import Credential, Right
 
 WARMLINE = "warmline"
@@ -36,9 +36,7 @@ async def models(line: Line, by: Credential) -> list[str]:
     if not rights.has(by, Right.ASK):
         return []
     found = [name for name in (WARMLINE, *_agents(line)) if _reaches(by, MEMORY_MAILBOX_NAME)]
-    states = await line.bridge.conversations.mailboxes(by)
-    others = {state.mailbox.name for state in states if not is_memory(state.mailbox) and state.mailbox.name != by.name}
-    return [*found, *sorted(name for name in others if _reaches(by, name))]
+    return [*found, *await line.bridge.conversations.askable(by)]
 
 
 def _agents(line: Line) -> list[str]:

@@ -36,6 +36,9 @@ openai = APIRouter(prefix="/v1", tags=["openai"])
 NOT_AGAIN = {"X-Should-Retry": "false"}
 """Or OpenAI's client would ask the same question twice more."""
 
+MASKED = "X-Warmline-Redacted"
+"""Tells which kinds of secrets were masked in the question; its body has no place for that."""
+
 
 def refusals(*statuses: int) -> Responses:
     """Declare what an operation is refused with, as `problems` does, in the form that these paths have."""
@@ -73,10 +76,13 @@ async def complete_chat(
 ) -> Response:
     """Ask the last thing that the user said, wait for the answer, and return it with its sources."""
     to = asked(chat.model)
+    if to.mailbox is not None:
+        await bridge.conversations.check_askable(by, to.mailbox)
     accepted = await bridge.questions.ask(
         by, chat.question, mailbox=to.mailbox, agent=to.agent, idempotency_key=idempotency_key
     )
     question_id = accepted.question.message.id
+    told = {MASKED: ", ".join(accepted.redacted)} if accepted.redacted else {}
     writing = Writing(question_id, chat.model, accepted.question.message.body)
     if chat.stream:
         with_usage = chat.stream_options is not None and bool(chat.stream_options.include_usage)
@@ -84,17 +90,17 @@ async def complete_chat(
         return StreamingResponse(
             _checked(writing.chunks(steps, with_usage=with_usage), check),
             media_type="text/event-stream",
-            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", **told},
         )
     waiting = bridge.questions.ended(by, accepted.question, LIMITS.max_wait)
     answer = answer_view(await while_connected(request, waiting), places)
     check()  # it may have been revoked meanwhile
     if answer.outcome is None:
         text = f"there is no answer yet: the question goes on, under the ticket {answer.id}"
-        raise HTTPException(504, text, NOT_AGAIN)
+        raise HTTPException(504, text, NOT_AGAIN | told)
     if answer.outcome == "failed":
-        raise HTTPException(502, answer.text, NOT_AGAIN)
-    return JSONResponse(writing.whole(answer))
+        raise HTTPException(502, answer.text, NOT_AGAIN | told)
+    return JSONResponse(writing.whole(answer), headers=told)
 
 
 async def _checked(events: AsyncIterator[bytes], check: Callable[[], object]) -> AsyncIterator[bytes]:

@@ -21,7 +21,7 @@ class ParticipantView(BaseModel):
     person: bool
     status: str | None
     status_at: datetime | None
-    seen_at: datetime | None = Field(description="when it last received, reported or beat")
+    seen_at: datetime | None = Field(description="when it last did anything on the line: asked, sent, received, looked")
 
 
 class ReportedView(ParticipantView):

@@ -13,7 +13,20 @@ from warmline.bridge.batches import Replied
 from warmline.bridge.messages import Sent
 from warmline.interfaces.fencing import fenced_message
 from warmline.interfaces.views.questions import CitationView, InPlaceOf, Places, Redacted, citation_view
-from warmline.model import Acknowledged, Answer, Batch, Delivery, Due, Kind, Lease, Message, Outcome, Post, State
+from warmline.model import (
+    Acknowledged,
+    Answer,
+    Batch,
+    Delivery,
+    Due,
+    Kind,
+    Lease,
+    Message,
+    Outcome,
+    Post,
+    Question,
+    State,
+)
 from warmline.security.fence import Fence, Trust
 from warmline.security.trust import trust_in, trust_in_answer
 
@@ -100,6 +113,18 @@ class PostsView(BaseModel):
     messages: list[PostView]
 
 
+class DeadLetterView(MessageView):
+    """A question or message that was given up at one recipient."""
+
+    receipt: DeliveryView
+
+
+class DeadLettersView(BaseModel):
+    """Dead letters, newest first."""
+
+    dead: list[DeadLetterView]
+
+
 class ReceiptsView(BaseModel):
     """What became of a message, one entry a recipient."""
 
@@ -148,6 +173,11 @@ class AcknowledgedView(BaseModel):
 
     settled: list[str]
     unanswered: list[str]
+
+
+def dead_letter_view(dead: Question) -> DeadLetterView:
+    """Show a dead letter; its reason is the receipt's last_error."""
+    return DeadLetterView(**_said(dead.message), receipt=delivery_view(dead.delivery, dead.message.kind))
 
 
 def post_view(post: Post, places: Places) -> PostView:

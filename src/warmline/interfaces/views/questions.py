@@ -11,10 +11,10 @@ from pydantic import BaseModel, Field
 
 from warmline import errors
 from warmline.bridge.hearings import Said
-from warmline.model import ENDED, WITHHELD, Answer, Citation, Delivery, Outcome, Question, State
+from warmline.model import ENDED, Answer, Citation, Delivery, Outcome, Question, State
 from warmline.protocols import Accepted
 from warmline.security.fence import Trust
-from warmline.security.trust import trust_in_answer
+from warmline.security.trust import is_withheld, trust_in_answer
 
 
 class CitationView(BaseModel):
@@ -91,7 +91,7 @@ class QuestionsView(BaseModel):
 
 
 class CountView(BaseModel):
-    """How many questions match."""
+    """How many match."""
 
     count: int
 
@@ -147,7 +147,7 @@ def asked_view(accepted: Accepted, places: Places) -> AskedView:
 
 def is_intact(question: Question) -> bool:
     """Tell whether question and answer are what was written."""
-    return question.message.is_intact and (question.answer is None or question.answer.text != WITHHELD)
+    return question.message.is_intact and (question.answer is None or not is_withheld(question.answer))
 
 
 def _stand_in(delivery: Delivery) -> Answer | None:

@@ -21,7 +21,9 @@ from warmline.listen.addresses import Address
 from warmline.listen.shared_memory.bell import STROKE
 from warmline.listen.shared_memory.memory import SharedRings, map_rings
 from warmline.listen.transports import not_to_be_had
-from warmline.listen.unix_sockets import UnixPlace, is_ours
+from warmline.listen.unix_sockets import UnixPlace, clear_left_behind, is_ours
+
+_SUFFIX = ".shm"
 
 
 def refuse_elsewhere() -> None:
@@ -78,6 +80,7 @@ class Rendezvous:
             with suppress(FileExistsError):
                 path.mkdir(mode=0o700)
             with opened_folder() as folder:
+                clear_left_behind(folder, f"*{_SUFFIX}")  # who was killed with -9 may never use its name again
                 self._place = UnixPlace(folder / _file_name(address))
         except OSError as error:
             raise not_to_be_had(address, error, f", which is in {path}") from error
@@ -132,7 +135,7 @@ def take_memory(connection: socket.socket) -> SharedRings:
 
 
 def _file_name(address: Address) -> str:
-    return f"{address.place}.shm"
+    return f"{address.place}{_SUFFIX}"
 
 
 def _owner_of(folder: Path) -> int | None:

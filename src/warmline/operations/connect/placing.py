@@ -9,7 +9,7 @@ from pathlib import Path
 from warmline.errors import ConfigurationError, ForeignEntryError
 from warmline.operations.connect import files
 from warmline.operations.connect.clients import ENTRY, Client, Scope
-from warmline.operations.connect.difference import difference
+from warmline.operations.connect.difference import Masking, difference
 from warmline.operations.connect.files import Content
 from warmline.operations.connect.language import Document, Entry, Value, entry_in, without
 from warmline.operations.connect.record import Place, Record
@@ -40,11 +40,11 @@ class Plan:
         """What it says."""
         return self.place.entry
 
-    def difference(self) -> str:
-        """Return what would change, as a unified diff shows it."""
+    def difference(self, masked: Masking) -> str:
+        """Return what would change, as a unified diff shows it, with secrets masked."""
         if self.after is None:
             return ""
-        return difference(str(self.path), self.before.text, "" if self.removes_file else self.after)
+        return difference(str(self.path), self.before.text, "" if self.removes_file else self.after, masked)
 
 
 def plan_putting(client: Client, path: Path, scope: Scope, entry: Entry, known: Place | None) -> Plan:

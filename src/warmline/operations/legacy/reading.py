@@ -20,6 +20,7 @@ import apsw
 
 from warmline.bridge.rules import nesting
 from warmline.errors import InvalidInputError, NotLegacyError
+from warmline.security.long_paths import vfs_for
 from warmline.settings import BridgeSettings
 
 TABLES: Mapping[str, frozenset[str]] = {
@@ -247,7 +248,8 @@ def copy_legacy(source: Path, folder: Path) -> Path:
 def open_legacy(source: Path, copy: Path) -> Iterator[LegacyDatabase]:
     """Open the copy of the old database `source`. Raises NotLegacyError when it is no such database."""
     try:
-        connection = apsw.Connection(str(copy), flags=apsw.SQLITE_OPEN_READWRITE)  # a WAL wants to be written to
+        # A WAL wants to be written to.
+        connection = apsw.Connection(str(copy), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs_for(copy))
         try:
             _check(source, connection)
             yield LegacyDatabase(connection)

@@ -13,7 +13,7 @@ from pathlib import Path
 from warmline.errors import ConfigurationError, ForeignEntryError
 from warmline.operations.connect import files
 from warmline.operations.connect.clients import Client, Person, Scope
-from warmline.operations.connect.difference import difference
+from warmline.operations.connect.difference import Masking, difference
 from warmline.operations.connect.files import Content
 from warmline.operations.connect.language import Entry
 from warmline.operations.connect.record import Piece, Record
@@ -47,11 +47,11 @@ class Change:
         """Return None: what wakes is no entry among the servers."""
         return None
 
-    def difference(self) -> str:
-        """Return what would change, as a unified diff shows it."""
+    def difference(self, masked: Masking) -> str:
+        """Return what would change, as a unified diff shows it, with secrets masked."""
         if self.after is None:
             return ""
-        return difference(str(self.path), self.before.text, "" if self.removes_file else self.after)
+        return difference(str(self.path), self.before.text, "" if self.removes_file else self.after, masked)
 
 
 def pieces_of(client: str, person: Person, relay: Sequence[str], wake: Sequence[str]) -> list[Piece]:

@@ -85,6 +85,12 @@ class MemoryDirectory:
             self._records.participants[conversation, name] = participant
             return participant
 
+    def note_seen(self, conversation: ConversationId, name: str, at: datetime) -> None:
+        """Note that a participant has just spoken."""
+        participant = self._records.participants.get((conversation, name))
+        if participant is not None:
+            self._records.participants[conversation, name] = replace(participant, seen_at=at)
+
     async def mailboxes(self, conversation: ConversationId | None = None) -> Sequence[MailboxState]:
         """List mailboxes."""
         with self._records.verb():

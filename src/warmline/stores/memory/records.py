@@ -301,12 +301,6 @@ class Records:
             policy = Policy(answered_by=AnsweredBy.PERSON if participant.is_person else AnsweredBy.ANYONE)
             self.boxes.setdefault(Mailbox(*key), Box(policy))
 
-    def seen(self, conversation: ConversationId, name: str) -> None:
-        """Note that a participant lives, if there is one of that name."""
-        if (conversation, name) in self.participants:
-            participant = self.participants[conversation, name]
-            self.participants[conversation, name] = replace(participant, seen_at=self.clock.now())
-
     def due(self, mailbox: Mailbox) -> None:
         """Note that something may be due in a mailbox when the verb is done."""
         self._due[mailbox] = None

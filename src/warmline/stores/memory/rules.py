@@ -66,18 +66,20 @@ async def due_in(records: Records, mailbox: Mailbox) -> Due:
 
 
 def matching(records: Records, which: QuestionFilter) -> list[Question]:
-    """Return the questions that match every field given."""
+    """Return the questions that match every field given, newest first; of one message the newest mailbox first."""
     with records.verb():
         if which.mailbox is not None:
             records.box(which.mailbox)
         tests: list[Callable[[Question], bool]] = [
-            lambda each: each.message.kind is Kind.QUESTION,
+            lambda each: which.any_kind or each.message.kind is Kind.QUESTION,
             lambda each: not which.states or each.delivery.state in which.states,
             lambda each: which.since is None or each.message.sent_at >= which.since,
             lambda each: which.mailbox is None or each.delivery.mailbox == which.mailbox,
         ]
         questions = map(records.question, records.all_entries())
-        return [each for each in questions if all(test(each) for test in tests)]
+        found = [each for each in questions if all(test(each) for test in tests)]
+    number = {mailbox: number for number, mailbox in enumerate(records.boxes)}
+    return sorted(found, key=lambda each: (each.message.id, number[each.delivery.mailbox]), reverse=True)
 
 
 def _inherited(records: Records, message: Message, by: Credential) -> Message:

@@ -122,7 +122,6 @@ class MemoryStore:
         """Wait for due deliveries and lease them together."""
         with self.records.verb():
             self.records.box(mailbox)
-            self.records.seen(by.conversation, by.name)
             same = self._again(by.id, key)
             if same is not None:
                 return same
@@ -292,7 +291,7 @@ class MemoryStore:
 
     async def questions(self, which: QuestionFilter, limit: int) -> Sequence[Question]:
         """List questions."""
-        return sorted(matching(self.records, which), key=lambda question: question.message.id, reverse=True)[:limit]
+        return matching(self.records, which)[:limit]
 
     async def count(self, which: QuestionFilter) -> int:
         """Count questions."""

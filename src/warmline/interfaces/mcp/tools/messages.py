@@ -11,10 +11,10 @@ from pydantic import Field
 from warmline.errors import LeaseLostError, UnauthorizedError, UnknownMessageError
 from warmline.ids import parse_message_id
 from warmline.interfaces.mcp.offering import MAX_WAIT_SECONDS, Arguments, Call, Offers, Wait, offering
-from warmline.interfaces.mcp.texts import batch_text, message_text, receipts_text
+from warmline.interfaces.mcp.texts import batch_text, masked_text, message_text, receipts_text
 from warmline.interfaces.views.messages import batch_view, post_view, receipts_view
 from warmline.interfaces.views.questions import NOWHERE
-from warmline.model import BatchToken, Claim, MessageId, Outcome
+from warmline.model import BatchToken, CitationStatus, Claim, MessageId, Outcome
 
 MESSAGES: Offers = {}
 
@@ -35,6 +35,11 @@ class Receive(Arguments):
     done: Annotated[str | None, Field(description="the batch you have finished with: its messages count as read")] = (
         None
     )
+
+
+UNSUPPORTED = (
+    "Unsupported: the file holds no such words, or is new to the memory; then a person runs `warmline memory refresh`."
+)
 
 
 class Cited(Arguments):
@@ -86,8 +91,8 @@ async def send_message(call: Call, sent: Send) -> str:
         in_reply_to=parse_message_id(sent.in_reply_to) if sent.in_reply_to else None,
         idempotency_key=call.key,
     )
-    masked = f" What looked like a secret was masked ({', '.join(done.redacted)})." if done.redacted else ""
-    return f"Sent; it is kept until it is read. message_id: {done.post.message.id}.{masked}"
+    sent_text = f"Sent; it is kept until it is read. message_id: {done.post.message.id}."
+    return " ".join(filter(None, (sent_text, masked_text(done.redacted))))
 
 
 @offering(MESSAGES, Receive)
@@ -120,8 +125,8 @@ async def reply(call: Call, said: Reply) -> str:
     token, message_id = BatchToken(said.batch), parse_message_id(said.message_id)
     try:
         if said.outcome is Outcome.REFUSED:
-            await call.bridge.batches.refuse(call.by, token, message_id, said.text)
-            return "Refused; the sender is told why."
+            refused = await call.bridge.batches.refuse(call.by, token, message_id, said.text)
+            return " ".join(filter(None, ("Refused; the sender is told why.", masked_text(refused.redacted))))
         done = await call.bridge.batches.reply(
             call.by,
             token,
@@ -135,7 +140,9 @@ async def reply(call: Call, said: Reply) -> str:
             return "Replied; that question has your answer already."  # a call that comes again is the same call
         raise
     checked = [] if done.post.answer is None else [each.status.value for each in done.post.answer.citations]
-    return f"Replied. Citations: {', '.join(checked)}." if checked else "Replied."
+    cited = f"Citations: {', '.join(checked)}." if checked else ""
+    advice = UNSUPPORTED if CitationStatus.UNSUPPORTED.value in checked else ""
+    return " ".join(filter(None, ("Replied.", cited, advice, masked_text(done.redacted))))
 
 
 @offering(MESSAGES, Read, reads=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from warmline.interfaces.mcp.offering import Arguments, Call, Offers, offering
-from warmline.interfaces.mcp.texts import participants_text
+from warmline.interfaces.mcp.texts import masked_text, participants_text
 from warmline.interfaces.views.conversations import present_view
 
 PEOPLE: Offers = {}
@@ -26,8 +26,8 @@ class Nothing(Arguments):
 @offering(PEOPLE, Report)
 async def report_status(call: Call, said: Report) -> str:
     """Tell the others what you are doing now, in a line."""
-    await call.bridge.conversations.report(call.by, said.status)
-    return "Noted: who_is_here shows it to the others."
+    done = await call.bridge.conversations.report(call.by, said.status)
+    return " ".join(filter(None, ("Noted: who_is_here shows it to the others.", masked_text(done.redacted))))
 
 
 @offering(PEOPLE, Nothing, reads=True)

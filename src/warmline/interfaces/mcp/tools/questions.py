@@ -10,7 +10,7 @@ from pydantic import Field
 
 from warmline.ids import parse_message_id
 from warmline.interfaces.mcp.offering import MAX_WAIT_SECONDS, Arguments, Call, Offers, Wait, offering
-from warmline.interfaces.mcp.texts import question_text
+from warmline.interfaces.mcp.texts import masked_text, question_text
 from warmline.interfaces.views.questions import NOWHERE, answer_view
 from warmline.model import Question
 
@@ -46,7 +46,7 @@ async def ask(call: Call, asked: Ask) -> str:
         call.by, asked.question, mailbox=asked.to, agent=asked.agent, idempotency_key=call.key
     )
     waiting = call.bridge.questions.ended(call.by, accepted.question, timedelta(seconds=asked.wait_seconds))
-    return await _answer(call, waiting)
+    return await _answer(call, waiting, masked=masked_text(accepted.redacted))
 
 
 @offering(QUESTIONS, Collect, reads=True)
@@ -57,7 +57,9 @@ async def get_answer(call: Call, asked: Collect) -> str:
     return await _answer(call, waiting, asked.first_character)
 
 
-async def _answer(call: Call, waiting: Coroutine[Any, Any, Question], first_character: int = 0) -> str:
+async def _answer(
+    call: Call, waiting: Coroutine[Any, Any, Question], first_character: int = 0, masked: str = ""
+) -> str:
     question = await call.patiently(waiting, "waiting for the answer")
     call.check()  # it may have been revoked meanwhile
-    return question_text(answer_view(question, NOWHERE).model_dump(mode="json"), first_character)
+    return question_text(answer_view(question, NOWHERE).model_dump(mode="json"), first_character, masked)
