@@ -25,6 +25,7 @@ from warmline.errors import WarmlineError
 from warmline.interfaces.entrances import Tcp
 from warmline.interfaces.instance import Instance
 from warmline.interfaces.openai.rest import openai
+from warmline.interfaces.openapi_document import OpenApiDocument
 from warmline.interfaces.problem_responses import problem_response, shown
 from warmline.interfaces.refusals import note_refusal
 from warmline.interfaces.rest_agents import agents
@@ -126,12 +127,14 @@ def create_api(line: Line, owner: Owner, tcp: Tcp | None, instance: Instance, mc
         redirect_slashes=False,
         docs_url=None,  # pages for a browser, which has no token to show
         redoc_url=None,
+        openapi_url=None,  # FastAPI's own route writes the document out for each request
     )
     api.state.line, api.state.owner, api.state.tcp, api.state.closed = line, owner, tcp, closed
     api.state.instance = instance
     for router in ROUTERS:
         api.include_router(router)
     api.router.routes.append(Route("/mcp", mcp, include_in_schema=False))
+    api.router.routes.append(Route("/openapi.json", OpenApiDocument(api).respond, include_in_schema=False))
     api.add_exception_handler(WarmlineError, _on_error)
     api.add_exception_handler(RequestValidationError, _on_invalid)
     api.add_exception_handler(HTTPException, _on_http)
