@@ -1,37 +1,53 @@
-"""The OpenAPI document: made once, and not on the loop that serves everybody."""
+"""The OpenAPI document: one process writes it, for all who ask, and where that fails it is tried again."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import threading
-from typing import Any
+import sys
+from pathlib import Path
 
-from fastapi import FastAPI
+import pytest
 from starlette.requests import Request
 
+from talk import until
+from warmline.errors import DaemonError
+from warmline.interfaces import openapi_document
 from warmline.interfaces.openapi_document import OpenApiDocument
 
-
-class Watched(FastAPI):
-    """Notes in which threads its document was made."""
-
-    def __init__(self) -> None:
-        super().__init__(title="watched")
-        self.threads: list[threading.Thread] = []
-
-    def openapi(self) -> dict[str, Any]:
-        self.threads.append(threading.current_thread())
-        return super().openapi()
+WRITER = """
+import pathlib, sys
+with pathlib.Path(sys.argv[1]).open("a") as runs:
+    runs.write("x")
+if pathlib.Path(sys.argv[1]).stat().st_size == 1:
+    sys.exit("no memory is left")
+print('{"openapi": "3.1.0"}', end="")
+"""
 
 
-async def test_the_document_is_made_once_by_a_thread_for_all_who_ask_for_it() -> None:
-    api = Watched()
-    document = OpenApiDocument(api)
+async def test_one_process_writes_the_document_and_one_that_fails_is_followed_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = tmp_path / "runs"
+    monkeypatch.setattr(openapi_document, "COMMAND", (sys.executable, "-c", WRITER, str(runs)))
+    document = OpenApiDocument()
     request = Request({"type": "http", "method": "GET", "path": "/openapi.json", "headers": []})
-    first, *others = await asyncio.gather(*(document.respond(request) for _ in range(5)))
-    assert [each.body for each in others] == [first.body] * 4
-    assert json.loads(bytes(first.body))["info"]["title"] == "watched"
-    assert first.headers["content-type"] == "application/json"
-    assert len(api.threads) == 1
-    assert api.threads[0] is not threading.main_thread()
+    with pytest.raises(DaemonError, match="log tells why"):
+        await document.respond(request)
+    responses = await asyncio.gather(*(document.respond(request) for _ in range(5)))
+    assert [each.body for each in responses] == [b'{"openapi": "3.1.0"}'] * 5
+    assert responses[0].headers["content-type"] == "application/json"
+    assert runs.read_text() == "xx"
+
+
+async def test_the_process_is_ended_with_the_request_that_it_writes_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive = tmp_path / "alive"
+    program = f"import pathlib, time; pathlib.Path({str(alive)!r}).touch(); time.sleep(60)"
+    monkeypatch.setattr(openapi_document, "COMMAND", (sys.executable, "-c", program))
+    asking = asyncio.create_task(OpenApiDocument().respond(Request({"type": "http", "headers": []})))
+    await asyncio.to_thread(until, alive.exists)
+    asking.cancel()
+    async with asyncio.timeout(5):  # it is waited for
+        with pytest.raises(asyncio.CancelledError):
+            await asking

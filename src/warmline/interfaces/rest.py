@@ -115,11 +115,8 @@ ROUTERS = (
 )
 
 
-def create_api(line: Line, owner: Owner, tcp: Tcp | None, instance: Instance, mcp: ASGIApp, *, closed: int) -> FastAPI:
-    """Make the ASGI application of a running line. It checks no credential: that is the doors' work.
-
-    closed is how many files and folders were closed to others when it started.
-    """
+def described() -> FastAPI:
+    """Make the application with its routes, and nothing behind them."""
     api = FastAPI(
         title="Warmline",
         version=__version__,
@@ -129,12 +126,21 @@ def create_api(line: Line, owner: Owner, tcp: Tcp | None, instance: Instance, mc
         redoc_url=None,
         openapi_url=None,  # FastAPI's own route writes the document out for each request
     )
-    api.state.line, api.state.owner, api.state.tcp, api.state.closed = line, owner, tcp, closed
-    api.state.instance = instance
     for router in ROUTERS:
         api.include_router(router)
+    return api
+
+
+def create_api(line: Line, owner: Owner, tcp: Tcp | None, instance: Instance, mcp: ASGIApp, *, closed: int) -> FastAPI:
+    """Make the ASGI application of a running line. It checks no credential: that is the doors' work.
+
+    closed is how many files and folders were closed to others when it started.
+    """
+    api = described()
+    api.state.line, api.state.owner, api.state.tcp, api.state.closed = line, owner, tcp, closed
+    api.state.instance = instance
     api.router.routes.append(Route("/mcp", mcp, include_in_schema=False))
-    api.router.routes.append(Route("/openapi.json", OpenApiDocument(api).respond, include_in_schema=False))
+    api.router.routes.append(Route("/openapi.json", OpenApiDocument().respond, include_in_schema=False))
     api.add_exception_handler(WarmlineError, _on_error)
     api.add_exception_handler(RequestValidationError, _on_invalid)
     api.add_exception_handler(HTTPException, _on_http)
