@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -42,12 +43,14 @@ async def test_one_process_writes_the_document_and_one_that_fails_is_followed_by
 async def test_the_process_is_ended_with_the_request_that_it_writes_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alive = tmp_path / "alive"
-    program = f"import pathlib, time; pathlib.Path({str(alive)!r}).touch(); time.sleep(60)"
+    told = tmp_path / "pid"
+    program = f"import os, pathlib, time; pathlib.Path({str(told)!r}).write_text(str(os.getpid())); time.sleep(60)"
     monkeypatch.setattr(openapi_document, "COMMAND", (sys.executable, "-c", program))
     asking = asyncio.create_task(OpenApiDocument().respond(Request({"type": "http", "headers": []})))
-    await asyncio.to_thread(until, alive.exists)
+    await asyncio.to_thread(until, lambda: told.exists() and told.read_text() != "")
     asking.cancel()
-    async with asyncio.timeout(5):  # it is waited for
-        with pytest.raises(asyncio.CancelledError):
-            await asking
+    ended, _ = await asyncio.wait([asking], timeout=5)
+    assert ended == {asking}
+    assert asking.cancelled()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(told.read_text()), 0)
