@@ -112,6 +112,9 @@ class DiskLog:
         except apsw.IOError as error:
             raise OSError(str(error)) from error
 
+    def begin_sync(self, then: object) -> bool:
+        return False  # the kernel knows nothing of this disk
+
     def close(self) -> None:
         """Nothing is held."""
 

@@ -7,7 +7,7 @@ import errno
 import os
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 import apsw
 import pytest
 
+from kernel_orders import needs_orders
 from manual_clock import ManualClock
 from sealing import BY, SEALS
 from store_cases import LEASE, a_credential, a_note, a_question, an_answer
@@ -30,10 +31,11 @@ from warmline.stores.verbs import add_mailbox
 
 
 class HeldLog(LogFile):
-    """A log whose next syncs take as long as the test wants, or fail."""
+    """A log whose next syncs take as long as the test wants, or fail; by the kernel, or by a thread."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, by_kernel: bool) -> None:
         super().__init__(path)
+        self.by_kernel = by_kernel
         self.may_sync, self.began = threading.Event(), threading.Event()
         self.may_sync.set()
         self.trouble: OSError | None = None
@@ -55,23 +57,42 @@ class HeldLog(LogFile):
             raise self.trouble
         super().sync()
 
+    def begin_sync(self, then: Callable[[OSError | None], None]) -> bool:
+        if not self.by_kernel:
+            return False
+        self.syncs += 1
+        self.began.set()
+        self._waiting = asyncio.create_task(self._begin_later(then))
+        return True
+
+    async def _begin_later(self, then: Callable[[OSError | None], None]) -> None:
+        assert await asyncio.to_thread(self.may_sync.wait, 5)
+        if self.trouble is not None:
+            then(self.trouble)
+        else:
+            assert super().begin_sync(then)
+
 
 class Held:
     """A store on such a log."""
 
-    def __init__(self, path: Path, settings: StoreSettings) -> None:
+    def __init__(self, path: Path, settings: StoreSettings, *, by_kernel: bool) -> None:
+        self.by_kernel = by_kernel
         self.clock = ManualClock()
         self.path = path
         self.store = SqliteStore(path, settings, self.clock, SEALS, log=self._open_log)
 
     def _open_log(self, path: Path) -> HeldLog:
-        self.log = HeldLog(path)
+        self.log = HeldLog(path, by_kernel=self.by_kernel)
         return self.log
 
 
-@pytest.fixture
-async def held(tmp_path: Path) -> AsyncIterator[Held]:
-    held = Held(tmp_path / "store.db", StoreSettings(checkpoint_pages=50))
+@pytest.fixture(params=["kernel", "thread"])
+async def held(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Held]:
+    by_kernel = request.param == "kernel"
+    if by_kernel:
+        needs_orders()
+    held = Held(tmp_path / "store.db", StoreSettings(checkpoint_pages=50), by_kernel=by_kernel)
     await held.store.open()
     yield held
     held.log.may_sync.set()

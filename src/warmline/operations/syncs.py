@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -35,6 +36,11 @@ class _CountingLog(LogFile):
     def sync(self) -> None:
         self._vfs.syncs += 1
         super().sync()
+
+    def begin_sync(self, then: Callable[[OSError | None], None]) -> bool:
+        is_begun = super().begin_sync(then)
+        self._vfs.syncs += is_begun
+        return is_begun
 
 
 class _CountingFile(apsw.VFSFile):

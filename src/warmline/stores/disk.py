@@ -6,12 +6,17 @@ SQLite appends a commit to its log (store.db-wal); a commit survives a power cut
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import queue
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+
+from warmline.stores.kernel_sync import KernelSync
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -24,6 +29,12 @@ class Log(Protocol):
     def sync(self) -> None:
         """Return when every commit in it survives a power cut. Raises OSError. Called from any thread."""
 
+    def begin_sync(self, then: Callable[[OSError | None], None]) -> bool:
+        """Begin to sync, and return; `then` is called on the event loop, with what went wrong.
+
+        False, and nothing is called, where only `sync` can. One at a time.
+        """
+
     def close(self) -> None:
         """Let go of it."""
 
@@ -33,14 +44,36 @@ class LogFile:
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(f"{path}-wal", os.O_RDONLY)
+        self._kernel: KernelSync | None = None
+        self._is_for_threads = False
 
     def sync(self) -> None:
         """Sync its content; SQLite synced its name when it began it."""
         _sync(self._descriptor)
 
+    def begin_sync(self, then: Callable[[OSError | None], None]) -> bool:
+        """Have the kernel sync its content, if it takes the order."""
+        if self._kernel is None and not self._is_for_threads:
+            self._kernel = KernelSync.of(self._descriptor)
+        try:
+            if self._kernel is not None:
+                self._kernel.begin(then)
+                return True
+        except OSError as error:
+            logger.info("a thread syncs the log", extra={"reason": str(error)})
+            self._forget_kernel()
+        self._is_for_threads = True
+        return False
+
     def close(self) -> None:
         """Close the descriptor."""
+        self._forget_kernel()
         os.close(self._descriptor)
+
+    def _forget_kernel(self) -> None:
+        if self._kernel is not None:
+            self._kernel.close()
+            self._kernel = None
 
 
 class DiskThread:

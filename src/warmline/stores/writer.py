@@ -1,7 +1,7 @@
 """The writer: commits together whatever waits, one transaction at a time, and tells what came of it.
 
 A batch of verbs runs on the event loop, since most take microseconds; one with a verb that may take longer runs on the
-disk's thread. What comes meanwhile is gathered, and is the next batch.
+disk's thread. What comes until a commit is on the disk is gathered, and is the next batch.
 
 Nothing leaves the store before it is durable: the result of a verb that must be, that a question has ended, what was
 read. What stays inside does not wait: a lease is granted, and worked on, before its question is committed. An answer
@@ -131,7 +131,7 @@ class Writer:
             self._tell_all(_failed(batch, self._broken))
         elif is_aside:
             self._is_unsettled = True
-            self._disk.do(lambda: self._synced(self._rounds.commit(self._rounds.run(batch, None))), self._tell_all)
+            self._disk.do(lambda: self._rounds.commit(self._rounds.run(batch, None)), self._bring)
         else:
             self._go_on(self._rounds.run(batch, self._open))
 
@@ -151,31 +151,33 @@ class Writer:
             self._end(unit)
 
     def _end(self, unit: Unit) -> None:
-        """Commit a transaction, and tell what came of it when it is as durable as it is to be."""
+        """Commit a transaction."""
         self._open = None
-        done = self._rounds.commit(unit)
-        if done.unsynced:
-            self._is_unsettled = True
-            self._disk.do(partial(self._synced, done), self._tell_all)
-        else:
-            self._tell_all(done)
+        self._bring(self._rounds.commit(unit))
 
-    def _synced(self, done: Done) -> Done:
-        """Bring the log to the disk, if need be: where that fails nobody knows what it holds, and writing ends.
+    def _bring(self, done: Done) -> None:
+        """Bring the log to the disk, if need be, and tell what came of a transaction."""
+        if not done.unsynced:
+            self._tell_all(done)
+            return
+        self._is_unsettled = True
+        then = partial(self._brought, done)
+        if not self._log.begin_sync(then):
+            self._disk.do(partial(_trouble_of, self._log), then)
+
+    def _brought(self, done: Done, trouble: Exception | None) -> None:
+        """Tell what came of a transaction; where the log could not be synced nobody knows what it holds: writing ends.
 
         A second try would succeed without the data that the first one lost: Linux drops what it could not write.
         """
-        if done.unsynced:
-            try:
-                self._log.sync()
-            except Exception as error:  # the edge of the disk's thread: whoever waits must hear of it
-                self._broken = StoreError(
-                    f"the disk that holds the store fails ({error}): nothing more is written. See to it, then"
-                    " `warmline stop`; the next command starts anew"
-                )
-                logger.exception("log not synced")
-                return _failed([job for job, _ in done.results], self._broken)
-        return done
+        if trouble is not None:
+            self._broken = StoreError(
+                f"the disk that holds the store fails ({trouble}): nothing more is written. See to it, then"
+                " `warmline stop`; the next command starts anew"
+            )
+            logger.error("log not synced", exc_info=trouble)
+            done = _failed([job for job, _ in done.results], self._broken)
+        self._tell_all(done)
 
     def _tell_all(self, done: Done) -> None:
         """Tell what came of a transaction; a log that has grown long is then written into the file.
@@ -198,3 +200,12 @@ class Writer:
 
 def _failed(jobs: Sequence[Job], trouble: StoreError) -> Done:
     return Done([(job, trouble) for job in jobs], News(), unsynced=False)
+
+
+def _trouble_of(log: Log) -> Exception | None:
+    """Sync a log; return what went wrong."""
+    try:
+        log.sync()
+    except Exception as error:  # noqa: BLE001  # the edge of the disk's thread: whoever waits must hear of it
+        return error
+    return None
