@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from os import urandom
+from time import time_ns
 
 from warmline.errors import DisconnectedError, InvalidInputError, PendingError, WarmlineError
 from warmline.listen.fields import are_seconds
@@ -27,8 +28,11 @@ from warmline.listen.problems import error_of
 
 
 def new_id() -> str:
-    """Return an id that nobody else chose: 128 random bits, as many as a UUID has."""
-    return urandom(16).hex()
+    """Return an id that nobody else chose: 48 bits of milliseconds, then 80 random ones, as a ULID has.
+
+    What was asked at one time so stands together in the store's index, whose pages each commit writes.
+    """
+    return f"{time_ns() // 1_000_000:012x}{urandom(10).hex()}"
 
 
 def query(
