@@ -134,6 +134,21 @@ async def test_a_log_is_for_threads_where_the_kernel_takes_no_orders(
         kernel_sync.the_kernel.cache_clear()
 
 
+async def test_a_log_is_for_threads_where_no_descriptor_is_left_for_the_bell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs_orders()
+
+    def none_is_left(_start: int, _flags: int) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(os, "eventfd", none_is_left)
+    (tmp_path / "store.db-wal").touch()
+    log = LogFile(tmp_path / "store.db")
+    assert not log.begin_sync(never)
+    log.close()
+
+
 async def test_a_log_whose_file_is_refused_is_for_threads_from_then_on(tmp_path: Path) -> None:
     needs_orders()
     os.mkfifo(tmp_path / "store.db-wal")

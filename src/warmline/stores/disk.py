@@ -53,9 +53,10 @@ class LogFile:
 
     def begin_sync(self, then: Callable[[OSError | None], None]) -> bool:
         """Have the kernel sync its content, if it takes the order."""
-        if self._kernel is None and not self._is_for_threads:
-            self._kernel = KernelSync.of(self._descriptor)
+        if self._is_for_threads:
+            return False
         try:
+            self._kernel = self._kernel or KernelSync.of(self._descriptor)
             if self._kernel is not None:
                 self._kernel.begin(then)
                 return True

@@ -74,30 +74,30 @@ class Kernel:
 
     def __init__(self, numbers: _Numbers) -> None:
         """Raises OSError where the kernel does not take such orders."""
-        self._call = ctypes.PyDLL(None, use_errno=True).syscall
-        self._call.restype = ctypes.c_long
+        self._syscall = ctypes.PyDLL(None, use_errno=True).syscall
+        self._syscall.restype = ctypes.c_long
         self._numbers = numbers
         self._context = ctypes.c_ulong(0)
-        self._events = (_Event * MOST_AT_ONCE)()
-        self._checked(self._call(numbers.setup, ctypes.c_uint(MOST_AT_ONCE), ctypes.byref(self._context)))
+        self._call(numbers.setup, ctypes.c_uint(MOST_AT_ONCE), ctypes.byref(self._context))
 
     def submit(self, order: Order) -> None:
         """Take an order. Raises OSError for a file that cannot be synced so."""
         orders = (ctypes.POINTER(Order) * 1)(ctypes.pointer(order))
-        self._checked(self._call(self._numbers.submit, self._context, ctypes.c_long(1), orders))
+        self._call(self._numbers.submit, self._context, ctypes.c_long(1), orders)
 
     def gather(self) -> None:
         """Note what has ended."""
-        most = ctypes.c_long(MOST_AT_ONCE)
-        found = self._call(self._numbers.getevents, self._context, ctypes.c_long(0), most, self._events, None)
-        for event in self._events[: self._checked(found)]:
+        events = (_Event * MOST_AT_ONCE)()  # not one for all: other threads gather, too
+        least, most = ctypes.c_long(0), ctypes.c_long(MOST_AT_ONCE)
+        found = self._call(self._numbers.getevents, self._context, least, most, events, None)
+        for event in events[:found]:
             results[event.data] = event.result
 
-    @staticmethod
-    def _checked(result: int) -> int:
+    def _call(self, number: int, *arguments: object) -> int:
+        result: int = self._syscall(ctypes.c_long(number), *arguments)
         if result < 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
+            trouble = ctypes.get_errno()
+            raise OSError(trouble, os.strerror(trouble))
         return result
 
 
