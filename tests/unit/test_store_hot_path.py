@@ -81,8 +81,25 @@ async def test_a_question_that_waits_for_its_answer_costs_as_many_statements_as_
     async with asyncio.timeout(5):
         lease = await leasing
     await watched.store.settle(lease, an_answer(watched.clock, question))
-    once = [*ADD, "lease_first", "lease", "position_take", "held", "add_message", "settle"]
-    assert watched.since_last() == once
+    accepted = ["position", "add_message", "lease_first", "add_delivery", "position_take"]
+    assert watched.since_last() == [*accepted, "held", "add_message", "settle"]
+
+
+async def test_a_question_that_is_answered_at_once_is_one_row_written_once(watched: Watched) -> None:
+    question = a_question(watched.clock)
+
+    async def serve() -> None:
+        lease = await watched.store.lease(MEMORY_MAILBOX, "worker", LEASE)
+        await watched.store.settle(lease, an_answer(watched.clock, question))
+
+    serving = asyncio.create_task(serve())
+    await asyncio.sleep(0)
+    await watched.store.add(question, MEMORY_MAILBOX)
+    await serving
+    assert watched.tallied_last() == (
+        ["position", "add_message", "lease_first", "add_message", "add_delivery"],
+        ["position_take"],
+    )
 
 
 async def test_a_message_of_an_agent_costs_two_statements_for_its_rate(watched: Watched) -> None:
@@ -106,7 +123,7 @@ async def test_messages_that_are_accepted_together_take_their_positions_with_one
     notes = [a_note(watched.clock, ada) for _ in range(5)]
     await asyncio.gather(*(watched.store.add(note, MEMORY_MAILBOX, by=ada) for note in notes))
     ran, tallies = watched.tallied_last()
-    assert ran == ["rate", *ADD, *4 * ["add_message", "add_delivery"]]
+    assert ran == ["rate", "position", *5 * ["add_message"], *5 * ["add_delivery"]]
     assert tallies == ["rate_charge", "position_take"]
     posts = [await watched.store.post(note.id) for note in notes]
     assert [post.deliveries[0].position for post in posts] == [1, 2, 3, 4, 5]

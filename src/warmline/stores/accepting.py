@@ -36,10 +36,7 @@ def accept(tx: Transaction, new: Sent, mailbox_numbers: Sequence[int]) -> list[i
     positions = [next_position(tx, number) for number in mailbox_numbers]
     write_message(tx, values)
     for number, position in zip(mailbox_numbers, positions, strict=True):
-        tx.run(
-            "add_delivery",
-            {"message_id": message_id, "mailbox_id": number, "position": position, "deadline_at": deadline_at},
-        )
+        tx.deliveries.add(message_id, number, position, deadline_at)
         tx.news.due[number] = None
     if len(positions) == 1:
         tx.news.opened[message_id] = message

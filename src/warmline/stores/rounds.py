@@ -92,7 +92,7 @@ class Rounds:
         """End a transaction; return each job with its result or error, and the news."""
         if unit.tx is not None and unit.trouble is None:
             with self._failing(unit):
-                unit.tx.write_tallies()
+                unit.tx.write()
                 self._ledger.write()
                 self._has_logged = False
                 self._cursor.execute("commit")
@@ -166,7 +166,7 @@ class Rounds:
 
     def _written(self, tx: Transaction) -> tuple[int, int, int]:
         """Return what grows when a verb writes anything."""
-        return self._connection.total_changes(), self._ledger.number, tx.tallies
+        return tx.changes, self._ledger.number, tx.put_off
 
     def _guarded(self, job: Job, tx: Transaction) -> Any:  # noqa: ANN401  # whatever the verb returns
         """Run one verb in its savepoint; return its result, or its error once its traces are gone.
@@ -177,7 +177,7 @@ class Rounds:
         self._cursor.execute("savepoint verb")
         try:
             result = job.verb(tx)
-            tx.write_tallies()
+            tx.write()
         except Exception as error:  # the edge of a verb: the caller gets it, neighbours go on
             if isinstance(error, apsw.Error) and not self._connection.in_transaction:
                 raise
@@ -185,7 +185,7 @@ class Rounds:
         if isinstance(result, Exception):
             self._cursor.execute("rollback to verb")
             self._ledger.back_to(before)
-            tx.forget_tallies()
+            tx.forget()
         self._cursor.execute("release verb")
         return result
 

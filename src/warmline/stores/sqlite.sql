@@ -40,8 +40,12 @@ values
      :deadline_at, :answer, :memories, :metadata, :seal)
 
 -- name: add_delivery
-insert into delivery (message_id, mailbox_id, position, state, deadline_at)
-values (:message_id, :mailbox_id, :position, 'ready', :deadline_at)
+insert into delivery
+    (message_id, mailbox_id, position, state, deliveries, failures, lapses, deadline_at, lease_id, holder,
+     lease_lapses_at, last_error, handed_at, handed_to, reader, ended_at, answer_id)
+values
+    (:message_id, :mailbox_id, :position, :state, :deliveries, :failures, :lapses, :deadline_at, :lease_id, :holder,
+     :lease_lapses_at, :last_error, :handed_at, :handed_to, :reader, :ended_at, :answer_id)
 
 -- name: message
 select id, conversation, sender, kind, body, sent_at, trace, hops, in_reply_to, idempotency_key, deadline_at, answer,

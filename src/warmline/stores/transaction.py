@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -10,12 +11,17 @@ import apsw
 
 from warmline.model import ConversationId, CredentialId, Mailbox, Message, MessageId
 from warmline.parties import AnsweredBy, Credential
+from warmline.stores.deliveries import Deliveries
 from warmline.stores.ledger import AuditEntry, Ledger
 from warmline.stores.queries import binding_of, load_all_queries
 from warmline.stores.rows import Row
 from warmline.stores.waits import ToQuestion
 
-_STATEMENTS = {name: (sql, binding_of(sql)) for name, sql in load_all_queries().items()}
+_STATEMENTS = {
+    name: (sql, binding_of(sql), re.search(r"\bdelivery\b", sql) is not None)
+    for name, sql in load_all_queries().items()
+}
+"""Each with what binds its values, and whether it looks at deliveries."""
 
 
 class Tally(NamedTuple):
@@ -76,7 +82,18 @@ class Transaction:
     the same cursor.
     """
 
-    __slots__ = ("_boxes", "_cursor", "_ledger", "_tallied", "_unwritten", "news", "now", "seals", "tallies")
+    __slots__ = (
+        "_boxes",
+        "_cursor",
+        "_ledger",
+        "_tallied",
+        "_tallies",
+        "_unwritten",
+        "deliveries",
+        "news",
+        "now",
+        "seals",
+    )
 
     def __init__(self, cursor: apsw.Cursor, now: int, ledger: Ledger) -> None:
         self._cursor = cursor
@@ -87,22 +104,35 @@ class Transaction:
         self._boxes: dict[int, Box] = {}
         self._tallied: dict[tuple[str, object], Row | None] = {}
         self._unwritten: dict[tuple[str, object], Tally] = {}
-        self.tallies = 0
+        self._tallies = 0
+        self.deliveries = Deliveries(self._all_as_it_is, self._add_deliveries)
 
     def one(self, name: str, values: Mapping[str, Any]) -> Row | None:
         """Run a statement and return its only row, or None."""
-        sql, bound = _STATEMENTS[name]
-        return self._cursor.execute(sql, bound(values)).fetchone()
+        return self._execute(name, values).fetchone()
 
     def all(self, name: str, values: Mapping[str, Any]) -> list[Row]:
         """Run a statement to its end and return its rows."""
-        sql, bound = _STATEMENTS[name]
-        return self._cursor.execute(sql, bound(values)).fetchall()
+        return self._execute(name, values).fetchall()
 
     def run(self, name: str, values: Mapping[str, Any]) -> None:
         """Run a statement that returns nothing."""
-        sql, bound = _STATEMENTS[name]
-        self._cursor.execute(sql, bound(values))
+        self._execute(name, values)
+
+    def _execute(self, name: str, values: Mapping[str, Any]) -> apsw.Cursor:
+        """Run a statement, which finds in the tables all that was done before it."""
+        sql, bound, looks_at_deliveries = _STATEMENTS[name]
+        if looks_at_deliveries:
+            self.deliveries.write()
+        return self._cursor.execute(sql, bound(values))
+
+    def _all_as_it_is(self, name: str, values: Mapping[str, Any]) -> list[Row]:
+        sql, bound, _ = _STATEMENTS[name]
+        return self._cursor.execute(sql, bound(values)).fetchall()
+
+    def _add_deliveries(self, made: Sequence[Mapping[str, Any]]) -> None:
+        sql, bound, _ = _STATEMENTS["add_delivery"]
+        self._cursor.executemany(sql, map(bound, made))
 
     def tallied(self, tally: Tally, key: object) -> Row | None:
         """Return the columns of a tally as the verbs before this one left them."""
@@ -116,24 +146,31 @@ class Transaction:
         at = tally.read, key
         self._tallied[at] = columns
         self._unwritten[at] = tally
-        self.tallies += 1
+        self._tallies += 1
 
-    def write_tallies(self) -> None:
-        """Write the tallies that were changed; call before the commit."""
+    @property
+    def put_off(self) -> int:
+        """How often a verb has changed what is written later: what grows meanwhile was changed."""
+        return self._tallies + self.deliveries.changes
+
+    def write(self) -> None:
+        """Write what was put off; call before the commit."""
+        self.deliveries.write()
         for (name, key), tally in self._unwritten.items():
             columns = self._tallied[name, key] or ()
             self.run(tally.write, {tally.key: key, **dict(zip(tally.columns, columns, strict=True))})
         self._unwritten.clear()
 
-    def forget_tallies(self) -> None:
-        """Know no tally any more: something was rolled back."""
+    def forget(self) -> None:
+        """Know nothing any more that was put off: something was rolled back."""
+        self.deliveries.forget()
         self._tallied.clear()
         self._unwritten.clear()
 
     @property
     def changes(self) -> int:
-        """How many rows the connection has changed: what grows meanwhile was changed."""
-        return self._cursor.connection.total_changes()
+        """How many rows verbs have changed: what grows meanwhile was changed. What was put off is not among them."""
+        return self._cursor.connection.total_changes() - self.deliveries.written
 
     def audit(self, entry: AuditEntry) -> None:
         """Add a row to the audit; it is there if what the verb writes is."""

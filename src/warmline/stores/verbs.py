@@ -61,7 +61,7 @@ def due(tx: Transaction, box: Box, limit: int) -> list[Row]:
         if tx.one("lease_is_blocked", {"mailbox_id": box.number}) is not None:
             return []
         limit = 1
-    return tx.all("lease_first", {"mailbox_id": box.number, "limit": limit})
+    return tx.deliveries.ready(box.number, limit)
 
 
 def hand_over(tx: Transaction, box: Box, row: Row, grant: Grant) -> LeaseRow | None:
@@ -89,7 +89,7 @@ def _lease(tx: Transaction, box: Box, row: Row, grant: Grant) -> dict[str, Any]:
         "reader": grant.reader,
         "now_at": tx.now,
     }
-    tx.run("lease", values)
+    tx.deliveries.lease(values)
     return values
 
 
@@ -228,7 +228,7 @@ def _lapse(tx: Transaction, max_lapses: int, until: int, *, spared: bool) -> Non
 def held(tx: Transaction, lease: Lease, box: Box) -> HeldRow:
     """Read the delivery that is held under exactly this lease: that is the whole fencing. Raises LeaseLostError."""
     token = {"deliveries": lease.deliveries, "lease_id": lease.lease_id}
-    row = tx.one("held", {"message_id": lease.message.id, "mailbox_id": box.number, **token})
+    row = tx.deliveries.held({"message_id": lease.message.id, "mailbox_id": box.number, **token})
     if row is None:
         raise _lost(lease)
     return HeldRow._make(row)
@@ -254,7 +254,7 @@ def _swept(tx: Transaction, verb: str, swept: Sequence[Row]) -> None:
 
 def _settle(tx: Transaction, lease: Lease, box: Box, before: HeldRow, answer: Message | None) -> None:
     values = {"message_id": lease.message.id, "mailbox_id": box.number}
-    tx.run("settle", {**values, "now_at": tx.now, "answer_id": answer.id if answer else None})
+    tx.deliveries.settle({**values, "now_at": tx.now, "answer_id": answer.id if answer else None})
     tx.news.ended[lease.message.id] = partial(_settled, lease, before, answer, tx.now)
     tx.news.said[lease.message.conversation] = None
     if tx.as_left(box).ordered:
