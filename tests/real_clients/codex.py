@@ -36,6 +36,7 @@ class Codex:
         lines: dict[str, object] = {"url": door.url, "bearer_token_env_var": TOKEN_VARIABLE}
         if door.command:
             lines = {"command": door.command[0], "args": door.command[1:]}
+        lines["required"] = True  # for others, `codex exec` waits a second at most, and then begins without their tools
         server = "\n[mcp_servers.warmline]\n" + "".join(
             f"{name} = {json.dumps(value)}\n" for name, value in lines.items()
         )
