@@ -18,15 +18,16 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from warmline.endpoints import bind_tcp, bind_unix, connect_unix, resolve_tcp
 from warmline.errors import AlreadyRunningError, DaemonError
 from warmline.home import Home
-from warmline.settings import DaemonSettings
+
+if TYPE_CHECKING:
+    from warmline.settings import DaemonSettings
 
 PASSED_ON = (
     *("HOME", "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME"),
@@ -46,8 +47,7 @@ CHANGE_SECONDS = 10.0
 CHANGING = "a daemon is just starting or leaving: try again in a moment"
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(NamedTuple):
     """Who owns a home, as it wrote itself into the lock's file: a daemon, or a command that does some work alone."""
 
     pid: int
@@ -72,7 +72,7 @@ def own(home: Home, version: str, work: str = "") -> Iterator[Owner]:
             raise AlreadyRunningError(_who(running, home) if running else CHANGING) from error
         owner = Owner(os.getpid(), datetime.now(UTC).isoformat(timespec="seconds"), version, work)
         with home.usable():
-            _write(file, json.dumps(asdict(owner)))
+            _write(file, json.dumps(owner._asdict()))
         try:
             yield owner
         finally:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from warmline.durable import writing_durably
 from warmline.errors import DaemonError, InvalidInputError, UnsafeHomeError
@@ -34,8 +33,7 @@ MAX_HOME_BYTES_ELSEWHERE = 470
 _TOKEN = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(NamedTuple):
     """The paths within a home. Making one touches no disk."""
 
     path: Path
@@ -183,10 +181,10 @@ class Home:
 
     def _make_token(self) -> None:
         self.make()
-        draft = self.path / f".owner.token.{secrets.token_hex(8)}"
+        draft = self.path / f".owner.token.{os.urandom(8).hex()}"
         try:
             with writing_durably(draft, only_new=True) as file:
-                file.write(f"{secrets.token_hex(32)}\n".encode("ascii"))
+                file.write(f"{os.urandom(32).hex()}\n".encode("ascii"))
             self.token.hardlink_to(draft)  # of two that start at once, one wins and both read the same
         except FileExistsError:
             pass

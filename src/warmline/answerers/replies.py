@@ -8,8 +8,8 @@ from warmline.answerers.extractive import INSUFFICIENT
 from warmline.answerers.reading import LINE_END, Reading
 from warmline.errors import AnswererError
 from warmline.model import Claim, Draft, Outcome
+from warmline.places import place
 from warmline.security.fence import quoted
-from warmline.security.memory_blocks import place
 
 
 def draft_of(reply: str, usage: Mapping[str, int] | None = None) -> Draft:

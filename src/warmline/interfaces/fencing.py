@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from warmline.security import memory_blocks
+from warmline import places
 from warmline.security.fence import Fence, Trust, What
 from warmline.security.memory_blocks import lines_block
 
@@ -52,7 +52,7 @@ def fenced_passage(fence: Fence, passage: Mapping[str, Any]) -> str:
 
 def place(found: Mapping[str, Any]) -> str:
     """Write `path:first-last`, or `path:line` for one line."""
-    return memory_blocks.place(found["path"], found["first_line"], found["last_line"])
+    return places.place(found["path"], found["first_line"], found["last_line"])
 
 
 def _recipients(mailboxes: Sequence[str]) -> str:

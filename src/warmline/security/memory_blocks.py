@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import re
 
+from warmline.places import place
 from warmline.security.fence import Fence, Trust, What
 
 _ENDS_LIKE_A_PLACE = re.compile(r":[0-9]+(?:-[0-9]+)?\Z")
-
-
-def place(path: str, first_line: int, last_line: int) -> str:
-    """Write `path:first-last`, or `path:line` for one line."""
-    return f"{path}:{first_line}" if first_line == last_line else f"{path}:{first_line}-{last_line}"
 
 
 def lines_block(fence: Fence, path: str, first_line: int, last_line: int, text: str) -> str:

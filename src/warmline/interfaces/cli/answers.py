@@ -16,6 +16,7 @@ from warmline.interfaces.cli.output import (
     paint,
     show_json,
 )
+from warmline.places import place
 
 EXIT_CODES = {"answered": 0, "insufficient_evidence": 3, None: 4}
 EXIT_FAILED = 1
@@ -67,9 +68,7 @@ def found(citation: dict[str, Any]) -> str:
 
 def span(lines: dict[str, Any]) -> str:
     """Write where lines stand, which were cited or found, as the blocks of a prompt have it; on one line."""
-    from warmline.interfaces.fencing import place
-
-    return one_line(place(lines))
+    return one_line(place(lines["path"], lines["first_line"], lines["last_line"]))
 
 
 def show_row(answer: dict[str, Any], width: int) -> None:

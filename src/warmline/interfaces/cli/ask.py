@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from datetime import timedelta
@@ -74,8 +75,6 @@ def _ask(options: argparse.Namespace) -> int:
 
     Exit code: 0 answered, 3 not in the memory, 4 no answer yet (the ticket is printed), 2 bad input, 1 anything else.
     """
-    import secrets
-
     from warmline.interfaces.cli.client import client_for
 
     named = {
@@ -88,7 +87,7 @@ def _ask(options: argparse.Namespace) -> int:
     if options.deadline:
         body["deadline_at"] = options.deadline.isoformat()
     client = client_for(options.home)
-    key = secrets.token_hex(16) if options.key is None else options.key
+    key = os.urandom(16).hex() if options.key is None else options.key
     asked = answer = client.call("POST", "/v1/questions", body, key=key)
     tell_masked(asked["redacted"])
     writing, began = writing_for(options), time.monotonic()

@@ -17,11 +17,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from warmline import __version__, daemon, errors
 from warmline.home import OTHERS, Home, find_home
-from warmline.settings import DaemonSettings
+
+if TYPE_CHECKING:
+    from warmline.settings import DaemonSettings
 
 TOKEN_VARIABLE = "WARMLINE_TOKEN"  # noqa: S105  # a name, and no token
 """Speaks as another credential than the owner's."""
@@ -57,7 +59,6 @@ class Client:
         self.home = home
         self._start = start
         self._token = token
-        self._settings = DaemonSettings()
         self._connection: _Connection | None = None
         self._is_abandoned = False
 
@@ -184,7 +185,7 @@ class Client:
     def _let_it_leave(self) -> None:
         owner = daemon.owner_of(self.home)
         if owner is not None:
-            daemon.wait_until_left(owner, self._settings)
+            daemon.wait_until_left(owner, _settings())
 
     def _request(
         self, method: str, path: str, body: object, headers: Mapping[str, str], wait_seconds: float
@@ -205,7 +206,7 @@ class Client:
                     raise errors.DaemonError(
                         f"no daemon runs for {self.home.path}: the first `warmline ask` starts one"
                     ) from error
-                daemon.start(self.home, self._settings)
+                daemon.start(self.home, _settings())
                 connection.connect()
             self._connection = connection
         self._connection.timeout = timeout
@@ -277,10 +278,17 @@ def client_for(home: str | None, *, start: bool = True) -> Client:
     found = find_home(home)
     owner = daemon.owner_of(found)
     if owner is not None and owner.version != __version__:
-        daemon.stop(found, DaemonSettings())
+        daemon.stop(found, _settings())
     client = Client(found, start=start)
     atexit.register(client.close)
     return client
+
+
+def _settings() -> DaemonSettings:
+    """Return how long a daemon takes to start and to leave: who finds one that runs does not load that."""
+    from warmline.settings import DaemonSettings
+
+    return DaemonSettings()
 
 
 def _is_token(text: str) -> bool:

@@ -22,6 +22,8 @@ def _completion(options: argparse.Namespace) -> int:
     """Print the script that lets a shell complete warmline's words: `eval "$(warmline completion bash)"`."""
     import shtab
 
-    script = shtab.complete(options.parser, shell=options.shell)
+    from warmline.interfaces.cli.main import make_parser
+
+    script = shtab.complete(make_parser(), shell=options.shell)
     show_json({"shell": options.shell, "script": script}) if options.json else print(script)
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 import time
@@ -106,8 +107,6 @@ def _inbox(options: argparse.Namespace) -> int:
 
 def _receive(client: Client, options: argparse.Namespace) -> dict[str, Any]:
     """Wait for a batch; an answer that was cut off is asked for again under the same key, and is the same batch."""
-    import secrets
-
     from warmline.interfaces.cli.client import MAX_WAIT_SECONDS
 
     left = options.wait.total_seconds()
@@ -123,7 +122,7 @@ def _receive(client: Client, options: argparse.Namespace) -> dict[str, Any]:
     while True:
         seconds, began = min(left, MAX_WAIT_SECONDS), time.monotonic()
         batch = client.call(
-            "POST", "/v1/mailboxes/receive", {**body, "wait": seconds}, key=secrets.token_hex(16), wait_seconds=seconds
+            "POST", "/v1/mailboxes/receive", {**body, "wait": seconds}, key=os.urandom(16).hex(), wait_seconds=seconds
         )
         left -= MAX_WAIT_SECONDS
         if batch["token"] is not None or left <= 0 or time.monotonic() - began < seconds:

@@ -7,44 +7,40 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
 
 from warmline import __version__
 from warmline.errors import InvalidInputError, NotFoundError, WarmlineError
-from warmline.interfaces.cli import (
-    agents,
-    ask,
-    audit,
-    bench,
-    completion,
-    connect,
-    conversation,
-    credential,
-    demo,
-    importing,
-    inbox,
-    instance,
-    mailbox,
-    mcp,
-    memory,
-    message,
-    questions,
-    redact,
-    serve,
-    status,
-    store,
-    wake,
-)
 from warmline.interfaces.cli.arguments import Parser, check_encoding
 from warmline.interfaces.cli.output import complain, explained
 from warmline.interfaces.cli.streams import open_streams, silence
 
-COMMANDS = (
-    *(ask, questions, memory, agents),
-    *(message, inbox, conversation, mailbox, credential, instance),
-    *(status, audit, importing, store, redact, serve, connect, mcp, wake, bench, demo, completion),
-)
-"""In the order of the help."""
+COMMANDS = {
+    "ask": ("ask", "ticket"),
+    "questions": ("questions", "dead", "cancel", "requeue"),
+    "memory": ("memory",),
+    "agents": ("agents",),
+    "message": ("send", "receipts"),
+    "inbox": ("inbox", "reply", "refuse", "escalate", "release"),
+    "conversation": ("conversation",),
+    "mailbox": ("mailbox",),
+    "credential": ("credential",),
+    "instance": ("instance",),
+    "status": ("status", "stop"),
+    "audit": ("audit",),
+    "importing": ("import",),
+    "store": ("store",),
+    "redact": ("redact",),
+    "serve": ("serve",),
+    "connect": ("connect",),
+    "mcp": ("mcp",),
+    "wake": ("wake",),
+    "bench": ("bench",),
+    "demo": ("demo",),
+    "completion": ("completion",),
+}
+"""The files and the commands that each knows, in the order of the help."""
 
 EXIT_OK = 0
 EXIT_ERROR = 1
@@ -67,8 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain("Warmline needs Linux or macOS: on Windows, run it within WSL (`wsl --install`)")
         return EXIT_ERROR
     try:
-        check_encoding(sys.argv[1:] if arguments is None else arguments)
-        options = make_parser().parse_args(arguments)
+        words = sys.argv[1:] if arguments is None else arguments
+        check_encoding(words)
+        options = make_parser(_files_for(words)).parse_args(words)
         run: Callable[[argparse.Namespace], int] = options.run
         code = run(options)
         sys.stdout.flush()
@@ -87,8 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_ERROR
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Make the parser of the whole command line."""
+def make_parser(files: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
+    """Make the parser of the whole command line, or one that knows no other commands than those of these files."""
     parser = Parser(
         prog="warmline",
         description="Ask your files a question, durably; the answer's citations were checked against the files.",
@@ -100,10 +97,21 @@ def make_parser() -> argparse.ArgumentParser:
         "--home", metavar="DIRECTORY", help="where everything is kept (else $WARMLINE_HOME, else your state folder)"
     )
     parser.set_defaults(json=False, parser=parser, run=_show_help)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in COMMANDS:
-        command.add_parsers(commands)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", prog=parser.prog)
+    for file in files:
+        import_module(f"warmline.interfaces.cli.{file}").add_parsers(commands)
     return parser
+
+
+def _files_for(words: Sequence[str]) -> Iterable[str]:
+    """Return the file whose command is plainly the one that these words name; else all of them, which takes longer."""
+    following = iter(words)
+    for word in following:
+        if word == "--home":
+            next(following, None)
+        elif not word.startswith("--home="):
+            return [file for file, commands in COMMANDS.items() if word in commands] or COMMANDS
+    return COMMANDS
 
 
 def _show_help(options: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import Any
 
 from warmline.errors import InvalidInputError
@@ -36,11 +37,9 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _send(options: argparse.Namespace) -> int:
     """Send a message and print its id. It waits in the mailbox until somebody receives it with `inbox`."""
-    import secrets
-
     from warmline.interfaces.cli.client import client_for
 
-    key = secrets.token_hex(16) if options.key is None else options.key
+    key = os.urandom(16).hex() if options.key is None else options.key
     post = client_for(options.home).call("POST", "/v1/messages", _message(options), key=key)
     tell_masked(post["redacted"])
     if options.json:
