@@ -129,7 +129,7 @@ class WayFigures:
 class LineFigures:
     """Questions through the whole line over the Unix socket, beside a bare FULL commit of the same run.
 
-    one_*: a client and a worker. many_*: eight clients and four workers.
+    one_*: a client and a worker. many_*: eight clients and four workers. Medians of several rounds.
     """
 
     one_p50_ms: float

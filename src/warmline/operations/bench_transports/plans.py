@@ -24,9 +24,12 @@ class Plan:
     endured: int
     at_once: int
     moments: tuple[Moment, ...]
+    line_rounds: int
+    """How often the whole line is measured, each time anew and between two slices of the floor."""
     questions: int
     many_questions: int
     floor_rounds: int
+    """Commits of one slice."""
 
 
 FULL = Plan(
@@ -38,9 +41,10 @@ FULL = Plan(
     endured=100_000,
     at_once=1000,
     moments=tuple(Moment),
-    questions=1500,
-    many_questions=8000,
-    floor_rounds=300,
+    line_rounds=5,
+    questions=600,
+    many_questions=4000,
+    floor_rounds=150,
 )
 
 FULL_SPAWN = Plan(
@@ -52,6 +56,7 @@ FULL_SPAWN = Plan(
     endured=2000,
     at_once=64,
     moments=tuple(Moment),
+    line_rounds=0,
     questions=0,
     many_questions=0,
     floor_rounds=0,
@@ -67,6 +72,7 @@ QUICK = Plan(
     endured=200,
     at_once=32,
     moments=(Moment.RECEIPT, Moment.HALF_READ),
+    line_rounds=1,
     questions=40,
     many_questions=80,
     floor_rounds=30,
@@ -81,6 +87,7 @@ QUICK_SPAWN = Plan(
     endured=20,
     at_once=8,
     moments=(Moment.RECEIPT, Moment.HALF_READ),
+    line_rounds=0,
     questions=0,
     many_questions=0,
     floor_rounds=0,

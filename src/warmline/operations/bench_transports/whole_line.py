@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import median
 
 from warmline.listen.addresses import Via
 from warmline.operations.bench_transports.driving import loaded
@@ -18,17 +19,23 @@ QUESTION_BYTES = 200
 
 
 def measure(folder: Path, plan: Plan) -> LineFigures:
-    """Ask by one client and one worker, then by eight clients and four workers; each client is a process."""
+    """Ask by one client and one worker and by eight clients and four workers, in turn; each client is a process.
+
+    Of several rounds the figures are the medians.
+    """
     meter = FloorMeter(folder, plan.floor_rounds).slice()
-    one = _asked(folder / "one", 1, 1, plan.questions)
-    meter.slice()
-    many = _asked(folder / "many", MANY, MANY_WORKERS, plan.many_questions // MANY)
+    one, many = [], []
+    for number in range(plan.line_rounds):
+        one.append(_asked(folder / f"one {number}", 1, 1, plan.questions))
+        meter.slice()
+        many.append(_asked(folder / f"many {number}", MANY, MANY_WORKERS, plan.many_questions // MANY))
+        meter.slice()
     return LineFigures(
-        one_p50_ms=one.p50_us / 1000,
-        one_p99_ms=one.p99_us / 1000,
-        many_per_second=many.per_second,
-        many_p99_ms=many.p99_us / 1000,
-        floor=meter.slice().floor(),
+        one_p50_ms=median(each.p50_us for each in one) / 1000,
+        one_p99_ms=median(each.p99_us for each in one) / 1000,
+        many_per_second=median(each.per_second for each in many),
+        many_p99_ms=median(each.p99_us for each in many) / 1000,
+        floor=meter.floor(),
     )
 
 
