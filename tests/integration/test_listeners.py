@@ -106,7 +106,7 @@ def test_who_needs_no_token_is_a_guest_that_can_be_shut_out(owner: Speaker, open
         ({"address": "tcp://127.0.0.1"}, 400, "a host and a port"),
         ({"address": "tcp://127.0.0.1:70000"}, 400, "a host and a port"),
         ({"address": "tcp://0.0.0.0:0"}, 400, "other machines reach '0.0.0.0', and can read all"),
-        ({"address": "tcp://[::]:0", "no_token": True}, 400, "must show a token"),
+        ({"address": "tcp://[::]:0", "no_token": True}, 400, "must show a token: leave out `no_token`"),
         ({"address": "tcp://0.0.0.0:0", "no_token": True, "unencrypted": True}, 400, "must show a token"),
         ({"address": "tcp://192.0.2.1:1", "unencrypted": True}, 409, "cannot listen at tcp://192.0.2.1:1"),
         ({"address": "unix://relative"}, 400, "an absolute path"),

@@ -105,7 +105,9 @@ def _checked(address: Address, *, no_token: bool, unencrypted: bool) -> Address:
     except OSError as error:
         raise DaemonError(f"cannot listen on {host!a}: there is no address of that name") from error
     if no_token and not is_loopback(found):
-        raise InvalidInputError(f"other machines reach {host!a}, and whoever asks there must show a token")
+        raise InvalidInputError(
+            f"other machines reach {host!a}, and whoever asks there must show a token: leave out `no_token`"
+        )
     if not (unencrypted or is_loopback(found)):
         raise InvalidInputError(
             f"other machines reach {host!a}, and can read all on the way: say `unencrypted` as well if that is meant"
