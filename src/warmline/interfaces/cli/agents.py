@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from warmline.errors import ConfigurationError, UnknownAgentError
 from warmline.interfaces.cli import adding_agents
 from warmline.interfaces.cli.arguments import add_json, segment
+from warmline.interfaces.cli.commands import Commands
 from warmline.interfaces.cli.output import (
     BOLD,
     DIM,
@@ -37,11 +38,10 @@ _ABOUT = """An agent is a program that answers from the memory, such as Claude C
 warm. They are named in the file warmline.toml in your home, which these commands change, and you may edit."""
 
 
-def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parsers(commands: Commands) -> None:
     """Add the commands."""
     agents = commands.add_parser(
         "agents",
-        help="programs that answer: add, list, show, restart, drain, test, remove",
         description=_ABOUT,
     )
     verbs = agents.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -21,6 +21,7 @@ from warmline.interfaces.cli.arguments import (
     moment,
     spoken,
 )
+from warmline.interfaces.cli.commands import Commands
 from warmline.interfaces.cli.output import complain, hint, one_line, tell_masked
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
 PATIENCE = timedelta(minutes=2)
 
 
-def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parsers(commands: Commands) -> None:
     """Add the commands."""
-    ask = commands.add_parser("ask", help="ask a question and wait for the answer", description=_ask.__doc__)
+    ask = commands.add_parser("ask", description=_ask.__doc__)
     ask.add_argument("question", nargs="+", help="the question; - reads it from standard input")
     ask.add_argument(
         "--wait",
@@ -60,7 +61,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     add_fenced(ask)
     add_json(ask)
     ask.set_defaults(run=_ask)
-    ticket = commands.add_parser("ticket", help="look after a question asked before", description=_ticket.__doc__)
+    ticket = commands.add_parser("ticket", description=_ticket.__doc__)
     ticket.add_argument("id", metavar="ID", help="what `ask` printed")
     ticket.add_argument(
         "--wait", type=duration, metavar="TIME", default=timedelta(0), help="wait as long as this: 30, 5m (0)"

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from warmline.interfaces.cli.arguments import absolute_path, add_json, duration, whole
+from warmline.interfaces.cli.commands import Commands
 from warmline.interfaces.cli.output import counted, hint, local_time, one_line, show_json
 
 if TYPE_CHECKING:
@@ -16,11 +17,9 @@ TAMPERED = 1
 DAY = timedelta(days=1)
 
 
-def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parsers(commands: Commands) -> None:
     """Add the commands."""
-    audit = commands.add_parser(
-        "audit", help="verify what the line wrote; see who did what", description="The audit of the line."
-    )
+    audit = commands.add_parser("audit", description="The audit of the line.")
     verbs = audit.add_subparsers(title="commands", metavar="COMMAND", required=True)
     verify = verbs.add_parser("verify", help="tell whether others wrote in the store", description=_verify.__doc__)
     verify.add_argument("--head", metavar="FILE", help="what `audit export` wrote: shows what was cut off at the end")

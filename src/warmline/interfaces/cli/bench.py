@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from warmline.errors import InvalidInputError
 from warmline.interfaces.cli import bench_mcp, bench_transports, bench_warm
 from warmline.interfaces.cli.arguments import add_json, whole
+from warmline.interfaces.cli.commands import Commands
 from warmline.interfaces.cli.output import hint, show_json
 
 if TYPE_CHECKING:
@@ -20,9 +21,9 @@ TIMED_MEGABYTES = 100
 _ABOUT = "Measure on a throw-away home, and print each figure beside the floor that the machine gave in the same run."
 
 
-def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parsers(commands: Commands) -> None:
     """Add the commands."""
-    bench = commands.add_parser("bench", help="measure the line and the memory on this machine", description=_ABOUT)
+    bench = commands.add_parser("bench", description=_ABOUT)
     benches = bench.add_subparsers(title="benches", metavar="BENCH", required=True)
     bus = benches.add_parser(
         "bus", help="durable questions: time, rate, syncs, beside the disk's floor", description=_bus.__doc__

@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 
 from warmline.interfaces.cli.arguments import add_json
+from warmline.interfaces.cli.commands import Commands
 from warmline.interfaces.cli.output import show_json
 
 
-def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parsers(commands: Commands) -> None:
     """Add the command."""
-    completion = commands.add_parser(
-        "completion", help="print a completion script for your shell", description=_completion.__doc__
-    )
+    completion = commands.add_parser("completion", description=_completion.__doc__)
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"), help="the shell that you type in")
     add_json(completion)
     completion.set_defaults(run=_completion)

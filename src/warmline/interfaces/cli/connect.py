@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from warmline.errors import InvalidInputError
 from warmline.interfaces.cli.arguments import add_json
+from warmline.interfaces.cli.commands import Commands
 from warmline.interfaces.cli.wake import add_habits
 
 if TYPE_CHECKING:
@@ -24,11 +25,9 @@ NAMES = ("claude", "codex", "gemini", "opencode", "cursor", "vscode")
 SCOPES = ("user", "project")
 
 
-def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parsers(commands: Commands) -> None:
     """Add the command."""
-    connect = commands.add_parser(
-        "connect", help="let an agent's program use the line: claude, codex, ...", description=_connect.__doc__
-    )
+    connect = commands.add_parser("connect", description=_connect.__doc__)
     connect.add_argument("client", nargs="*", metavar="CLIENT", help=f"which programs: {', '.join(NAMES)}")
     connect.add_argument("--all", action="store_true", help="all that are installed here; with --undo, all connected")
     connect.add_argument(

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from warmline.interfaces.cli.arguments import add_json, message_id, names, segment, whole
+from warmline.interfaces.cli.commands import Commands
 from warmline.interfaces.cli.output import BOLD, DIM, counted, hint, local_time, one_line, paint, show_json
 
 if TYPE_CHECKING:
@@ -17,11 +18,9 @@ _ABOUT = """A conversation holds the participants that can reach each other. Eac
 credential that says who speaks; you, at the shell, are the owner and reach them all."""
 
 
-def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parsers(commands: Commands) -> None:
     """Add the commands."""
-    conversation = commands.add_parser(
-        "conversation", help="who can reach whom: new, list, show, close, erase", description=_ABOUT
-    )
+    conversation = commands.add_parser("conversation", description=_ABOUT)
     verbs = conversation.add_subparsers(title="commands", metavar="COMMAND", required=True)
     new = verbs.add_parser("new", help="begin one, with a credential for each participant", description=_new.__doc__)
     new.add_argument(

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from warmline.interfaces.cli.arguments import add_json, moment, names, segment, whole
+from warmline.interfaces.cli.commands import Commands
 from warmline.interfaces.cli.output import hint, local_time, one_line, show_json
 
 RIGHTS = ("ask", "answer", "send", "read", "administer")
@@ -17,11 +18,9 @@ _ABOUT = """A credential says who speaks, with which rights and how far. Give it
 you, at the shell, are the owner and need none."""
 
 
-def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parsers(commands: Commands) -> None:
     """Add the commands."""
-    credential = commands.add_parser(
-        "credential", help="who may speak as whom: new, list, revoke, rotate", description=_ABOUT
-    )
+    credential = commands.add_parser("credential", description=_ABOUT)
     verbs = credential.add_subparsers(title="commands", metavar="COMMAND", required=True)
     new = verbs.add_parser("new", help="make one; its token is shown once", description=_new.__doc__)
     _add_grant(new)

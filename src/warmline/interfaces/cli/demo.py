@@ -15,6 +15,7 @@ from typing import Any
 from warmline.errors import InvalidInputError
 from warmline.interfaces.cli.adding_agents import KINDS
 from warmline.interfaces.cli.arguments import absolute_path, add_json
+from warmline.interfaces.cli.commands import Commands
 from warmline.interfaces.cli.output import BOLD, paint, show_json
 
 QUESTIONS = {
@@ -31,11 +32,9 @@ Journey = Sequence[tuple[list[str], int]]
 """Commands, each with the exit code that it is to have."""
 
 
-def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parsers(commands: Commands) -> None:
     """Add the command."""
-    demo = commands.add_parser(
-        "demo", help="see it work: three questions, nothing left running", description=_demo.__doc__
-    )
+    demo = commands.add_parser("demo", description=_demo.__doc__)
     demo.add_argument("--agent", choices=KINDS, metavar="KIND", help=f"have an agent answer: {', '.join(KINDS)}")
     demo.add_argument(
         "--simulate", action="store_true", help="give the agent a simulated model: no key, nothing leaves this machine"

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from warmline.interfaces.cli.arguments import absolute_path, add_json, duration
+from warmline.interfaces.cli.commands import Commands
 from warmline.interfaces.cli.output import counted, hint, one_line, show_json
 
 DAY = timedelta(days=1)
@@ -14,9 +15,9 @@ DAY = timedelta(days=1)
 _ABOUT = "Take over what another program holds. The source is only read, and importing it again adds what is new."
 
 
-def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parsers(commands: Commands) -> None:
     """Add the command."""
-    importing = commands.add_parser("import", help="take over an old bridge's database", description=_ABOUT)
+    importing = commands.add_parser("import", description=_ABOUT)
     sources = importing.add_subparsers(title="sources", metavar="SOURCE", required=True)
     legacy = sources.add_parser("legacy", help="a distributed_memory.db", description=_legacy.__doc__)
     legacy.add_argument("file", type=absolute_path, metavar="FILE", help="its database; a -wal beside it is read, too")

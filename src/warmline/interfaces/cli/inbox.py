@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from warmline.errors import InvalidInputError, LeaseLostError
 from warmline.interfaces.cli.arguments import add_json, duration, message_id, segment, spoken, whole
+from warmline.interfaces.cli.commands import Commands
 from warmline.interfaces.cli.output import hint, local_time, show_json, tell_masked
 
 if TYPE_CHECKING:
@@ -31,9 +32,9 @@ PRINTING = timedelta(minutes=1)
 _PLACE = re.compile(r"(.+):([1-9]\d{0,8})(?:-([1-9]\d{0,8}))?")
 
 
-def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parsers(commands: Commands) -> None:
     """Add the commands."""
-    inbox = commands.add_parser("inbox", help="read what came for you, oldest first", description=_inbox.__doc__)
+    inbox = commands.add_parser("inbox", description=_inbox.__doc__)
     inbox.add_argument("--mailbox", metavar="NAME", help="another mailbox than your own, as far as you may read it")
     inbox.add_argument("--conversation", metavar="ID", help="whose mailbox, where several have that name")
     inbox.add_argument(
@@ -50,11 +51,11 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     _add_verbs(commands)
 
 
-def _add_verbs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    reply = commands.add_parser("reply", help="answer a question, or reply to a message", description=_reply.__doc__)
-    refuse = commands.add_parser("refuse", help="refuse a question, with the reason", description=_refuse.__doc__)
-    escalate = commands.add_parser("escalate", help="hand a question on to a person", description=_escalate.__doc__)
-    release = commands.add_parser("release", help="give a message back, for others", description=_release.__doc__)
+def _add_verbs(commands: Commands) -> None:
+    reply = commands.add_parser("reply", description=_reply.__doc__)
+    refuse = commands.add_parser("refuse", description=_refuse.__doc__)
+    escalate = commands.add_parser("escalate", description=_escalate.__doc__)
+    release = commands.add_parser("release", description=_release.__doc__)
     for command, run in ((reply, _reply), (refuse, _refuse), (escalate, _escalate), (release, _release)):
         command.add_argument("id", metavar="ID", help="as `inbox` printed it")
         add_json(command)

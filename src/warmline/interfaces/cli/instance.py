@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from warmline.errors import InvalidInputError, WarmlineError
 from warmline.interfaces.cli import instance_ask
 from warmline.interfaces.cli.arguments import absolute_path, add_json
+from warmline.interfaces.cli.commands import Commands
 from warmline.interfaces.cli.output import (
     YELLOW,
     complain,
@@ -35,11 +36,9 @@ start."""
 _QUERY = r"""printf '{"type":"query","question":"..."}\n'"""
 
 
-def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parsers(commands: Commands) -> None:
     """Add the commands."""
-    instance = commands.add_parser(
-        "instance", help="where other programs reach the daemon: open, close, list, ask", description=_ABOUT
-    )
+    instance = commands.add_parser("instance", description=_ABOUT)
     verbs = instance.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_open(verbs)
     close = verbs.add_parser("close", help="listen somewhere no more", description=_close.__doc__)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from warmline.errors import AmbiguousMailboxError, UnknownMailboxError
 from warmline.interfaces.cli.arguments import add_json, segment
+from warmline.interfaces.cli.commands import Commands
 from warmline.interfaces.cli.output import hint, show_json
 
 if TYPE_CHECKING:
@@ -18,9 +19,9 @@ ANSWERERS = ("anyone", "person")
 _ABOUT = "A mailbox is where a role receives: a name within a conversation. Several may receive from one."
 
 
-def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parsers(commands: Commands) -> None:
     """Add the commands."""
-    mailbox = commands.add_parser("mailbox", help="where participants receive: list, policy", description=_ABOUT)
+    mailbox = commands.add_parser("mailbox", description=_ABOUT)
     verbs = mailbox.add_subparsers(title="commands", metavar="COMMAND", required=True)
     listing = verbs.add_parser("list", help="list them, with what waits in each", description=_list.__doc__)
     policy = verbs.add_parser("policy", help="see or set how one hands over", description=_policy.__doc__)

@@ -7,40 +7,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from importlib import import_module
+from collections.abc import Callable, Collection, Sequence
 
 from warmline import __version__
 from warmline.errors import InvalidInputError, NotFoundError, WarmlineError
 from warmline.interfaces.cli.arguments import Parser, check_encoding
+from warmline.interfaces.cli.commands import FILES, Commands, files_for
 from warmline.interfaces.cli.output import complain, explained
 from warmline.interfaces.cli.streams import open_streams, silence
-
-COMMANDS = {
-    "ask": ("ask", "ticket"),
-    "questions": ("questions", "dead", "cancel", "requeue"),
-    "memory": ("memory",),
-    "agents": ("agents",),
-    "message": ("send", "receipts"),
-    "inbox": ("inbox", "reply", "refuse", "escalate", "release"),
-    "conversation": ("conversation",),
-    "mailbox": ("mailbox",),
-    "credential": ("credential",),
-    "instance": ("instance",),
-    "status": ("status", "stop"),
-    "audit": ("audit",),
-    "importing": ("import",),
-    "store": ("store",),
-    "redact": ("redact",),
-    "serve": ("serve",),
-    "connect": ("connect",),
-    "mcp": ("mcp",),
-    "wake": ("wake",),
-    "bench": ("bench",),
-    "demo": ("demo",),
-    "completion": ("completion",),
-}
-"""The files and the commands that each knows, in the order of the help."""
 
 EXIT_OK = 0
 EXIT_ERROR = 1
@@ -65,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         words = sys.argv[1:] if arguments is None else arguments
         check_encoding(words)
-        options = make_parser(_files_for(words)).parse_args(words)
+        options = make_parser(files_for(words)).parse_args(words)
         run: Callable[[argparse.Namespace], int] = options.run
         code = run(options)
         sys.stdout.flush()
@@ -84,8 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_ERROR
 
 
-def make_parser(files: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
-    """Make the parser of the whole command line, or one that knows no other commands than those of these files."""
+def make_parser(files: Collection[str] = FILES) -> argparse.ArgumentParser:
+    """Make the parser of the command line, which knows the commands of these files, and of others the names."""
     parser = Parser(
         prog="warmline",
         description="Ask your files a question, durably; the answer's citations were checked against the files.",
@@ -97,21 +71,8 @@ def make_parser(files: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
         "--home", metavar="DIRECTORY", help="where everything is kept (else $WARMLINE_HOME, else your state folder)"
     )
     parser.set_defaults(json=False, parser=parser, run=_show_help)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", prog=parser.prog)
-    for file in files:
-        import_module(f"warmline.interfaces.cli.{file}").add_parsers(commands)
+    Commands(parser, files)
     return parser
-
-
-def _files_for(words: Sequence[str]) -> Iterable[str]:
-    """Return the file whose command is plainly the one that these words name; else all of them, which takes longer."""
-    following = iter(words)
-    for word in following:
-        if word == "--home":
-            next(following, None)
-        elif not word.startswith("--home="):
-            return [file for file, commands in COMMANDS.items() if word in commands] or COMMANDS
-    return COMMANDS
 
 
 def _show_help(options: argparse.Namespace) -> int:

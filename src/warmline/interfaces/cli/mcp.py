@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warmline.errors import InvalidInputError
+from warmline.interfaces.cli.commands import Commands
 
 if TYPE_CHECKING:
     from warmline.home import Home
 
 
-def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parsers(commands: Commands) -> None:
     """Add the command."""
-    mcp = commands.add_parser("mcp", help="speak MCP over standard input and output", description=_mcp.__doc__)
+    mcp = commands.add_parser("mcp", description=_mcp.__doc__)
     who = mcp.add_mutually_exclusive_group()
     who.add_argument("--as", dest="name", metavar="NAME", help="speak with the credential that `connect` made for it")
     who.add_argument("--token-file", type=Path, metavar="FILE", help="speak with the token in this file")

@@ -11,6 +11,7 @@ from warmline.errors import InvalidInputError
 from warmline.interfaces.cli.answers import span
 from warmline.interfaces.cli.arguments import absolute_path, add_fenced, add_json, is_fenced, whole
 from warmline.interfaces.cli.columns import in_columns
+from warmline.interfaces.cli.commands import Commands
 from warmline.interfaces.cli.output import (
     BOLD,
     DIM,
@@ -31,11 +32,9 @@ _ABOUT = """The memory is a set of roots: files and folders of yours that are in
 Nothing is copied, and nothing of yours is ever changed."""
 
 
-def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parsers(commands: Commands) -> None:
     """Add the commands."""
-    memory = commands.add_parser(
-        "memory", help="what the memory holds: add, list, remove, refresh, search", description=_ABOUT
-    )
+    memory = commands.add_parser("memory", description=_ABOUT)
     verbs = memory.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add = verbs.add_parser(
         "add", help="take files and folders in; their files are never changed", description=_add.__doc__

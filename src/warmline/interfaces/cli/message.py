@@ -8,14 +8,13 @@ from typing import Any
 
 from warmline.errors import InvalidInputError
 from warmline.interfaces.cli.arguments import add_json, message_id, moment, spoken
+from warmline.interfaces.cli.commands import Commands
 from warmline.interfaces.cli.output import hint, one_line, show_json, tell_masked
 
 
-def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parsers(commands: Commands) -> None:
     """Add the commands."""
-    send = commands.add_parser(
-        "send", help="send a message; it is durable when this returns", description=_send.__doc__
-    )
+    send = commands.add_parser("send", description=_send.__doc__)
     send.add_argument("to", nargs="?", metavar="TO", help="the mailbox; `mailbox list` shows which there are")
     send.add_argument("text", nargs="+", metavar="TEXT", help="what to say; - reads it from standard input")
     send.add_argument("--all", action="store_true", help="to all other participants of the conversation, without a TO")
@@ -26,9 +25,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--deadline", type=moment, metavar="TIME", help="when it is of no use any more: 5m, or a date and time (never)"
     )
     send.add_argument("--key", help="idempotency key: the same key and text are the same message")
-    receipts = commands.add_parser(
-        "receipts", help="what became of a message, one row a recipient", description=_receipts.__doc__
-    )
+    receipts = commands.add_parser("receipts", description=_receipts.__doc__)
     receipts.add_argument("id", metavar="ID", help="what `send` or `ask` printed")
     for command, run in ((send, _send), (receipts, _receipts)):
         add_json(command)

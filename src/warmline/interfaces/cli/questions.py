@@ -12,25 +12,24 @@ from warmline.interfaces.cli.answers import show_row
 from warmline.interfaces.cli.arguments import add_json, duration, moment, whole
 from warmline.interfaces.cli.ask import question_path
 from warmline.interfaces.cli.columns import in_columns
+from warmline.interfaces.cli.commands import Commands
 from warmline.interfaces.cli.output import hint, local_time, one_line, show_json
 
 STATES = ("ready", "leased", "settled", "dead", "expired", "cancelled")
 """Those of model.State, which takes longer to import than the rest of a command."""
 
 
-def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parsers(commands: Commands) -> None:
     """Add the commands."""
-    questions = commands.add_parser("questions", help="list or count questions", description=_list.__doc__)
+    questions = commands.add_parser("questions", description=_list.__doc__)
     questions.add_argument("--state", action="append", choices=STATES, help="only these; may be repeated")
     _add_listing(questions)
     questions.set_defaults(run=_list)
-    dead = commands.add_parser("dead", help="list the dead letters, with reasons", description=_dead.__doc__)
+    dead = commands.add_parser("dead", description=_dead.__doc__)
     _add_listing(dead)
     dead.set_defaults(run=_dead)
-    cancel = commands.add_parser("cancel", help="cancel a question, or give up a dead one", description=_cancel.__doc__)
-    requeue = commands.add_parser(
-        "requeue", help="put what is dead or expired back on the line", description=_requeue.__doc__
-    )
+    cancel = commands.add_parser("cancel", description=_cancel.__doc__)
+    requeue = commands.add_parser("requeue", description=_requeue.__doc__)
     requeue.add_argument(
         "--deadline", type=moment, metavar="TIME", help="its new deadline: 5m, or a date and time (10m)"
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from warmline.interfaces.cli.arguments import add_json
+from warmline.interfaces.cli.commands import Commands
 from warmline.interfaces.cli.output import BOLD, YELLOW, complain, counted, hint, one_line, paint, show_json
 
 EXIT_CLEAN = 0
@@ -19,9 +20,9 @@ never shown. Binary files are named and left out. It needs no daemon. Ends with 
 something was, and 2 when nothing was found but a file could not be read."""
 
 
-def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parsers(commands: Commands) -> None:
     """Add the command."""
-    redact = commands.add_parser("redact", help="which secrets files hold, without showing them", description=_ABOUT)
+    redact = commands.add_parser("redact", description=_ABOUT)
     redact.add_argument(
         "--test",
         dest="files",

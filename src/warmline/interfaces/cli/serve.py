@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warmline.interfaces.cli.arguments import duration, whole
+from warmline.interfaces.cli.commands import Commands
 from warmline.interfaces.cli.output import explained
 
 if TYPE_CHECKING:
     from warmline.settings import Settings
 
 
-def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parsers(commands: Commands) -> None:
     """Add the command."""
-    serve = commands.add_parser("serve", help="run the daemon in the foreground", description=_serve.__doc__)
+    serve = commands.add_parser("serve", description=_serve.__doc__)
     serve.add_argument("--host", type=_host, metavar="ADDRESS", help="the address or name to listen on (127.0.0.1)")
     serve.add_argument(
         "--port", type=whole(0, 65535), metavar="N", help="the TCP port to listen on; 0 picks a free one (9276)"

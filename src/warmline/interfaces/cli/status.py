@@ -8,17 +8,14 @@ from typing import Any
 
 from warmline.interfaces.cli.agents import row
 from warmline.interfaces.cli.arguments import add_json
+from warmline.interfaces.cli.commands import Commands
 from warmline.interfaces.cli.output import BOLD, YELLOW, counted, local_time, one_line, paint, show_json
 
 
-def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parsers(commands: Commands) -> None:
     """Add the commands."""
-    status = commands.add_parser(
-        "status", help="how the daemon, its messages and its memory stand", description=_status.__doc__
-    )
-    stop = commands.add_parser(
-        "stop", help="let the daemon finish and leave; nothing is lost", description=_stop.__doc__
-    )
+    status = commands.add_parser("status", description=_status.__doc__)
+    stop = commands.add_parser("stop", description=_stop.__doc__)
     for command, run in ((status, _status), (stop, _stop)):
         add_json(command)
         command.set_defaults(run=run)

@@ -7,17 +7,17 @@ from datetime import timedelta
 
 from warmline.interfaces.cli import encrypting
 from warmline.interfaces.cli.arguments import add_json, duration
+from warmline.interfaces.cli.commands import Commands
 from warmline.interfaces.cli.output import counted, one_line, show_json
 
 DAY = timedelta(days=1)
 KEPT = timedelta(days=30)
 
 
-def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parsers(commands: Commands) -> None:
     """Add the commands."""
     store = commands.add_parser(
         "store",
-        help="keep the database small and its seals fresh, or encrypt it",
         description="Upkeep of the database.",
     )
     verbs = store.add_subparsers(title="commands", metavar="COMMAND", required=True)

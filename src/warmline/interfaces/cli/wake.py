@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from warmline.errors import InvalidInputError
 from warmline.interfaces.cli.arguments import add_json, whole
+from warmline.interfaces.cli.commands import Commands
 from warmline.interfaces.cli.output import hint, show_json
 
 if TYPE_CHECKING:
@@ -37,9 +38,9 @@ SERVER = "http://127.0.0.1:4096"
 """Where opencode listens that was told nothing else."""
 
 
-def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parsers(commands: Commands) -> None:
     """Add the command."""
-    wake = commands.add_parser("wake", help="wait until messages lie ready for an agent", description=_wake.__doc__)
+    wake = commands.add_parser("wake", description=_wake.__doc__)
     wake.add_argument("--as", dest="name", metavar="NAME", required=True, help="whose: a client of `warmline connect`")
     add_habits(wake)
     wake.add_argument("--agent", type=whole(1, 2**31 - 1), metavar="PID", help="end when this process does")
