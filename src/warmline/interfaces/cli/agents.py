@@ -40,10 +40,7 @@ warm. They are named in the file warmline.toml in your home, which these command
 
 def add_parsers(commands: Commands) -> None:
     """Add the commands."""
-    agents = commands.add_parser(
-        "agents",
-        description=_ABOUT,
-    )
+    agents = commands.add_parser("agents", description=_ABOUT)
     verbs = agents.add_subparsers(title="commands", metavar="COMMAND", required=True)
     adding_agents.add_parser(verbs)
     listing = verbs.add_parser("list", help="how they all stand", description=_list.__doc__)

@@ -16,10 +16,7 @@ KEPT = timedelta(days=30)
 
 def add_parsers(commands: Commands) -> None:
     """Add the commands."""
-    store = commands.add_parser(
-        "store",
-        description="Upkeep of the database.",
-    )
+    store = commands.add_parser("store", description="Upkeep of the database.")
     verbs = store.add_subparsers(title="commands", metavar="COMMAND", required=True)
     archive = verbs.add_parser("archive", help="move what is old into files", description=_archive.__doc__)
     archive.add_argument(
