@@ -80,6 +80,7 @@ class Held:
         self.by_kernel = by_kernel
         self.clock = ManualClock()
         self.path = path
+        self.log_file = path.with_name(f"{path.name}-wal")
         self.store = SqliteStore(path, settings, self.clock, SEALS, log=self._open_log)
 
     def _open_log(self, path: Path) -> HeldLog:
@@ -88,10 +89,14 @@ class Held:
 
 
 @pytest.fixture(params=["kernel", "thread"])
-async def held(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Held]:
-    by_kernel = request.param == "kernel"
-    if by_kernel:
+def by_kernel(request: pytest.FixtureRequest) -> bool:
+    if request.param == "kernel":
         needs_orders()
+    return bool(request.param == "kernel")
+
+
+@pytest.fixture
+async def held(by_kernel: bool, tmp_path: Path) -> AsyncIterator[Held]:
     held = Held(tmp_path / "store.db", StoreSettings(checkpoint_pages=50), by_kernel=by_kernel)
     await held.store.open()
     yield held
@@ -315,9 +320,43 @@ async def test_who_reads_while_the_disk_fails_gets_the_error(held: Held) -> None
 async def test_a_long_log_is_written_into_the_file_and_begun_anew(held: Held) -> None:
     for _ in range(100):
         await held.store.add(a_question(held.clock, "words " * 500), MEMORY_MAILBOX)
-    log = held.path.with_name("store.db-wal")
-    assert log.stat().st_size < 80 * 2100  # of the 50 pages, and what one question adds to them
+    assert held.log_file.stat().st_size < 80 * 2100  # of the 50 pages, and what one question adds to them
     assert held.path.stat().st_size > 100 * 3000
+
+
+async def lengths_of_the_log(held: Held, questions: int) -> set[int]:
+    """Ask; return the lengths, in bytes, that the log had after each question."""
+    lengths = set()
+    for _ in range(questions):
+        await held.store.add(a_question(held.clock), MEMORY_MAILBOX)
+        lengths.add(held.log_file.stat().st_size)
+    return lengths
+
+
+async def test_few_questions_make_the_log_longer(by_kernel: bool, tmp_path: Path) -> None:
+    """It doubles, up to a point: of a log without room every commit makes a longer one, until it begins anew."""
+    held = Held(tmp_path / "store.db", StoreSettings(), by_kernel=by_kernel)
+    await held.store.open()
+    question = a_question(held.clock)
+    await held.store.add(question, MEMORY_MAILBOX)
+    assert len(await lengths_of_the_log(held, 100)) <= 5
+    await held.store.erase(question.id, by=BY)
+    assert held.log_file.stat().st_size == 0
+    assert len(await lengths_of_the_log(held, 100)) <= 8
+    await held.store.close()
+
+
+async def test_a_disk_without_room_for_a_longer_log_still_takes_questions(
+    by_kernel: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int, data: bytes, offset: int) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    held = Held(tmp_path / "store.db", StoreSettings(), by_kernel=by_kernel)
+    await held.store.open()
+    assert len(await end(lengths_of_the_log(held, 10))) == 10
+    await held.store.close()
 
 
 async def test_a_store_whose_disk_fails_as_it_is_opened_says_so(tmp_path: Path) -> None:
