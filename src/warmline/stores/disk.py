@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-MOST_ROOM_BYTES = 1024 * 1024
-"""Written in a third of a millisecond, and enough for some hundred questions."""
+MOST_ROOM_BYTES = 256 * 1024
+"""Of more, the commit whose sync takes it along would be late."""
 
 _sync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
