@@ -6,11 +6,14 @@ of its key: three statements and eight changes of indexes less.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
+
+import apsw
 
 from warmline.model import State
 from warmline.stores.rows import Row
+from warmline.stores.statements import STATEMENTS
 
 _HELD = ("position", "failures", "lapses", "lease_lapses_at", "last_error", "deadline_at", "handed_at", "handed_to")
 _NEW: Mapping[str, Any] = {
@@ -33,19 +36,11 @@ Key = tuple[str, int]
 """The id of a message, and the number of a mailbox."""
 
 
-class Statements(Protocol):
-    """Runs statements as they are, whatever is not written yet."""
-
-    def __call__(self, name: str, values: Mapping[str, Any]) -> list[Row]:
-        """Run one to its end and return its rows."""
-
-
 class Deliveries:
     """Those that are fresh: made in this transaction, and not written; and the hot statements on all."""
 
-    def __init__(self, run: Statements, write: Callable[[Sequence[Mapping[str, Any]]], None]) -> None:
-        self._run = run
-        self._write = write
+    def __init__(self, cursor: apsw.Cursor) -> None:
+        self._cursor = cursor
         self._fresh: dict[Key, dict[str, Any]] = {}
         self._ready: dict[int, dict[Key, dict[str, Any]]] = {}
         self._none_written: set[int] = set()
@@ -111,7 +106,8 @@ class Deliveries:
         """Write what is fresh: others look at deliveries now, or change them."""
         if self._fresh:
             self.written += len(self._fresh)
-            self._write(list(self._fresh.values()))
+            sql, bound, _ = STATEMENTS["add_delivery"]
+            self._cursor.executemany(sql, map(bound, self._fresh.values()))
         self.forget()
 
     def forget(self) -> None:
@@ -119,3 +115,8 @@ class Deliveries:
         self._fresh.clear()
         self._ready.clear()
         self._none_written.clear()
+
+    def _run(self, name: str, values: Mapping[str, Any]) -> list[Row]:
+        """Run a statement to its end, whatever is not written yet, and return its rows."""
+        sql, bound, _ = STATEMENTS[name]
+        return self._cursor.execute(sql, bound(values)).fetchall()

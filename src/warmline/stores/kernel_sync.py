@@ -69,6 +69,10 @@ class _Event(ctypes.Structure):
     )
 
 
+_Orders = ctypes.POINTER(Order) * 1
+_Events = _Event * MOST_AT_ONCE
+
+
 class Kernel:
     """The calls of this process. They return at once, and so keep Python's lock."""
 
@@ -82,12 +86,12 @@ class Kernel:
 
     def submit(self, order: Order) -> None:
         """Take an order. Raises OSError for a file that cannot be synced so."""
-        orders = (ctypes.POINTER(Order) * 1)(ctypes.pointer(order))
+        orders = _Orders(ctypes.pointer(order))
         self._call(self._numbers.submit, self._context, ctypes.c_long(1), orders)
 
     def gather(self) -> None:
         """Note what has ended."""
-        events = (_Event * MOST_AT_ONCE)()  # not one for all: other threads gather, too
+        events = _Events()  # not one for all: other threads gather, too
         least, most = ctypes.c_long(0), ctypes.c_long(MOST_AT_ONCE)
         found = self._call(self._numbers.getevents, self._context, least, most, events, None)
         for event in events[:found]:

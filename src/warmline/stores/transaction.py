@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -13,15 +12,9 @@ from warmline.model import ConversationId, CredentialId, Mailbox, Message, Messa
 from warmline.parties import AnsweredBy, Credential
 from warmline.stores.deliveries import Deliveries
 from warmline.stores.ledger import AuditEntry, Ledger
-from warmline.stores.queries import binding_of, load_all_queries
 from warmline.stores.rows import Row
+from warmline.stores.statements import STATEMENTS
 from warmline.stores.waits import ToQuestion
-
-_STATEMENTS = {
-    name: (sql, binding_of(sql), re.search(r"\bdelivery\b", sql) is not None)
-    for name, sql in load_all_queries().items()
-}
-"""Each with what binds its values, and whether it looks at deliveries."""
 
 
 class Tally(NamedTuple):
@@ -78,6 +71,8 @@ class News:
 class Transaction:
     """The named statements on one cursor. Lives for one batch of verbs.
 
+    Nothing that it holds may hold it: all that was done in it would stay until the garbage collector comes.
+
     A row that was read keeps its statement open until the cursor's next one: end the transaction by
     the same cursor.
     """
@@ -105,7 +100,7 @@ class Transaction:
         self._tallied: dict[tuple[str, object], Row | None] = {}
         self._unwritten: dict[tuple[str, object], Tally] = {}
         self._tallies = 0
-        self.deliveries = Deliveries(self._all_as_it_is, self._add_deliveries)
+        self.deliveries = Deliveries(cursor)
 
     def one(self, name: str, values: Mapping[str, Any]) -> Row | None:
         """Run a statement and return its only row, or None."""
@@ -121,18 +116,10 @@ class Transaction:
 
     def _execute(self, name: str, values: Mapping[str, Any]) -> apsw.Cursor:
         """Run a statement, which finds in the tables all that was done before it."""
-        sql, bound, looks_at_deliveries = _STATEMENTS[name]
+        sql, bound, looks_at_deliveries = STATEMENTS[name]
         if looks_at_deliveries:
             self.deliveries.write()
         return self._cursor.execute(sql, bound(values))
-
-    def _all_as_it_is(self, name: str, values: Mapping[str, Any]) -> list[Row]:
-        sql, bound, _ = _STATEMENTS[name]
-        return self._cursor.execute(sql, bound(values)).fetchall()
-
-    def _add_deliveries(self, made: Sequence[Mapping[str, Any]]) -> None:
-        sql, bound, _ = _STATEMENTS["add_delivery"]
-        self._cursor.executemany(sql, map(bound, made))
 
     def tallied(self, tally: Tally, key: object) -> Row | None:
         """Return the columns of a tally as the verbs before this one left them."""
