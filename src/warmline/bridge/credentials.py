@@ -94,10 +94,9 @@ class Credentials:
 
     def in_force(self, credential: Credential) -> Credential:
         """Return a credential that speaks now. Raises UnauthorizedError for one that does not any more."""
-        now = self._clock.now()
         if credential.revoked_at is not None:  # whatever the clock says: it may have been set back
             raise UnauthorizedError("that credential was revoked: let the owner make another")
-        if credential.expires_at is not None and credential.expires_at <= now:
+        if credential.expires_at is not None and credential.expires_at <= self._clock.now():
             raise UnauthorizedError("that credential has expired: let the owner make another")
         return credential
 
