@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from warmline.frozen import quickly_made
 from warmline.words import CitationStatus, Event, Kind, Outcome, State
@@ -70,8 +70,7 @@ ENDED = frozenset({State.SETTLED, State.DEAD, State.EXPIRED, State.CANCELLED})
 """The states in which nobody works on a delivery any more: a wait ends here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mailbox:
+class Mailbox(NamedTuple):
     """Where a role receives: a name within a conversation. Several workers may lease from one."""
 
     conversation: ConversationId

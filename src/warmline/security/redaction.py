@@ -25,6 +25,10 @@ WINDOW_CHARACTERS = 16 * 1024
 _CAPITALS = {ord(letter): letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 
 
+_Call = tuple[int, int, int]
+"""A literal's number, and from which character to which it stands, the last not included."""
+
+
 class Finding(NamedTuple):
     """What looks like a secret: its kind, and from which character to which, the last not included."""
 
@@ -60,7 +64,7 @@ def find_settled(text: str, start: int) -> tuple[list[Finding], int]:
     Whatever follows, `find_secrets` finds the same in what is settled. A finding is in it whole, with the literal that
     called its rule. Nothing may be found across `start`: it is 0, or how far the text was settled before.
     """
-    calls = [(literal, at) for literal, at in _calls(text) if at >= start]
+    calls = [call for call in _calls(text) if call[1] >= start]
     settled = max(start, min(_open_from(text, calls), len(text) - _begun(text)))
     found = _found(text, calls)
     for each in sorted(found, key=_begins, reverse=True):
@@ -141,33 +145,33 @@ def _beginnings(called: Mapping[str, Sequence[tuple[int, Rule]]]) -> dict[str, i
     return begun
 
 
-def _calls(text: str) -> Sequence[tuple[int, int]]:
-    """Return which literal stands where, in any case: (its number, from)."""
+def _calls(text: str) -> list[_Call]:
+    """Return which literal stands where, in any case."""
     lowered = text.lower()
     if len(lowered) != len(text):  # of all letters only U+0130 grows: then ASCII alone is made small
         lowered = text.translate(_CAPITALS)
     if len(lowered) <= WINDOW_CHARACTERS:
-        return [(literal, start) for literal, start, _ in _literals(lowered)]
+        return _literals(lowered)
     overlap = _rules().longest_literal - 1
     return [
-        (literal, at + start)
+        (literal, at + start, at + end)
         for at in range(0, len(lowered), WINDOW_CHARACTERS)
-        for literal, start, _ in _literals(lowered[at : at + WINDOW_CHARACTERS + overlap])
+        for literal, start, end in _literals(lowered[at : at + WINDOW_CHARACTERS + overlap])
         if start < WINDOW_CHARACTERS
     ]
 
 
-def _literals(lowered: str) -> list[tuple[int, int, int]]:
+def _literals(lowered: str) -> list[_Call]:
     """Return the literals of a text: they are ASCII, so each other character may stand as one byte."""
     return _rules().automaton.find_matches_as_indexes(lowered.encode("ascii", "replace"), overlapping=True)
 
 
-def _found(text: str, calls: Sequence[tuple[int, int]]) -> list[_Caught]:
+def _found(text: str, calls: Sequence[_Call]) -> list[_Caught]:
     """Ask each rule that is called; not again for what stands inside a secret that it found itself."""
     called = _rules().called
     found: list[_Caught] = []
     spans: dict[int, tuple[int, int]] = {}
-    for literal, at in calls:
+    for literal, at, _ in calls:
         for rank, rule in called[literal]:
             if rank in spans and spans[rank][0] <= at < spans[rank][1]:
                 continue
@@ -178,13 +182,13 @@ def _found(text: str, calls: Sequence[tuple[int, int]]) -> list[_Caught]:
     return sorted(found)
 
 
-def _open_from(text: str, calls: Sequence[tuple[int, int]]) -> int:
+def _open_from(text: str, calls: Sequence[_Call]) -> int:
     """Return where the first finding could begin that what follows may still bring, or change."""
     called = _rules().called
     return min(
         (
             at - max(rule.before)
-            for literal, at in calls
+            for literal, at, _ in calls
             for _, rule in called[literal]
             if not rule.is_settled(text, at)
         ),

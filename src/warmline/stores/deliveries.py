@@ -15,9 +15,10 @@ from warmline.model import State
 from warmline.stores.rows import Row
 from warmline.stores.statements import STATEMENTS
 
+_READY, _LEASED, _SETTLED = str(State.READY), str(State.LEASED), str(State.SETTLED)
 _HELD = ("position", "failures", "lapses", "lease_lapses_at", "last_error", "deadline_at", "handed_at", "handed_to")
 _NEW: Mapping[str, Any] = {
-    "state": State.READY.value,
+    "state": _READY,
     "deliveries": 0,
     "failures": 0,
     "lapses": 0,
@@ -78,7 +79,7 @@ class Deliveries:
             return
         del self._ready[key[1]][key]
         made |= {name: values[name] for name in ("deliveries", "lease_id", "holder", "reader")}
-        made["state"], made["lease_lapses_at"] = State.LEASED.value, values["lapses_at"]
+        made["state"], made["lease_lapses_at"] = _LEASED, values["lapses_at"]
         made["handed_at"], made["handed_to"] = values["now_at"], values["holder"]
         self.changes += 1
 
@@ -88,7 +89,7 @@ class Deliveries:
         if made is None:
             return next(iter(self._run("held", values)), None)
         token = made["state"], made["deliveries"], made["lease_id"]
-        if token != (State.LEASED.value, values["deliveries"], values["lease_id"]):
+        if token != (_LEASED, values["deliveries"], values["lease_id"]):
             return None
         return (*[made[name] for name in _HELD], made["reader"])
 
@@ -98,7 +99,7 @@ class Deliveries:
         if made is None:
             self._run("settle", values)
             return
-        made["state"], made["ended_at"], made["answer_id"] = State.SETTLED.value, values["now_at"], values["answer_id"]
+        made["state"], made["ended_at"], made["answer_id"] = _SETTLED, values["now_at"], values["answer_id"]
         made["lease_id"] = made["holder"] = made["lease_lapses_at"] = made["reader"] = None
         self.changes += 1
 

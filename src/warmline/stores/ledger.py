@@ -87,7 +87,7 @@ class Ledger:
     """Keeps the audit and the sums of one connection, which alone writes the file. For one thread.
 
     What is weighed is what SQLite changes; what is noted and changed must be written before each commit, and
-    taken back after each rollback.
+    taken back after each rollback. number is that of the last audit row, written or not.
     """
 
     def __init__(self, connection: apsw.Connection, seals: Seals) -> None:
@@ -95,39 +95,34 @@ class Ledger:
         self._connection = connection
         self._cursor = connection.cursor()
         self._is_whole = is_sealed(connection, seals)
-        self._number, self._hash, sums = read(connection) if self._is_whole else Written(0, FIRST_HASH, {})
+        self.number, self._hash, sums = read(connection) if self._is_whole else Written(0, FIRST_HASH, {})
         self._sums = dict.fromkeys(weighed_tables(connection), 0) | sums
         last = _one(connection, "ledger_audit_last")
-        if last is not None and last[0] > self._number:  # no number is given twice, whoever wrote that row
-            self._number = last[0]
+        if last is not None and last[0] > self.number:  # no number is given twice, whoever wrote that row
+            self.number = last[0]
         self._noted: list[Row] = []
         self._changes: Changes = {}
         self._gone: list[tuple[str, Row]] = []
         self._watch(self._changed)
 
     @property
-    def number(self) -> int:
-        """The number of the last audit row, written or not."""
-        return self._number
-
-    @property
     def mark(self) -> Mark:
         """How it stands now, to come back to."""
         pending = self._noted.copy(), self._changes.copy(), self._gone.copy()
-        return Mark(self._number, self._hash, self._sums.copy(), *pending)
+        return Mark(self.number, self._hash, self._sums.copy(), *pending)
 
     def back_to(self, mark: Mark) -> None:
         """Forget what was rolled back."""
-        self._number, self._hash, sums, noted, changes, gone = mark
+        self.number, self._hash, sums, noted, changes, gone = mark
         self._sums, self._noted, self._changes, self._gone = sums.copy(), noted.copy(), changes.copy(), gone.copy()
 
     def note(self, at: int, entry: AuditEntry) -> None:
         """Add a row to the audit. at is in microseconds."""
         *said, detail = entry
-        number = self._number + 1
+        number = self.number + 1
         row = (number, at, *said, None if detail is None else json_of(detail))
         self._hash = chain(self.seals, self._hash, row)
-        self._number = number
+        self.number = number
         self._noted.append((*row, self._hash))
 
     def write(self) -> None:
@@ -135,7 +130,7 @@ class Ledger:
         if not (self._noted or self._changes or self._gone):
             return
         self._weigh()
-        row = _row(Written(self._number, self._hash, self._sums), self.seals if self._is_whole else None)
+        row = _row(Written(self.number, self._hash, self._sums), self.seals if self._is_whole else None)
         self._watch(None)  # to be told of its own rows costs as much as to write them
         try:
             self._cursor.executemany(_AUDITED, self._noted)

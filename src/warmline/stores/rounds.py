@@ -156,17 +156,13 @@ class Rounds:
 
     def _plain(self, job: Job, tx: Transaction) -> Any:  # noqa: ANN401  # whatever the verb returns
         """Run one verb; return its result, or its error when it has written nothing. Raises _WrittenError."""
-        before = self._written(tx)
+        before = tx.written
         try:
             return job.verb(tx)
         except Exception as error:  # the edge of a verb: the caller gets it, neighbours go on
-            if isinstance(error, apsw.Error) or self._written(tx) != before:
+            if isinstance(error, apsw.Error) or tx.written != before:
                 raise _WrittenError from error
             return translated(error)
-
-    def _written(self, tx: Transaction) -> tuple[int, int, int]:
-        """Return what grows when a verb writes anything."""
-        return tx.changes, self._ledger.number, tx.put_off
 
     def _guarded(self, job: Job, tx: Transaction) -> Any:  # noqa: ANN401  # whatever the verb returns
         """Run one verb in its savepoint; return its result, or its error once its traces are gone.

@@ -75,7 +75,7 @@ def message_values(message: Message) -> dict[str, Any]:
         "id": message.id,
         "conversation": message.conversation,
         "sender": message.sender,
-        "kind": message.kind.value,
+        "kind": str(message.kind),
         "body": message.body,
         "sent_at": micros(message.sent_at),
         "trace": message.trace,
@@ -238,7 +238,7 @@ def answer_to_json(answer: Answer) -> str:
     """Write what an answer is beyond its text, which is its message's body."""
     return json_of(
         {
-            "outcome": answer.outcome.value,
+            "outcome": str(answer.outcome),
             "author": answer.author,
             "citations": [
                 (
@@ -246,7 +246,7 @@ def answer_to_json(answer: Answer) -> str:
                     c.first_line,
                     c.last_line,
                     c.quote,
-                    c.status.value,
+                    str(c.status),
                     c.file_digest,
                     c.span_digest,
                     c.redacted,

@@ -79,6 +79,7 @@ class Transaction:
 
     __slots__ = (
         "_boxes",
+        "_connection",
         "_cursor",
         "_ledger",
         "_tallied",
@@ -92,6 +93,7 @@ class Transaction:
 
     def __init__(self, cursor: apsw.Cursor, now: int, ledger: Ledger) -> None:
         self._cursor = cursor
+        self._connection = cursor.connection
         self._ledger = ledger
         self.seals = ledger.seals
         self.now = now
@@ -135,11 +137,6 @@ class Transaction:
         self._unwritten[at] = tally
         self._tallies += 1
 
-    @property
-    def put_off(self) -> int:
-        """How often a verb has changed what is written later: what grows meanwhile was changed."""
-        return self._tallies + self.deliveries.changes
-
     def write(self) -> None:
         """Write what was put off; call before the commit."""
         self.deliveries.write()
@@ -157,7 +154,14 @@ class Transaction:
     @property
     def changes(self) -> int:
         """How many rows verbs have changed: what grows meanwhile was changed. What was put off is not among them."""
-        return self._cursor.connection.total_changes() - self.deliveries.written
+        return self._connection.total_changes() - self.deliveries.written
+
+    @property
+    def written(self) -> tuple[int, int, int, int]:
+        """What grows when a verb writes anything, now or later."""
+        deliveries = self.deliveries
+        changes = self._connection.total_changes() - deliveries.written
+        return changes, deliveries.changes, self._tallies, self._ledger.number
 
     def audit(self, entry: AuditEntry) -> None:
         """Add a row to the audit; it is there if what the verb writes is."""
