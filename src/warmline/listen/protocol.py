@@ -102,35 +102,29 @@ def _query(said: Said, named: Id | None) -> Request:
     if said.get("ticket") is not None:
         if said.get("question") is not None:
             raise WrongLineError("a query has a `question` or a `ticket`, not both")
-        return Collect(
-            needed_in(said, "ticket"),
-            named,
-            text_in(said, "token"),
-            seconds_in(said, "wait"),
-            flag_in(said, "progress"),
-            flag_in(said, "stream"),
-        )
-    return Query(
-        needed_in(said, "question"),
-        named,
-        text_in(said, "token"),
-        text_in(said, "agent"),
-        text_in(said, "context_file"),
-        seconds_in(said, "wait"),
-        seconds_in(said, "deadline"),
-        flag_in(said, "progress"),
-        flag_in(said, "stream"),
-    )
+        return Collect(needed_in(said, "ticket"), named, **_told(said, _OF_COLLECT))
+    return Query(needed_in(said, "question"), named, **_told(said, _OF_QUERY))
 
 
 def _cancel(said: Said, named: Id | None) -> Request:
-    return Cancel(needed_in(said, "ticket"), named, text_in(said, "token"))
+    return Cancel(needed_in(said, "ticket"), named, **_told(said, _OF_ALL))
 
 
 def _ping(said: Said, named: Id | None) -> Request:
-    return Ping(named, text_in(said, "token"), text_in(said, "data"))
+    return Ping(named, **_told(said, _OF_PING))
 
 
+def _told(said: Said, fields: Mapping[str, _Reader]) -> dict[str, Any]:
+    """Read those of these fields that are there."""
+    return {name: read(said, name) for name, read in fields.items() if said.get(name) is not None}
+
+
+_Reader = Callable[[Said, str], Any]
+
+_OF_ALL: Mapping[str, _Reader] = {"token": text_in}
+_OF_PING: Mapping[str, _Reader] = {**_OF_ALL, "data": text_in}
+_OF_COLLECT: Mapping[str, _Reader] = {**_OF_ALL, "wait": seconds_in, "progress": flag_in, "stream": flag_in}
+_OF_QUERY: Mapping[str, _Reader] = {**_OF_COLLECT, "agent": text_in, "context_file": text_in, "deadline": seconds_in}
 _REQUESTS: Mapping[str, Callable[[Said, Id | None], Request]] = {"query": _query, "cancel": _cancel, "ping": _ping}
 
 

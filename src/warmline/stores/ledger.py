@@ -260,8 +260,7 @@ def _sum(connection: apsw.Connection, seals: Seals, table: str) -> int:
 
 def _by_its_seal(message: Row) -> Row:
     """Return the number and the seal of a message: the seal is over all else that the row holds."""
-    number, *_, seal, _ = message
-    return number, seal
+    return message[0], message[-2]
 
 
 def _one(connection: apsw.Connection, name: str) -> Row | None:

@@ -28,7 +28,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Unit:
-    """A transaction under way: what was sent into it, and what came of that so far. trouble ended it, if anything."""
+    """A transaction under way: what was sent into it, and what came of that so far. trouble ended it, if anything.
+
+    is_synced and is_checkpointed: a job of it wants that.
+    """
 
     tx: Transaction | None = None
     jobs: list[Job] = field(default_factory=list)
@@ -36,6 +39,8 @@ class Unit:
     granted: Results = field(default_factory=list)
     rounds: int = 0
     trouble: Exception | None = None
+    is_synced: bool = False
+    is_checkpointed: bool = False
 
 
 class _WrittenError(Exception):
@@ -74,6 +79,8 @@ class Rounds:
         unit.jobs += batch
         unit.rounds += 1
         for job in batch:
+            unit.is_synced |= job.synced
+            unit.is_checkpointed |= job.checkpointed
             if job.parking is not None:
                 self._parked[job.parking].append(job)
         with self._failing(unit):
@@ -101,11 +108,8 @@ class Rounds:
         self._committed = self._ledger.mark
         for job, _ in unit.granted:
             self.drop(job)
-        results = unit.results
-        if any(job.checkpointed for job in unit.jobs):
-            results = self._checkpointed(results)
-        unsynced = self._has_logged and any(job.synced for job in unit.jobs)
-        return Done(results + unit.granted, unit.tx.news, unsynced)
+        results = self._checkpointed(unit.results) if unit.is_checkpointed else unit.results
+        return Done(results + unit.granted, unit.tx.news, unsynced=self._has_logged and unit.is_synced)
 
     def withdraw(self, job: Job, tx: Transaction) -> None:
         """Forget a parked job, and undo what it was granted: a verb."""

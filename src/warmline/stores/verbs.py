@@ -6,7 +6,7 @@ worked out before or after a batch is: everyone whose verb is in it waits for al
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -48,7 +48,7 @@ class Grant(NamedTuple):
 def lease(tx: Transaction, box: Box, holder: str, duration: int) -> LeaseRow | None:
     """Lease the due delivery with the lowest position, or return None. duration is in microseconds."""
     while rows := due(tx, box, 1):
-        leased = hand_over(tx, box, rows[0], Grant(secrets.token_hex(8), holder, tx.now + duration))
+        leased = hand_over(tx, box, rows[0], Grant(os.urandom(8).hex(), holder, tx.now + duration))
         if leased is not None:
             tx.audit(AuditEntry("lease", THE_LINE, leased.conversation, rows[0][0]))
             return leased
