@@ -134,9 +134,9 @@ def _say_response(reply: Response) -> dict[str, Any]:
         "answer": reply.text,
         "sources": reply.sources,
         "ticket": reply.ticket,
-        "outcome": reply.outcome,
+        "outcome": str(reply.outcome),  # an enum takes the encoder longer than all the rest
         "author": reply.author,
-        "citations": [each._asdict() for each in reply.citations],
+        "citations": [each._asdict() | {"status": str(each.status)} for each in reply.citations],
     }
     if reply.in_place_of is not None:
         said["in_place_of"] = reply.in_place_of
