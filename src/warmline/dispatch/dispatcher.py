@@ -200,7 +200,7 @@ class Dispatcher:
 
     async def _reply(self, lease: Lease) -> Message | None:
         """Make the answer's message, or return None when the question ended or the lease was lost."""
-        scope = asyncio.Timeout(None)
+        scope = asyncio.timeout(None)
         try:
             async with scope:
                 with (

@@ -288,7 +288,7 @@ class Session(asyncio.Protocol):
 
     def _taken(self) -> None:
         """Have the current task cancelled when it is given up, or now when it was: its question is on the line."""
-        if (task := asyncio.current_task(self._loop)) is not None:
+        if (task := asyncio.current_task()) is not None:
             self._untaken.discard(task)
             if task not in self._work:
                 task.cancel()
@@ -300,7 +300,7 @@ class Session(asyncio.Protocol):
 
     def _release(self, named: Id | None) -> None:
         """Count a request as ended, and go on."""
-        task = asyncio.current_task(self._loop)
+        task = asyncio.current_task()
         size = self._work.pop(task, None) if task else None
         self._untaken.discard(task)
         if size is None:
