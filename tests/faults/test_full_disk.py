@@ -14,6 +14,8 @@ from warmline.errors import StoreFullError
 
 QUESTION = "Where does the spare key of the shed hang?"
 SIZE_BYTES = 3 * 1024 * 1024
+MOST_IN_THE_LOG = 40
+"""Questions: its room is a quarter of a MiB, and each of them changes a dozen pages of 2 KB."""
 
 
 @pytest.fixture
@@ -64,7 +66,10 @@ def test_a_full_disk_refuses_aloud_and_work_resumes_when_there_is_room(line: Rea
     before = line.json("ask", QUESTION)
     pid = line.pid()
     ballast = Ballast(small_disk)
-    asked = line.run("ask", QUESTION)
+    answered = 0
+    while (asked := line.run("ask", QUESTION)).returncode == 0:  # the store's log has some room of its own
+        answered += 1
+        assert answered < MOST_IN_THE_LOG
     assert (asked.returncode, asked.stdout) == (1, b"")
     assert asked.stderr == b"warmline: the disk that holds the store is full: make room, then try again\n"
     with pytest.raises(StoreFullError):
@@ -72,7 +77,7 @@ def test_a_full_disk_refuses_aloud_and_work_resumes_when_there_is_room(line: Rea
     assert {**line.json("ticket", before["id"]), "redacted": []} == before
     ballast.drop()
     assert line.json("ask", QUESTION)["outcome"] == "answered"
-    assert line.json("questions", "--count") == {"count": 2}
+    assert line.json("questions", "--count") == {"count": 2 + answered}
     assert line.pid() == pid
 
 
