@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,12 +15,16 @@ from manual_clock import ManualClock
 from sealing import BY, SEALS, assert_ledger_is_true
 from store_cases import LEASE, a_question, an_answer
 from warmline.errors import ConflictError, LeaseLostError
-from warmline.model import MEMORY_MAILBOX, Lease, Question, State
+from warmline.model import MEMORY_MAILBOX, Lease, MessageId, Question, State
+from warmline.security.databases import open_database
 from warmline.settings import StoreSettings
-from warmline.stores.accepting import accept, sent
+from warmline.stores.accepting import accept, next_position, sent
+from warmline.stores.ledger import AuditEntry, read
 from warmline.stores.sqlite import SqliteStore
 from warmline.stores.transaction import Transaction
 from warmline.stores.verbs import cancel, release
+
+KEPT = MessageId("01ARZ3NDEKTSV4RRFFQ69G5FAV")
 
 
 class Bug(Exception):  # noqa: N818  # a bug is no error of ours
@@ -194,4 +199,40 @@ async def test_a_verb_that_breaks_leaves_no_delivery_and_takes_none_from_those_b
         leases = [await store.lease(MEMORY_MAILBOX, "worker", LEASE) for _ in range(2)]
     assert [each.message for each in leases] == beside
     assert (await store.tally())[State.LEASED] == sum((await store.tally()).values()) == 2
+    assert_ledger_is_true(path)
+
+
+def has_a_row(tx: Transaction) -> None:
+    tx.run("add_mailbox_conversation", {"conversation": "other", "now_at": tx.now})
+
+
+def has_a_delivery(tx: Transaction) -> None:
+    ((number,),) = tx.all("add_sent_to", {"message_id": KEPT})
+    tx.deliveries.add(KEPT, number + 1, 1, None)
+
+
+def has_a_tally(tx: Transaction) -> None:
+    ((number,),) = tx.all("add_sent_to", {"message_id": KEPT})
+    next_position(tx, number)
+
+
+def has_an_audit(tx: Transaction) -> None:
+    tx.audit(AuditEntry("erase", BY))
+
+
+@pytest.mark.parametrize("writes", [has_a_row, has_a_delivery, has_a_tally, has_an_audit])
+async def test_a_verb_that_breaks_after_it_wrote_one_thing_leaves_nothing_of_it(
+    store: SqliteStore, clock: ManualClock, path: Path, writes: Callable[[Transaction], None]
+) -> None:
+    await store.add(replace(a_question(clock), id=KEPT), MEMORY_MAILBOX)
+    with closing(open_database(path, None)) as connection:
+        before = read(connection)
+
+        def breaks(tx: Transaction) -> None:
+            writes(tx)
+            raise Bug
+
+        with pytest.raises(Bug):
+            await store.database.submit(breaks, synced=True).done
+        assert read(connection) == before
     assert_ledger_is_true(path)
