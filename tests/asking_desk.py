@@ -43,6 +43,10 @@ class AskingDesk:
             raise UnauthorizedError("that is no credential of this line")
         return credential("owner")
 
+    def check(self, by: Credential) -> None:
+        if self.revoked and by.name != "guest":
+            raise UnauthorizedError("that credential was revoked")
+
     async def answer(
         self, by: Credential, request: Asked, say: Callable[[Reply], None], taken: Callable[[], None]
     ) -> Reply:

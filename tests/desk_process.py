@@ -61,6 +61,9 @@ class LastingDesk:
         made_at = datetime(2026, 1, 1, tzinfo=UTC)
         return Credential(CredentialId("C1"), "caller", ConversationId("conv"), frozenset(Right), made_at)
 
+    def check(self, by: Credential) -> None:
+        """Nobody is ever revoked here."""
+
     async def answer(
         self, by: Credential, request: Asked, say: Callable[[Reply], None], taken: Callable[[], None]
     ) -> Reply:

@@ -91,6 +91,9 @@ class Directory(Protocol):
     def credential_of(self, token_hash: bytes) -> Credential | None:
         """Return the credential of a token, expired or revoked as it may be, from memory; None when there is none."""
 
+    def credential(self, credential: CredentialId) -> Credential | None:
+        """Return the credential of this id, as `credential_of` does."""
+
     async def revoke(self, credential: CredentialId, at: datetime, *, by: CredentialId) -> Credential:
         """Let it speak no more from `at`. Revoked already: nothing changes."""
 

@@ -278,7 +278,6 @@ class Post:
 
 
 @quickly_made
-@quickly_made
 @dataclass(frozen=True, slots=True)
 class Question:
     """A message that must be answered, with its one delivery and, once settled, its answer."""

@@ -61,6 +61,8 @@ async def test_a_credential_is_found_by_its_token_as_it_was_kept(line: Line, tea
     for _ in range(2):
         assert [line.directory.credential_of(a_hash(each.id)) for each in (plain, full)] == [plain, full]
         assert line.directory.credential_of(a_hash("another")) is None
+        assert [line.directory.credential(each.id) for each in (plain, full)] == [plain, full]
+        assert line.directory.credential(CredentialId("another")) is None
         assert list(await line.directory.credentials()) == [full, plain]
         line = await line.reopen()
 
@@ -113,7 +115,7 @@ async def test_revoking_says_when_and_a_second_time_changes_nothing(line: Line, 
     assert revoked == replace(ada, revoked_at=now)
     assert await line.directory.revoke(ada.id, now + SECOND, by=BY) == revoked
     for _ in range(2):
-        assert line.directory.credential_of(a_hash(ada.id)) == revoked
+        assert line.directory.credential_of(a_hash(ada.id)) == line.directory.credential(ada.id) == revoked
         assert list(await line.directory.credentials()) == [revoked]
         line = await line.reopen()
 

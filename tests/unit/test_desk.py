@@ -27,7 +27,7 @@ from warmline.errors import (
     UnknownMessageError,
     WarmlineError,
 )
-from warmline.interfaces.desk import ENTER
+from warmline.interfaces.desk import ENTER, HEAR
 from warmline.listen.messages import (
     Asked,
     Cancel,
@@ -331,6 +331,25 @@ async def test_guests_that_were_revoked_are_not_admitted(at: AtTheDesk) -> None:
     await at.scene.bridge.credentials.revoke(THE_OWNER, "guest")
     with pytest.raises(UnauthorizedError):
         at.desk.admit(None)
+
+
+async def test_who_was_revoked_while_it_waited_is_refused_and_audited(at: AtTheDesk) -> None:
+    (asker,) = await at.scene.begin("asker")
+    for by in (THE_OWNER, at.guest, asker):
+        at.desk.check(by)
+    await at.scene.bridge.credentials.revoke(THE_OWNER, asker.id)
+    with pytest.raises(UnauthorizedError):
+        at.desk.check(asker)
+    assert at.audit.refusals == [Refusal(asker.id, HEAR, "UnauthorizedError")]
+    at.desk.check(at.guest)
+
+
+async def test_a_guest_that_was_shut_out_hears_nothing_though_others_were_let_in_since(at: AtTheDesk) -> None:
+    await at.scene.bridge.credentials.revoke(THE_OWNER, "guest")
+    await at.scene.bridge.guests.invite(THE_OWNER, again=True)
+    at.desk.check(at.desk.admit(None))
+    with pytest.raises(UnauthorizedError):
+        at.desk.check(at.guest)
 
 
 async def test_one_that_leaves_lets_waits_return_and_takes_nothing_new(at: AtTheDesk) -> None:

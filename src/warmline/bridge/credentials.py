@@ -82,10 +82,12 @@ class Credentials:
         token_hash = hash_token(token)
         if hmac.compare_digest(token_hash, self._owner_hash):
             return self.seen(THE_OWNER)
-        credential = self._directory.credential_of(token_hash)
-        if credential is None:
-            raise UnauthorizedError("that is no credential of this line")
-        return self.seen(self.in_force(credential))
+        return self.seen(self._in_force(self._directory.credential_of(token_hash)))
+
+    def check(self, credential: Credential) -> None:
+        """Raises UnauthorizedError when who was found to speak with this credential does not any more."""
+        if credential is not THE_OWNER:
+            self._in_force(self._directory.credential(credential.id))
 
     def seen(self, credential: Credential) -> Credential:
         """Return who has just shown that it lives, once that is noted."""
@@ -195,6 +197,11 @@ class Credentials:
             raise InvalidInputError("a credential without rights is of no use: name at least one")
         for name in (*(grant.mailboxes or ()), *grant.reads, *(grant.memories or ())):
             rules.check_no_secret(name, "name")
+
+    def _in_force(self, found: Credential | None) -> Credential:
+        if found is None:
+            raise UnauthorizedError("that is no credential of this line")
+        return self.in_force(found)
 
     async def _found(self, by: Credential, id_or_name: str) -> Credential:
         """Return the credential of this id, or the only one of this name that was not revoked."""

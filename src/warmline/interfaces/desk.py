@@ -44,6 +44,9 @@ from warmline.verdict import TRUE
 ENTER = "enter a listener"
 """How the audit calls what a wrong token tried."""
 
+HEAR = "hear an answer"
+"""How it calls what one tried whose credential was revoked while it waited."""
+
 Say = Callable[[Reply], None]
 
 
@@ -66,6 +69,14 @@ class LineDesk:
             return self._bridge.credentials.authenticate(token)
         except UnauthorizedError as refusal:
             self._note(UNKNOWN, ENTER, refusal)
+            raise
+
+    def check(self, by: Credential) -> None:
+        """Raises UnauthorizedError when who was admitted speaks no more."""
+        try:
+            self._bridge.credentials.check(by)
+        except UnauthorizedError as refusal:
+            self._note(by.id, HEAR, refusal)
             raise
 
     async def answer(self, by: Credential, request: Asked, say: Say, taken: Callable[[], None]) -> Reply:

@@ -22,6 +22,9 @@ class Desk(Protocol):
     def admit(self, token: str | None) -> Credential:
         """Return who speaks: of None, those who need no token. Raises UnauthorizedError."""
 
+    def check(self, by: Credential) -> None:
+        """Raises UnauthorizedError when whom `admit` returned speaks no more."""
+
     def answer(
         self, by: Credential, request: Asked, say: Callable[[Reply], None], taken: Callable[[], None]
     ) -> Awaitable[Reply]:

@@ -15,11 +15,10 @@ NO_TOKEN = Problem("unauthorized", "show a credential of this line: a `token` in
 
 
 class Admitted(NamedTuple):
-    """A request for the desk, who speaks, and what says so."""
+    """A request for the desk, and who speaks."""
 
     asked: Asked
     by: Credential
-    token: str | None
 
 
 class Speaker:
@@ -43,17 +42,14 @@ class Speaker:
             self.wrong_tokens += request.token is not None
             return problem_of(error)
         self._token = shown
-        return Pong(request.data) if isinstance(request, Ping) else Admitted(request, by, shown)
+        return Pong(request.data) if isinstance(request, Ping) else Admitted(request, by)
 
     def refusal(self, what: Admitted) -> Problem | None:
         """Tell whether who asked may hear the reply no more: its credential may have been revoked meanwhile."""
         problem = self._shut_out.get(what.by.id)
         if problem is None:
             try:
-                if self._desk.admit(what.token).id != what.by.id:
-                    problem = NO_TOKEN  # guests were shut out, and others let in since
+                self._desk.check(what.by)
             except WarmlineError as error:
-                problem = problem_of(error)
-            if problem is not None:
-                self._shut_out[what.by.id] = problem
+                problem = self._shut_out[what.by.id] = problem_of(error)
         return problem

@@ -29,7 +29,8 @@ class SqliteDirectory:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._listeners = Listeners()
-        self._credentials: dict[bytes, Credential] = {}
+        self._credentials: dict[CredentialId, Credential] = {}
+        self._by_token: dict[bytes, CredentialId] = {}
         self._open_by_name: defaultdict[str, dict[Mailbox, None]] = defaultdict(dict)
         self._seen: dict[tuple[ConversationId, str], datetime] = {}
         self._seen_due: dict[tuple[ConversationId, str], datetime] = {}
@@ -122,7 +123,13 @@ class SqliteDirectory:
     def credential_of(self, token_hash: bytes) -> Credential | None:
         """Return the credential of a token."""
         self._database.check_open()
-        return self._credentials.get(token_hash)
+        found = self._by_token.get(token_hash)
+        return None if found is None else self._credentials[found]
+
+    def credential(self, credential: CredentialId) -> Credential | None:
+        """Return the credential of this id."""
+        self._database.check_open()
+        return self._credentials.get(credential)
 
     async def revoke(self, credential: CredentialId, at: datetime, *, by: CredentialId) -> Credential:
         """Let it speak no more."""
@@ -146,14 +153,14 @@ class SqliteDirectory:
 
     async def load(self) -> None:
         """Read what is kept in memory: the database was opened."""
-        self._credentials = await self._database.read(verbs.credentials)
-        self._open_by_name.clear()
-        self._note(self._database.boxes)
+        credentials = await self._database.read(verbs.credentials)
+        for kept in (self._credentials, self._by_token, self._open_by_name):
+            kept.clear()
+        self._note(self._database.boxes, credentials)
 
     def committed(self, news: News) -> None:
         """Keep up with a commit, and tell those who listen."""
-        self._credentials.update(news.credentials)
-        self._note(news.boxes)
+        self._note(news.boxes, news.credentials)
         self._listeners.changed(news.said)
 
     def fail(self, _: Exception) -> None:
@@ -171,7 +178,10 @@ class SqliteDirectory:
             return participant
         return replace(participant, seen_at=seen)
 
-    def _note(self, boxes: Mapping[Mailbox, Box]) -> None:
+    def _note(self, boxes: Mapping[Mailbox, Box], credentials: Mapping[bytes, Credential]) -> None:
+        for token_hash, credential in credentials.items():
+            self._credentials[credential.id] = credential
+            self._by_token[token_hash] = credential.id
         for mailbox, box in boxes.items():
             if box.is_closed:
                 self._open_by_name[mailbox.name].pop(mailbox, None)

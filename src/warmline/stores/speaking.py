@@ -68,6 +68,8 @@ def _inherited(tx: Transaction, message: Message, speech: Speech) -> Trace:
 
     The hops are the most of all these: who always replies to one old message comes no further than others.
     """
+    if message.in_reply_to is None and not speech.may_hold:
+        return Trace(message.trace, 0)
     rows = tx.all("trace_held", {"reader": speech.by.id}) if speech.may_hold else []
     traces = [Trace(trace, hops) for trace, hops, _, _ in sorted(rows, key=lambda row: (-row[1], *row[2:]))]
     if message.in_reply_to is not None:

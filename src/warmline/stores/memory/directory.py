@@ -131,6 +131,10 @@ class MemoryDirectory:
         credential = self._records.token_hashes.get(token_hash)
         return None if credential is None else self._records.credentials[credential]
 
+    def credential(self, credential: CredentialId) -> Credential | None:
+        """Return the credential of this id."""
+        return self._records.credentials.get(credential)
+
     async def revoke(self, credential: CredentialId, at: datetime, *, by: CredentialId) -> Credential:
         """Let it speak no more."""
         with self._records.verb():
