@@ -109,11 +109,8 @@ class StoreSettings:
     max_hops: int = 24
     """Machine-made messages in one trace: agents that help each other need a few, a loop any number."""
 
-    max_batch: int = 512
-    """Verbs committed together: bounds how long the first of them waits."""
-
-    max_rounds: int = 4
-    """Batches in one transaction, while each has given a lease: bounds the same, where answers are at hand at once."""
+    max_batch: int = 256
+    """Verbs committed together, in one round or in several: the first of them waits some 25 ms for the others."""
 
     archive_units: int = 1000
     """Messages with their answers in one file of the archive, and in one transaction: others wait some 20 ms for it."""

@@ -37,7 +37,6 @@ class Unit:
     jobs: list[Job] = field(default_factory=list)
     results: Results = field(default_factory=list)
     granted: Results = field(default_factory=list)
-    rounds: int = 0
     trouble: Exception | None = None
     is_synced: bool = False
     is_checkpointed: bool = False
@@ -77,7 +76,6 @@ class Rounds:
         if unit is None:
             unit = Unit()
         unit.jobs += batch
-        unit.rounds += 1
         for job in batch:
             unit.is_synced |= job.synced
             unit.is_checkpointed |= job.checkpointed

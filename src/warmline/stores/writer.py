@@ -116,8 +116,9 @@ class Writer:
         self._log.close()
 
     def _hand_over(self) -> None:
-        """Run the next batch; where there is none for the transaction that is open, end that."""
-        batch = self._collected[: self._limits.max_batch]
+        """Run the next batch; where there is none for the transaction that is open, or no room, end that."""
+        before = 0 if self._open is None else len(self._open.jobs)
+        batch = self._collected[: self._limits.max_batch - before]
         is_aside = any(job.aside for job in batch)
         if self._open is not None and (is_aside or not batch):
             self._end(self._open)
@@ -143,7 +144,7 @@ class Writer:
                 self._rounds.drop(job)
                 early.append((job, result))
         give(early)
-        if early and unit.rounds < self._limits.max_rounds:
+        if early:
             self._open = unit
             self._is_unsettled = True
             self._loop.call_soon(self._hand_over)
